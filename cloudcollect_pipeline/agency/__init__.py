@@ -1,0 +1,1 @@
+"""The agency side: a port that any debt-collection agency can stand behind, and its adapters."""

@@ -1,0 +1,1 @@
+"""Adapter for the reference format (docs/agency-api.json)."""

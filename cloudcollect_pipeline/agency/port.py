@@ -1,0 +1,147 @@
+"""What the night needs of a debt-collection agency.
+
+Reads return raw records of a `Feed`, exactly as on the ERP side. Writes make one attempt and return a `Receipt`, or
+raise `NotSent`, `Refused` or `Uncertain`. Entry amounts are signed øre: positive lowers what the debtor owes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from cloudcollect_pipeline.domain.feed import Feed
+from cloudcollect_pipeline.erp.port import Receipt
+
+CLAIM_STATUSES = ("SUBMITTED", "NEEDS_INFO", "ACTIVE", "CLOSED", "REJECTED", "WITHDRAWN", "MERGED")
+STAGES = ("REMINDER", "DEMAND", "LEGAL", "ENFORCEMENT", "MONITORING")
+HOLDS = ("NONE", "PAUSED", "RECALLED")
+ENTRY_KINDS = ("AGENCY_PAYMENT", "DIRECT_PAYMENT", "CREDIT", "WRITE_OFF", "RAISE", "REVERSAL", "REALLOCATION", "CHARGE")
+BUCKETS = (
+    "principal", "interest", "reminder_fee", "compensation", "creditor_cost", "agency_fee",
+    "court_cost", "expense", "commission", "overpayment", "rounding", "unallocated",
+)
+
+
+@dataclass(frozen=True)
+class AgencyCapabilities:
+    """What this agency can and cannot do; a missing capability becomes a finding, never a silent skip."""
+
+    report_payment: bool = True
+    report_credit: bool = True
+    take_back: bool = True
+    raise_claim: bool = True
+    pause: bool = True
+    recall: bool = True
+    documents: bool = True
+    settlements: bool = True
+    look_up_by_reference: bool = True
+    currencies: tuple[str, ...] = ("NOK",)
+
+
+@dataclass(frozen=True)
+class Debtor:
+    """Who owes. Personal data: only ever handed to the agency, never logged."""
+
+    number: str
+    name: str
+    business: bool
+    organisation_number: str | None
+    address: str
+    postal_code: str
+    city: str
+    country: str
+    email: str | None
+    phone: str | None
+
+    def __repr__(self) -> str:
+        return f"Debtor({self.number}, ***)"
+
+
+@dataclass(frozen=True)
+class NewClaim:
+    """A receivable handed over. `principal` is its balance in the same fresh read the baseline is taken from."""
+
+    reference: str
+    document_type: str
+    number: str
+    kid: str | None
+    document_date: date
+    due_date: date
+    original_amount: int
+    principal: int
+    currency: str
+    reminders_sent: int
+    last_reminder: date | None
+    debtor: Debtor
+    pdf: bytes | None
+
+
+@dataclass(frozen=True)
+class NewReduction:
+    """A creditor-side fact: positive lowers the claim's principal, negative takes back or raises it.
+
+    `kind`: DIRECT_PAYMENT, CREDIT, WRITE_OFF or RAISE. `document_type` and `number` name the ERP's paying document.
+    """
+
+    reference: str
+    claim_id: str
+    kind: str
+    amount: int
+    currency: str
+    value_date: date
+    document_type: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the agency holds under one of our references. `kind` is claim or reduction; `amount` the principal."""
+
+    reference: str
+    kind: str
+    id: str
+    document: str
+    currency: str
+    amount: int
+
+
+class Agency(Protocol):
+    """A debt-collection agency as seen by one creditor."""
+
+    id: str
+    """Fixed for ever: part of every reference."""
+    capabilities: AgencyCapabilities
+    feeds: Mapping[str, Feed]
+    """Keys: claims, cases, entries, settlements."""
+
+    def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
+        """Raw records updated since a moment (None: all), page by page; rows may repeat."""
+        ...
+
+    def claims(self, ids: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `claims`; a missing claim is left out."""
+        ...
+
+    def entries(self, ids: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `entries`; a missing entry is left out."""
+        ...
+
+    def settlements(self, ids: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `settlements`; a missing settlement is left out."""
+        ...
+
+    def find(self, references: Sequence[str]) -> dict[str, Held]:
+        """What the agency holds under these references; an unknown reference is left out."""
+        ...
+
+    def create_claim(self, claim: NewClaim) -> Receipt:
+        """Hand a receivable over. One attempt."""
+        ...
+
+    def create_reduction(self, reduction: NewReduction) -> Receipt:
+        """Report a creditor-side fact. One attempt."""
+        ...
+
+    def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
+        """Pause, resume or recall a claim. One attempt."""
+        ...

@@ -1,0 +1,56 @@
+"""Norwegian banking days and the moved due date."""
+
+from datetime import date, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+OSLO = ZoneInfo("Europe/Oslo")
+"""A night is a date in this zone."""
+
+
+@cache
+def _public_holidays(year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays("NO", years=year))
+
+
+def is_working_day(day: date) -> bool:
+    """Neither Saturday, Sunday, public holiday, nor 1 or 17 May (gjeldsbrevloven § 5)."""
+    return day.weekday() < 5 and day not in _public_holidays(day.year)
+
+
+def next_working_day(day: date) -> date:
+    """`day` itself when it is a working day, else the first one after it."""
+    while not is_working_day(day):
+        day += timedelta(days=1)
+    return day
+
+
+def add_working_days(day: date, count: int) -> date:
+    """The `count`-th working day after `day`; with `count` 0 `day` itself."""
+    for _ in range(count):
+        day = next_working_day(day + timedelta(days=1))
+    return day
+
+
+def adjusted_due_date(due: date) -> date:
+    """The day payment can first be demanded: a due date on a free day moves to the next working day (gjeldsbrevloven § 5)."""
+    return next_working_day(due)
+
+
+def transferable_from(due: date, grace_days: int, banking_days: int) -> date:
+    """First day a receivable may be transferred: adjusted due date + full grace days + banking days for money under way.
+
+    Fourteen days is the wait before a reminder may carry a fee (inkassoforskriften § 1-2); both numbers are settings.
+    """
+    last_full_day = adjusted_due_date(due) + timedelta(days=grace_days)
+    return add_working_days(last_full_day, banking_days) + timedelta(days=0 if banking_days else 1)
+
+
+def three_years_after(day: date) -> date:
+    """The day a claim due on `day` is time-barred (foreldelsesloven § 2)."""
+    try:
+        return day.replace(year=day.year + 3)
+    except ValueError:
+        return date(day.year + 3, 3, 1)

@@ -1,0 +1,16 @@
+"""The reference of an effect: a short name derived from the business fact alone."""
+
+import base64
+import hashlib
+
+LENGTH = 15
+
+
+def reference(tenant: str, agency: str, kind: str, source: str, ordinal: int) -> str:
+    """15 base32 characters of SHA-256 over (ERP tenant id, agency id, kind, source id, ordinal).
+
+    No secret, slug, date, run or payload goes in, so that a restored, lost or renamed installation derives the same
+    name for the same fact and finds at the counterparty what it sent before.
+    """
+    fact = "\x1f".join((tenant, agency, kind, source, str(ordinal)))
+    return base64.b32encode(hashlib.sha256(fact.encode()).digest()).decode()[:LENGTH]

@@ -1,0 +1,1 @@
+"""The ERP side: a port that any accounting system can stand behind, and its adapters."""

@@ -1,0 +1,221 @@
+"""What the night needs of an accounting system.
+
+Reads return raw records (JSON bytes exactly as received, one document each) of a `Feed`, so that landing can keep
+them and one mapping serves both the nightly delta and the guard's fresh read. Writes make one attempt and return a
+`Receipt`, or raise `NotSent`, `Refused` or `Uncertain`. All amounts are øre, all dates local dates.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from cloudcollect_pipeline.domain.feed import Feed
+
+RECEIVABLE_TYPES = ("Invoice", "DebitNote", "OverdueCharge")
+PAYING_TYPES = ("Payment", "Prepayment", "CreditNote", "VoidPayment", "Refund", "WriteOff")
+DOCUMENT_STATUSES = ("Hold", "Balanced", "Open", "Closed", "Voided")
+
+
+@dataclass(frozen=True)
+class ErpCapabilities:
+    """What this ERP can and cannot do; a missing capability becomes a finding, never a silent skip."""
+
+    case_fields: bool = True
+    unfiltered_payments_include_credit_notes: bool = False
+    page_size: int = 500
+
+
+@dataclass(frozen=True, order=True)
+class DocumentKey:
+    """Type and number of an ERP document."""
+
+    document_type: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The counterparty's id of what was written."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class PaymentLine:
+    """The share of a payment that settles one document, in øre."""
+
+    document_type: str
+    number: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class PostedPayment:
+    """A customer payment as the ERP holds it. `reference` is the payment's own reference text (ours or not)."""
+
+    document_type: str
+    number: str
+    reference: str
+    status: str
+    customer: str
+    cash_account: str
+    currency: str
+    amount: int
+    payment_date: date
+    lines: tuple[PaymentLine, ...]
+
+
+@dataclass(frozen=True)
+class NewPayment:
+    """A customer payment to create, unreleased, on the suspense account."""
+
+    reference: str
+    customer: str
+    currency: str
+    amount: int
+    payment_date: date
+    text: str
+    lines: tuple[PaymentLine, ...]
+
+
+@dataclass(frozen=True)
+class VoucherLine:
+    """One line of a voucher, øre; positive debit, negative credit."""
+
+    account: str
+    amount: int
+    text: str
+    vat_code: str | None = None
+
+
+@dataclass(frozen=True)
+class NewVoucher:
+    """A general-ledger voucher to create, unreleased. Lines add up to zero."""
+
+    reference: str
+    voucher_date: date
+    currency: str
+    text: str
+    lines: tuple[VoucherLine, ...]
+
+
+@dataclass(frozen=True)
+class PostedVoucher:
+    """A voucher as the ERP holds it; `reference` is ours if we wrote it."""
+
+    number: str
+    reference: str
+    status: str
+    currency: str
+    lines: tuple[VoucherLine, ...]
+
+
+@dataclass(frozen=True)
+class CaseFields:
+    """The agency's case as shown on an ERP invoice."""
+
+    number: str
+    status: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One general-ledger line on an account; `amount` in øre, debit positive.
+
+    `module` is the sub-ledger it came from ("AR" for customer payments, "GL" for vouchers, or the vendor's own).
+    `document` is the source document's number (payment number or voucher number).
+    """
+
+    account: str
+    module: str
+    batch: str
+    line: int
+    posting_date: date
+    document: str
+    text: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Period:
+    """A financial period and whether customer payments may be posted in it."""
+
+    period: str
+    start: date
+    end: date
+    open: bool
+
+
+class Erp(Protocol):
+    """An accounting system that owns the customer ledger of one company."""
+
+    tenant: str
+    capabilities: ErpCapabilities
+    feeds: Mapping[str, Feed]
+    """Keys: documents, payments, customers."""
+
+    def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
+        """Raw records changed since a moment (None: all), page by page; rows may repeat. Raises Transient/Permanent/Unreadable."""
+        ...
+
+    def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw records of the feed `documents`; a missing document is left out."""
+        ...
+
+    def customers(self, numbers: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `customers`; a missing customer is left out."""
+        ...
+
+    def payments_of(self, customers: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `payments`: every payment and credit note of these customers that is not Closed or Voided."""
+        ...
+
+    def posted_payments(self, since: date) -> Iterator[PostedPayment]:
+        """All payments dated since a day on the suspense account, and every Balanced or Hold one of any date, for the look-up by reference."""
+        ...
+
+    def payment(self, document_type: str, number: str) -> PostedPayment | None:
+        """One payment read again."""
+        ...
+
+    def create_payment(self, payment: NewPayment) -> Receipt:
+        """Create it on the suspense cash account, unreleased. One attempt."""
+        ...
+
+    def release_payment(self, document_type: str, number: str) -> None:
+        """Ask for release; the outcome is read from the payment's status. One attempt."""
+        ...
+
+    def void_payment(self, number: str) -> None:
+        """Void a released payment; creates a VoidPayment that must itself be released. One attempt."""
+        ...
+
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
+        """Set the agency's case on an invoice. One attempt."""
+        ...
+
+    def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:
+        """Vouchers modified since a day, for the look-up by reference."""
+        ...
+
+    def create_voucher(self, voucher: NewVoucher) -> Receipt:
+        """Create it unreleased. One attempt."""
+        ...
+
+    def release_voucher(self, number: str) -> None:
+        """Ask for release. One attempt."""
+        ...
+
+    def movements(self, account: str, since: date, until: date) -> Iterator[Movement]:
+        """Released general-ledger lines of an account by posting date, both days included."""
+        ...
+
+    def periods(self) -> list[Period]:
+        """Financial periods by start date."""
+        ...
+
+    def pdf(self, key: DocumentKey) -> bytes:
+        """The printed document."""
+        ...
