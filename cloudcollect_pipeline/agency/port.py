@@ -17,8 +17,18 @@ STAGES = ("REMINDER", "DEMAND", "LEGAL", "ENFORCEMENT", "MONITORING")
 HOLDS = ("NONE", "PAUSED", "RECALLED")
 ENTRY_KINDS = ("AGENCY_PAYMENT", "DIRECT_PAYMENT", "CREDIT", "WRITE_OFF", "RAISE", "REVERSAL", "REALLOCATION", "CHARGE")
 BUCKETS = (
-    "principal", "interest", "reminder_fee", "compensation", "creditor_cost", "agency_fee",
-    "court_cost", "expense", "commission", "overpayment", "rounding", "unallocated",
+    "principal",
+    "interest",
+    "reminder_fee",
+    "compensation",
+    "creditor_cost",
+    "agency_fee",
+    "court_cost",
+    "expense",
+    "commission",
+    "overpayment",
+    "rounding",
+    "unallocated",
 )
 
 

@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal
 
-MONEY_PATTERN = r"-?\d{1,13}(\.\d{1,2}0*)?"
+MONEY_PATTERN = r"-?[0-9]{1,13}(\.[0-9]{1,2}0*)?"
 """Text that is an amount: at most thirteen digits before the point, two significant ones after it."""
 
 _money = re.compile(MONEY_PATTERN)

@@ -1,0 +1,61 @@
+# Everything runs from .venv, which is filled from requirements.lock with every hash checked.
+# Needed on the machine: Python 3.11 or newer, and make.
+
+ARGS  ?=
+READY := .venv/.ready
+UV     = $(shell command -v uv || echo .venv/bin/uv)
+export UV_LINK_MODE ?= copy
+export UV_PYTHON_DOWNLOADS ?= never
+
+.PHONY: help demo test lint format lock up clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: $(READY) ## the whole story on a sandbox, ends with the books tied
+	@.venv/bin/cloudcollect demo $(ARGS)
+
+up: $(READY) ## Dagster's UI on the demo's data
+	@.venv/bin/cloudcollect up $(ARGS)
+
+test: $(READY) ## all tests; one of them: make test ARGS='-k money'
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+lint: $(READY) ## style, types and the order of the rooms
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+format: $(READY) ## let the formatter have its way
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+lock: .venv/bin/uv ## choose versions anew within pyproject.toml's bounds
+	@$(UV) pip compile pyproject.toml --group dev --universal --fork-strategy fewest --upgrade --generate-hashes \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
+
+clean: ## remove .venv and caches; data/ stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@find cloudcollect_pipeline tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml | .venv/bin/uv
+	@echo "Filling .venv from requirements.lock (once)"
+	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes --no-build requirements.lock
+	@$(UV) pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# uv comes from the lock too, fetched by pip where the machine has none.
+.venv/bin/uv: | .venv/bin/python
+	@command -v uv >/dev/null || { \
+	  awk '/^[^ ]/ { mine = /^uv==/ } mine' requirements.lock > .venv/uv.txt && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; }
+
+.venv/bin/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  $$python -m venv --clear .venv && exit; \
+	  echo "This Python lacks its venv module (on Debian: apt install python3-venv)." >&2; exit 1; \
+	done; \
+	echo "Python 3.11 or newer is needed; none was found on this machine." >&2; exit 1

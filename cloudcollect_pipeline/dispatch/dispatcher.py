@@ -1,0 +1,651 @@
+"""Dispatch: guard → look up → durable intent → one write → outcome. The only code that writes to a counterparty.
+
+At most once always; exactly once whenever the target can be asked; otherwise parked and shown. Nothing is retried: a
+write whose outcome is unknown is looked up on later nights (rules §2).
+"""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from cloudcollect_pipeline.agency.port import Agency, NewClaim, NewReduction
+from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
+from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, EffectRow, Journal, as_effect
+from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, build_index
+from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.domain.effect import Effect, Kind
+from cloudcollect_pipeline.domain.errors import CounterpartyError, NotSent, Refused, Uncertain
+from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.erp.port import (
+    CaseFields,
+    DocumentKey,
+    Erp,
+    NewPayment,
+    NewVoucher,
+    PaymentLine,
+    Period,
+    VoucherLine,
+)
+from cloudcollect_pipeline.ledger.ledger import Ledger
+from cloudcollect_pipeline.planning.deltas import from_json
+from cloudcollect_pipeline.planning.plan import Facts, prepare
+
+GROUP = 40
+"""Effects judged by one guard: small enough to be sent within a minute of the read."""
+STOP_AFTER_UNCERTAIN = 3
+MOST_INTENTS = 3
+POLLS = 4
+POLL_SECONDS = 15.0
+RECHECK = timedelta(minutes=10)
+
+PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("transfers", (Kind.TRANSFER,)),
+    ("reductions", (Kind.REDUCTION,)),
+    ("holds", (Kind.HOLD,)),
+    ("case_references", (Kind.CASE_REFERENCE,)),
+    ("agency_payment_postings", (Kind.VOID, Kind.POSTING)),
+    ("settlement_bookings", (Kind.SETTLEMENT,)),
+)
+"""The dispatch assets in order, and the kinds that each carries out."""
+
+
+class NothingSent(Exception):
+    """Dispatch refused before the first write; says why and what to do."""
+
+
+@dataclass
+class Dispatched:
+    """What came of a dispatch: per kind and outcome a count and a sum of absolute øre, and what a person must see."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    sums: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, effect: Effect, outcome: str) -> None:
+        """Count one effect."""
+        self.counts[effect.kind.value][outcome] += 1
+        self.sums[effect.kind.value][outcome] += abs(effect.content.amount)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            kind: {o: {"count": n, "sum": self.sums[kind][o]} for o, n in by.items()}
+            for kind, by in self.counts.items()
+        }
+
+
+class Dispatcher:
+    """Carries out a stored plan for one company. The caller holds the company lock."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        ledger: Ledger,
+        guard: Guard,
+        erp: Erp,
+        agency: Agency,
+        facts: Facts,
+        clock: Clock,
+        *,
+        parallel: int = 8,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.journal, self.ledger, self.guard = journal, ledger, guard
+        self.erp, self.agency, self.facts, self.clock = erp, agency, facts, clock
+        self.night = facts.night
+        self.parallel, self.progress = parallel, progress
+        self.result = Dispatched()
+        self._lock = threading.Lock()
+        self._uncertain_in_a_row = 0
+        self._stopped = ""
+        self._periods: list[Period] | None = None
+        self._fee_days: dict[str, str] = {}
+
+    # -- unknown outcomes ----------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Ask both targets about every effect whose outcome is unknown (rules §2). Reads only."""
+        waiting = [
+            row
+            for row in self.journal.effects(states=("uncertain",))
+            if row.kind in (Kind.TRANSFER, Kind.REDUCTION, Kind.POSTING, Kind.SETTLEMENT)
+        ]
+        if not waiting:
+            return
+        effects = [as_effect(row) for row in waiting]
+        index = build_index(self.erp, self.agency, effects, self._since())
+        for row, effect in zip(waiting, effects, strict=True):
+            state, remote_id, note = self._held(effect, index, row)
+            now = self.clock.now()
+            if state:
+                self.journal.move(row.reference, state, now, self.night, remote_id=remote_id, note=note)
+            elif row.intent_at and now - row.intent_at >= SETTLE:
+                if self.journal.missed(row.reference, now, self.night) >= 2:
+                    last = row.intents >= MOST_INTENTS
+                    self.journal.move(
+                        row.reference,
+                        "quarantined" if last else "absent",
+                        now,
+                        self.night,
+                        note=f"not found on two nights after {row.intents} tries",
+                    )
+
+    def _held(self, effect: Effect, index: Index, known: EffectRow | None) -> tuple[str | None, str | None, str]:
+        """What the target holds under the reference: a state to move to, its id there, and a note."""
+        content = known.content if known and known.intents else effect.content
+        if effect.kind in AT_AGENCY:
+            held = index.held.get(effect.reference)
+            if held is None:
+                return None, None, ""
+            same = (held.currency, held.amount) == (content.currency, content.amount) and (
+                effect.kind != Kind.TRANSFER or held.document == content.document
+            )
+            return (
+                ("confirmed" if same else "quarantined"),
+                held.id,
+                "found at the agency" if same else "found with other content",
+            )
+        if effect.kind == Kind.SETTLEMENT:
+            voucher = index.vouchers.get(effect.reference)
+            if voucher is None:
+                return None, None, ""
+            on_account = -sum(line.amount for line in voucher.lines if line.account == content.account)
+            if on_account != content.amount:
+                return "quarantined", voucher.number, "found with other content"
+            return (
+                ("confirmed" if voucher.status in ("Open", "Closed") else "created"),
+                voucher.number,
+                "found in the ERP",
+            )
+        payment = index.payments.get(effect.reference)
+        if payment is None:
+            return None, None, ""
+        if (payment.customer, payment.currency, payment.amount) != (content.party, content.currency, content.amount):
+            return "quarantined", payment.number, "found with other content"
+        return (
+            ("created" if payment.status in ("Balanced", "Hold") else "confirmed"),
+            payment.number,
+            "found in the ERP",
+        )
+
+    def _since(self) -> date | None:
+        return None if self.journal.trusts_itself() else self.facts.settings.go_live
+
+    # -- a plan --------------------------------------------------------------------------------------------------
+
+    def refusal(self) -> str | None:
+        """Why nothing may be written right now, or None."""
+        if self.journal.paused():
+            return "writing is paused; `cloudcollect resume` starts it again"
+        quiet = self.journal.quiet_until()
+        if quiet is not None:
+            if self.clock.now() < quiet:
+                return (
+                    "the journal is new or restored: nothing is written until 12 hours after its first landing, "
+                    "so that both counterparties can be asked what they hold"
+                )
+            self.journal.end_quiet(self.clock.now())
+        return None
+
+    def dispatch(self, plan_hash: str, kinds: Iterable[Kind] = tuple(Kind)) -> Dispatched:
+        """Carry out the effects of these kinds from a stored plan. Raises `NothingSent` when nothing may be sent."""
+        reason = self.refusal()
+        if reason:
+            raise NothingSent(reason)
+        wanted = set(kinds)
+        effects = [effect for effect in map(_effect, self.journal.planned(plan_hash)) if effect.kind in wanted]
+        effects = [effect for effect in effects if self._may_still_be_sent(effect)]
+        if not effects:
+            return self.result
+        prepare(self.ledger, self.facts)
+        index = build_index(self.erp, self.agency, effects, self._since())
+        indexed_at = self.clock.now()
+        effects = self._without_changed_entries(effects)
+        for group in _groups(effects):
+            if self.clock.now() - indexed_at > RECHECK:
+                index = build_index(self.erp, self.agency, effects, self._since())
+                indexed_at = self.clock.now()
+            try:
+                fresh = self.guard.read(group)
+            except CounterpartyError as error:
+                for effect in group:
+                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
+                continue
+            self._send_group(group, fresh, index)
+            if self._stopped or self.journal.paused():
+                break
+        return self.result
+
+    def _may_still_be_sent(self, effect: Effect) -> bool:
+        known = self.journal.effect(effect.reference)
+        if known is None:
+            return True
+        if known.state == "confirmed" or (known.state in BLOCKING and known.state != "created"):
+            return False
+        if known.state == "created":
+            return effect.kind in (Kind.POSTING, Kind.SETTLEMENT)
+        if known.intent_at and self.clock.now() - known.intent_at < SETTLE:
+            return False
+        return known.intents < MOST_INTENTS or known.state != "absent"
+
+    def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
+        """Money facts that changed since the mirror are planned anew, not posted as they were."""
+        roots = {str(e.details["entry"]) for e in effects if e.kind in (Kind.POSTING, Kind.VOID)}
+        if not roots:
+            return effects
+        try:
+            changed = self.guard.changed_entries(roots)
+        except CounterpartyError as error:
+            for effect in effects:
+                if effect.kind in (Kind.POSTING, Kind.VOID):
+                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
+            return [e for e in effects if e.kind not in (Kind.POSTING, Kind.VOID)]
+        for effect in effects:
+            if effect.kind in (Kind.POSTING, Kind.VOID) and effect.details["entry"] in changed:
+                self._outcome(effect, "dropped", note="the entry changed since the plan")
+        return [e for e in effects if e.details.get("entry") not in changed or e.kind not in (Kind.POSTING, Kind.VOID)]
+
+    def _send_group(self, group: Sequence[Effect], fresh: Fresh, index: Index) -> None:
+        lanes: dict[str, list[Effect]] = defaultdict(list)
+        for effect in group:
+            lanes[effect.lane].append(effect)
+        if len(lanes) == 1 or self.parallel == 1:
+            for lane in lanes.values():
+                self._send_lane(lane, fresh, index)
+            return
+        with ThreadPoolExecutor(self.parallel) as pool:
+            list(pool.map(lambda lane: self._send_lane(lane, fresh, index), lanes.values()))
+
+    def _send_lane(self, effects: Sequence[Effect], fresh: Fresh, index: Index) -> None:
+        """One lane in order; a parked effect blocks what comes after it in its chain."""
+        blocked: set[str] = set()
+        for effect in effects:
+            if self._stopped or self.journal.paused():
+                return
+            missing = [r for r in effect.after if (k := self.journal.effect(r)) is None or k.state != "confirmed"]
+            if missing or effect.chain in blocked:
+                blocked.add(effect.chain)
+                with self._lock:
+                    self.result.findings.append(
+                        Finding(
+                            "EFFECT_BLOCKED",
+                            effect.reference,
+                            f"{effect.kind} for {effect.content.document} waits for {', '.join(missing) or 'its chain'}",
+                            effect.content.amount,
+                        )
+                    )
+                    self.result.add(effect, "blocked")
+                continue
+            outcome = self._send(effect, fresh, index)
+            if outcome not in ("confirmed",):
+                blocked.add(effect.chain)
+
+    def _send(self, effect: Effect, fresh: Fresh, index: Index) -> str:
+        known = self.journal.effect(effect.reference)
+        if known and known.state == "created":
+            return self._finish_created(effect, known)
+        refused = fresh.refused.get(effect.reference)
+        if refused:
+            return self._outcome(effect, "dropped", note=refused)
+        state, remote_id, note = self._held(effect, index, known)
+        if state == "created" and remote_id:
+            self._journal(effect, "created", remote_id=remote_id, note=note)
+            return self._finish_created(effect, self._required(effect.reference))
+        if state:
+            return self._outcome(effect, state, remote_id=remote_id, note=note)
+        stranger = self._stranger(effect, index)
+        if stranger:
+            return self._outcome(effect, "quarantined", note=stranger)
+        return _SENDERS[effect.kind](self, effect, fresh)
+
+    def _stranger(self, effect: Effect, index: Index) -> str | None:
+        """A payment with the same customer, amount and account that no reference of ours explains (second natural key)."""
+        if effect.kind != Kind.POSTING:
+            return None
+        for payment in index.by_content.get((effect.content.party, effect.content.currency, effect.content.amount), ()):
+            if self.journal.effect(payment.reference) is None:
+                return f"payment {payment.number} has the same customer, amount and account, but no reference of ours"
+        return None
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def _journal(
+        self,
+        effect: Effect,
+        state: str,
+        *,
+        remote_id: str | None = None,
+        note: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.journal.record(
+            effect, state, self.clock.now(), self.night, remote_id=remote_id, note=note, details=details
+        )
+
+    def _required(self, reference: str) -> EffectRow:
+        row = self.journal.effect(reference)
+        if row is None:
+            raise AssertionError(f"effect {reference} must be in the journal here")
+        return row
+
+    def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
+        self._journal(effect, state, remote_id=remote_id, note=note)
+        with self._lock:
+            self.result.add(effect, state)
+            if state == "uncertain":
+                self._uncertain_in_a_row += 1
+                if self._uncertain_in_a_row >= STOP_AFTER_UNCERTAIN:
+                    self._stopped = f"{STOP_AFTER_UNCERTAIN} writes in a row have an unknown outcome"
+            elif state in ("confirmed", "rejected"):
+                self._uncertain_in_a_row = 0
+        self.progress(
+            f"{effect.kind} {effect.content.document} {display(effect.content.amount)}: {state}{f' ({note})' if note else ''}"
+        )
+        return state
+
+    def _attempt(
+        self, effect: Effect, details: Mapping[str, Any], write: Callable[[], str | None]
+    ) -> tuple[str, str | None, str]:
+        """Durable intent, one write, its outcome: (state, remote id, note)."""
+        self._journal(effect, "intent", details=details)
+        try:
+            return "confirmed", write(), ""
+        except NotSent as error:
+            return "later", None, str(error)
+        except Refused as error:
+            return "rejected", None, str(error)
+        except Uncertain as error:
+            return "uncertain", None, str(error)
+
+    def _transfer(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        baseline = fresh.baselines[effect.reference]
+        pdf = None
+        if self.facts.settings.policy.attach_pdf and self.facts.capabilities.documents:
+            try:
+                pdf = self.erp.pdf(DocumentKey(told["document_type"], told["number"]))
+            except CounterpartyError as error:
+                return self._outcome(effect, "dropped", note=f"its PDF could not be read: {error}")
+        claim = NewClaim(
+            effect.reference,
+            told["document_type"],
+            told["number"],
+            told["kid"],
+            date.fromisoformat(told["document_date"]),
+            date.fromisoformat(told["due_date"]),
+            told["original_amount"],
+            effect.content.amount,
+            effect.content.currency,
+            told["reminders_sent"],
+            date.fromisoformat(told["last_reminder"]) if told["last_reminder"] else None,
+            fresh.debtors[effect.reference],
+            pdf,
+        )
+        state, remote_id, note = self._attempt(
+            effect, {**told, "baseline": baseline}, lambda: self.agency.create_claim(claim).id
+        )
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _reduction(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        reduction = NewReduction(
+            effect.reference,
+            told["claim_id"],
+            told["kind"],
+            effect.content.amount,
+            effect.content.currency,
+            date.fromisoformat(told["value_date"]) if told["value_date"] else self.night,
+            told["document_type"],
+            told["number"],
+        )
+        state, remote_id, note = self._attempt(effect, told, lambda: self.agency.create_reduction(reduction).id)
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _hold(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        claim = fresh.claims.get(told["claim_id"])
+        if claim is None:
+            return self._outcome(effect, "dropped", note="the agency no longer lists the claim")
+        if claim["hold"] == told["hold"]:
+            return self._outcome(effect, "confirmed", remote_id=told["claim_id"], note="already so")
+        if claim["hold"] != effect.expect["hold"]:
+            return self._outcome(effect, "dropped", note="the claim's hold changed since the plan")
+
+        def write() -> str:
+            self.agency.set_hold(told["claim_id"], told["hold"], told["reason"])
+            return str(told["claim_id"])
+
+        state, remote_id, note = self._attempt(effect, told, write)
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _case_reference(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        row = fresh.receivables.get(effect.source)
+        if row is None:
+            return self._outcome(effect, "dropped", note="the ERP no longer lists it")
+        wanted = (told["case_number"], told["case_status"], told["case_url"])
+        if (row["case_number"] or "", row["case_status"] or "", row["case_url"] or "") == wanted:
+            return self._outcome(effect, "confirmed", remote_id=told["number"], note="already so")
+
+        def write() -> str:
+            self.erp.set_case_fields(DocumentKey(told["document_type"], told["number"]), CaseFields(*wanted))
+            return str(told["number"])
+
+        state, remote_id, note = self._attempt(effect, told, write)
+        if state == "rejected":
+            with self._lock:
+                self.result.findings.append(
+                    Finding(
+                        "CASE_FIELDS_REFUSED",
+                        effect.source,
+                        f"the ERP refuses case {told['case_number']} on {effect.source}",
+                    )
+                )
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _posting(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        lines: list[PaymentLine] = []
+        left = effect.content.amount
+        for document, amount in sorted(told["carried"].items()):
+            share = min(amount, fresh.balances.get(document, 0), left)
+            if share > 0:
+                document_type, _, number = document.partition(" ")
+                lines.append(PaymentLine(document_type, number, share))
+                left -= share
+        if left:
+            with self._lock:
+                self.result.findings.append(
+                    Finding(
+                        "POSTING_LEAVES_CREDIT",
+                        effect.reference,
+                        f"{display(left)} of entry {told['entry']} is more than the open balances; it stays the credit of customer {told['customer']}",
+                        left,
+                    )
+                )
+        on = self._open_day(date.fromisoformat(told["value_date"]))
+        if on.isoformat() != told["value_date"]:
+            with self._lock:
+                self.result.findings.append(
+                    Finding(
+                        "POSTING_IN_CLOSED_PERIOD",
+                        effect.reference,
+                        f"entry {told['entry']} of {told['value_date']} is posted on {on}",
+                        effect.content.amount,
+                    )
+                )
+        payment = NewPayment(
+            effect.reference,
+            effect.content.party,
+            effect.content.currency,
+            effect.content.amount,
+            on,
+            f"{self.facts.agency} {told['entry']}"[:50],
+            tuple(lines),
+        )
+        details = {
+            **told,
+            "lines": {f"{line.document_type} {line.number}": line.amount for line in lines},
+            "posted_on": on.isoformat(),
+        }
+        state, remote_id, note = self._attempt(effect, details, lambda: self.erp.create_payment(payment).id)
+        for line in lines:
+            fresh.balances[f"{line.document_type} {line.number}"] -= line.amount
+        if state != "confirmed" or remote_id is None:
+            return self._outcome(effect, state, remote_id=remote_id, note=note)
+        self._journal(effect, "created", remote_id=remote_id)
+        return self._finish_created(effect, self._required(effect.reference))
+
+    def _open_day(self, wanted: date) -> date:
+        """The value date, or the first day of the first open period after it."""
+        if self._periods is None:
+            with self._lock:
+                if self._periods is None:
+                    self._periods = self.erp.periods()
+        for period in self._periods:
+            if period.end >= wanted and period.open:
+                return max(wanted, period.start)
+        return wanted
+
+    def _finish_created(self, effect: Effect, known: EffectRow) -> str:
+        """The second step: release what was created, and read until it is. A document left Balanced is in transit."""
+        number = known.remote_id or ""
+        if known.kind == Kind.POSTING:
+            status = lambda: p.status if (p := self.erp.payment("Payment", number)) else None  # noqa: E731
+            release = lambda: self.erp.release_payment("Payment", number)  # noqa: E731
+        else:
+            status = lambda: next(  # noqa: E731
+                (
+                    v.status
+                    for v in self.erp.posted_vouchers(date.fromisoformat(known.details["value_date"]))
+                    if v.number == number
+                ),
+                None,
+            )
+            release = lambda: self.erp.release_voucher(number)  # noqa: E731
+        try:
+            done, note = self._release(status, release)
+        except CounterpartyError as error:
+            done, note = False, str(error)
+        if done:
+            return self._outcome(as_effect(known), "confirmed", remote_id=number)
+        with self._lock:
+            self.result.findings.append(
+                Finding(
+                    "POSTING_NOT_RELEASED",
+                    effect.reference,
+                    f"document {number} of {display(effect.content.amount)} is created but not released: {note}",
+                    effect.content.amount,
+                )
+            )
+        return self._outcome(as_effect(known), "created", remote_id=number, note=note)
+
+    def _release(self, status: Callable[[], str | None], release: Callable[[], None]) -> tuple[bool, str]:
+        """Ask for release only while the document is unreleased; polls are at least 15 seconds apart."""
+        note = "release asked for"
+        now = status()
+        if now in ("Open", "Closed", "Voided"):
+            return True, ""
+        try:
+            release()
+        except (NotSent, Refused, Uncertain) as error:
+            note = str(error)
+        for attempt in range(POLLS):
+            if attempt:
+                self.clock.sleep(POLL_SECONDS)
+            now = status()
+            if now in ("Open", "Closed", "Voided"):
+                return True, ""
+        return False, f"{note}; it is still {now}"
+
+    def _void(self, effect: Effect, fresh: Fresh) -> str:
+        """Void one of our own postings: read, compare, set. Its VoidPayment must itself be released."""
+        number = str(effect.details["number"])
+        try:
+            payment = self.erp.payment("Payment", number)
+            mirror = self.erp.payment("VoidPayment", number)
+        except CounterpartyError as error:
+            return self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
+        if payment is None or payment.reference != effect.source:
+            return self._outcome(effect, "dropped", note="the payment is no longer ours")
+        if payment.status == "Voided":
+            return self._outcome(effect, "confirmed", remote_id=number, note="already so")
+
+        def write() -> str:
+            if mirror is None:
+                self.erp.void_payment(number)
+            return number
+
+        state, _, note = self._attempt(effect, effect.details, write)
+        if state != "confirmed":
+            return self._outcome(effect, state, note=note)
+
+        def status() -> str | None:
+            now = self.erp.payment("Payment", number)
+            return "Voided" if now and now.status == "Voided" else None
+
+        try:
+            done, note = self._release(status, lambda: self.erp.release_payment("VoidPayment", number))
+        except CounterpartyError as error:
+            done, note = False, str(error)
+        return self._outcome(effect, "confirmed" if done else "uncertain", remote_id=number, note=note)
+
+    def _settlement(self, effect: Effect, fresh: Fresh) -> str:
+        told = effect.details
+        code = self.facts.settings.accounts.input_vat_code
+        vat = self.facts.settings.accounts.input_vat
+        voucher = NewVoucher(
+            effect.reference,
+            self._open_day(date.fromisoformat(told["booking_date"])),
+            effect.content.currency,
+            f"Settlement {told['number']} {self.facts.agency}"[:60],
+            tuple(
+                VoucherLine(line["account"], line["amount"], line["text"], code if line["account"] == vat else None)
+                for line in told["lines"]
+            ),
+        )
+        state, remote_id, note = self._attempt(effect, told, lambda: self.erp.create_voucher(voucher).id)
+        if state != "confirmed" or remote_id is None:
+            return self._outcome(effect, state, remote_id=remote_id, note=note)
+        self._journal(effect, "created", remote_id=remote_id)
+        return self._finish_created(effect, self._required(effect.reference))
+
+
+_SENDERS: Mapping[Kind, Callable[[Dispatcher, Effect, Fresh], str]] = {
+    Kind.TRANSFER: Dispatcher._transfer,
+    Kind.REDUCTION: Dispatcher._reduction,
+    Kind.HOLD: Dispatcher._hold,
+    Kind.CASE_REFERENCE: Dispatcher._case_reference,
+    Kind.VOID: Dispatcher._void,
+    Kind.POSTING: Dispatcher._posting,
+    Kind.SETTLEMENT: Dispatcher._settlement,
+}
+
+
+def _effect(body: str) -> Effect:
+    return from_json(json.loads(body))
+
+
+def _groups(effects: Sequence[Effect]) -> list[list[Effect]]:
+    """Groups of about `GROUP` effects, lanes never split and phases kept in order."""
+    groups: list[list[Effect]] = []
+    for _, kinds in PHASES:
+        lanes: dict[str, list[Effect]] = defaultdict(list)
+        for effect in effects:
+            if effect.kind in kinds:
+                lanes[effect.lane].append(effect)
+        current: list[Effect] = []
+        for lane in lanes.values():
+            current += lane
+            if len(current) >= GROUP:
+                groups.append(current)
+                current = []
+        if current:
+            groups.append(current)
+    return groups

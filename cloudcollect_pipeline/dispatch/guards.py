@@ -1,0 +1,188 @@
+"""Guards: a fresh read right before a write, mapped and judged by the same SQL as the plan.
+
+A guard never changes anything. Reads are done for a group of effects at a time and are at most a minute old when the
+group is sent.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from cloudcollect_pipeline.agency.port import Agency, Debtor
+from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.domain.effect import Effect, Kind
+from cloudcollect_pipeline.domain.money import ore
+from cloudcollect_pipeline.erp.port import DocumentKey, Erp
+from cloudcollect_pipeline.landing import Landing
+from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.plan import HERE
+from cloudcollect_pipeline.planning.rules import failed_codes
+
+
+@dataclass
+class Fresh:
+    """What a group of effects was judged by. `refused` maps a reference to why its guard failed."""
+
+    refused: dict[str, str] = field(default_factory=dict)
+    baselines: dict[str, dict[str, int]] = field(default_factory=dict)
+    debtors: dict[str, Debtor] = field(default_factory=dict)
+    balances: dict[str, int] = field(default_factory=dict)
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
+    receivables: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Guard:
+    """Reads again what a group of effects rests on. Used by one thread; owns temporary tables of the ledger."""
+
+    def __init__(self, ledger: Ledger, landing: Landing, erp: Erp, agency: Agency, night: date, clock: Clock) -> None:
+        self.ledger, self.landing, self.erp, self.agency = ledger, landing, erp, agency
+        self.night, self.clock = night, clock
+
+    def read(self, effects: Sequence[Effect]) -> Fresh:
+        """Judge a group. Raises what the reads raise: then none of the group is sent."""
+        fresh = Fresh()
+        by_kind: dict[Kind, list[Effect]] = defaultdict(list)
+        for effect in effects:
+            by_kind[effect.kind].append(effect)
+        self._receivables(effects, fresh)
+        if by_kind[Kind.TRANSFER]:
+            self._transfers(by_kind[Kind.TRANSFER], fresh)
+        about_claims = [*by_kind[Kind.REDUCTION], *by_kind[Kind.HOLD]]
+        if about_claims:
+            self._claims(about_claims, fresh)
+        for effect in by_kind[Kind.REDUCTION]:
+            self._reduction(effect, fresh)
+        for effect in by_kind[Kind.SETTLEMENT]:
+            self._settlement(effect, fresh)
+        return fresh
+
+    def _load(self, side: str, feed: str, records: list[bytes], table: str) -> None:
+        port = self.erp if side == "erp" else self.agency
+        spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
+        self.ledger.map(port.feeds[feed], [spool], table)
+
+    def _receivables(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+        wanted: set[DocumentKey] = set()
+        for effect in effects:
+            if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
+                wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
+            elif effect.kind == Kind.REDUCTION:
+                wanted.add(_key(effect.details["receivable"]))
+            elif effect.kind == Kind.POSTING:
+                wanted |= {_key(document) for document in effect.details["carried"]}
+        self._load("erp", "documents", self.erp.documents(sorted(wanted)) if wanted else [], "fresh_receivable")
+        for row in self.ledger.rows("select * exclude (n) from fresh_receivable order by document_type, number"):
+            document = f"{row['document_type']} {row['number']}"
+            fresh.receivables[document] = row
+            if row["balance"] is not None:
+                fresh.balances[document] = ore(row["balance"])
+
+    def _transfers(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+        customers = sorted({row["customer"] for row in fresh.receivables.values() if row["customer"]})
+        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
+        self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
+        db = self.ledger.db
+        db.execute(sql("guard_views", HERE))
+        try:
+            db.execute(
+                "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
+            )
+            db.execute(sql("candidate", HERE))
+            verdicts = {
+                f"{row['document_type']} {row['number']}": row
+                for row in self.ledger.rows(sql("verdicts", HERE).format(failed_codes=failed_codes()))
+            }
+            settled: dict[str, dict[str, int]] = defaultdict(dict)
+            for row in self.ledger.rows(
+                "select receivable_type || ' ' || receivable_number as receivable, document_type || ' ' || number as document, "
+                "paid + write_off as net from application "
+                "where receivable_type || ' ' || receivable_number in (select document_type || ' ' || number from fresh_receivable) "
+                "order by 1, 2"
+            ):
+                if row["net"]:
+                    settled[row["receivable"]][row["document"]] = ore(row["net"])
+            persons = {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
+        finally:
+            db.execute(sql("views", "cloudcollect_pipeline.ledger.sql"))
+            db.execute("create or replace temp view person_now as select * from persons.person")
+        for effect in effects:
+            document = effect.source
+            verdict = verdicts.get(document)
+            if verdict is None:
+                fresh.refused[effect.reference] = "the ERP no longer lists it"
+                continue
+            if verdict["failed"]:
+                fresh.refused[effect.reference] = f"no longer passes {', '.join(verdict['failed'])}"
+                continue
+            if ore(verdict["balance"]) != effect.expect["balance"]:
+                fresh.refused[effect.reference] = "the balance changed since the plan"
+                continue
+            row = fresh.receivables[document]
+            baseline = settled[document]
+            if sum(baseline.values()) != ore(row["amount"]) - ore(row["balance"]):
+                fresh.refused[effect.reference] = "its applications do not add up to amount minus balance"
+                continue
+            fresh.baselines[effect.reference] = baseline
+            person = persons[row["customer"]]
+            fresh.debtors[effect.reference] = Debtor(
+                row["customer"],
+                person["name"],
+                bool(person["business"]),
+                person["organisation_number"],
+                person["address"],
+                person["postal_code"],
+                person["city"],
+                person["country"] or "NO",
+                person["email"],
+                person["phone"],
+            )
+
+    def _claims(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+        ids = sorted({effect.details["claim_id"] for effect in effects})
+        self._load("agency", "claims", self.agency.claims(ids), "fresh_claim")
+        for row in self.ledger.rows("select * exclude (n) from fresh_claim order by claim_id"):
+            fresh.claims[row["claim_id"]] = row
+
+    def _reduction(self, effect: Effect, fresh: Fresh) -> None:
+        claim = fresh.claims.get(effect.details["claim_id"])
+        balance = fresh.balances.get(effect.expect["document"])
+        if claim is None or claim["principal_open"] is None:
+            fresh.refused[effect.reference] = "the agency no longer lists the claim"
+        elif claim["status"] in ("WITHDRAWN", "REJECTED", "MERGED") or claim["hold"] == "RECALLED":
+            fresh.refused[effect.reference] = "the claim has ended"
+        elif ore(claim["principal_open"]) != effect.expect["open"]:
+            fresh.refused[effect.reference] = "the agency's open principal changed since the plan"
+        elif balance != effect.expect["balance"]:
+            fresh.refused[effect.reference] = "the balance changed since the plan"
+
+    def _settlement(self, effect: Effect, fresh: Fresh) -> None:
+        self._load(
+            "agency", "settlements", self.agency.settlements([effect.details["settlement_id"]]), "fresh_settlement"
+        )
+        rows = self.ledger.rows("select status, net from fresh_settlement")
+        if not rows or (rows[0]["status"], rows[0]["net"] is not None and ore(rows[0]["net"])) != (
+            effect.expect["status"],
+            effect.expect["net"],
+        ):
+            fresh.refused[effect.reference] = "the settlement changed since the plan"
+
+    def changed_entries(self, roots: set[str]) -> set[str]:
+        """Which of these entries have news since the mirror: they are planned anew on the next night."""
+        since = self.ledger.watermark("agency", "entries")
+        self._load(
+            "agency", "entries", [raw for page in self.agency.pages("entries", since) for raw in page], "fresh_entry"
+        )
+        fresh = self.ledger.rows(
+            "select f.entry_id, coalesce(f.reverses, '') as reverses, coalesce(er.root, '') as root from fresh_entry f "
+            "left join entry_root er on er.entry_id = f.reverses "
+            "left join entry_now e on e.entry_id = f.entry_id "
+            "where e.entry_id is null or (e.amount, e.lines, e.cancelled) is distinct from (f.amount, f.lines, f.cancelled)"
+        )
+        return {name for row in fresh for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
+
+
+def _key(document: str) -> DocumentKey:
+    document_type, _, number = document.partition(" ")
+    return DocumentKey(document_type, number)

@@ -1,0 +1,599 @@
+"""The journal: a durable, append-only, hash-chained log of effects and of what people decided. SQLite, one per company.
+
+The log is the truth; the tables beside it are what it adds up to and change in the same transaction. Every commit is
+synced to disk before it returns, which is what lets an intent stand before the request it announces.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
+
+SCHEMA_VERSION = 1
+SETTLE = timedelta(hours=12)
+"""A look-up says something about a write only this long after its intent; also the pause between two writes of one reference."""
+
+BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
+"""States in which nobody may build on the effect yet."""
+FROZEN = frozenset({"created", "confirmed", "quarantined", "intent", "uncertain"})
+"""States in which a reference may not carry new content."""
+
+
+class JournalError(Exception):
+    """The journal cannot be trusted or used; says why and how to go on. Nothing was sent."""
+
+
+@dataclass(frozen=True)
+class EffectRow:
+    """An effect as the journal knows it. Amounts in øre, times UTC."""
+
+    reference: str
+    kind: Kind
+    source: str
+    ordinal: int
+    chain: str
+    lane: str
+    state: str
+    content: Content
+    details: Mapping[str, Any]
+    remote_id: str | None
+    intents: int
+    intent_at: datetime | None
+    misses: int
+    missed_night: date | None
+    note: str
+    night: date
+    seq: int
+
+
+class Journal:
+    """Open one with `Journal(folder, company, tenant, at)`; the caller holds the company lock before writing."""
+
+    def __init__(self, folder: Path, company: str, tenant: str, at: datetime, *, read_only: bool = False) -> None:
+        self.path = folder / "journal.sqlite"
+        self._head_path = folder / "journal.head"
+        self._lock = threading.RLock()
+        self._depth = 0
+        if read_only:
+            self.db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+            self.db.row_factory = sqlite3.Row
+            return
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = not self.path.exists()
+        try:
+            self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self.path.chmod(0o600)
+            self.db.row_factory = sqlite3.Row
+            self.db.execute("pragma journal_mode=wal")
+            self.db.execute("pragma synchronous=full")
+            self.db.execute("pragma foreign_keys=on")
+            self.db.executescript(files("cloudcollect_pipeline.dispatch.sql").joinpath("journal.sql").read_text())
+        except sqlite3.DatabaseError as error:
+            raise JournalError(
+                f"{self.path} cannot be read as a journal ({error}). Restore the newest backup beside it; "
+                "what it has forgotten is asked of both counterparties."
+            ) from None
+        self._head = os.open(self._head_path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._check(company, tenant, at, new)
+
+    def _check(self, company: str, tenant: str, at: datetime, new: bool) -> None:
+        meta = self.meta()
+        if not meta:
+            with self._transaction():
+                for name, value in (("company", company), ("tenant", tenant), ("schema_version", str(SCHEMA_VERSION))):
+                    self._set(name, value)
+        elif (meta["company"], meta["tenant"]) != (company, tenant):
+            raise JournalError(
+                f"{self.path} belongs to company {meta['company']} (tenant {meta['tenant']}), not to {company}."
+            )
+        elif int(meta["schema_version"]) > SCHEMA_VERSION:
+            raise JournalError(
+                f"{self.path} was written by a newer version. Update cloudcollect-pipeline; nothing was sent."
+            )
+        broken = self.verify()
+        if broken:
+            raise JournalError(
+                f"{self.path}: {broken}. Restore the newest backup; what it has forgotten is asked of both counterparties."
+            )
+        seq, digest = self._read_head()
+        mine = self.db.execute("select hash from event where seq = ?", (seq,)).fetchone()
+        if seq and (mine is None or mine["hash"] != digest):
+            with self._transaction():
+                self._set("quiet_from", "")
+                self._append(at, "restored", "journal", {"head": seq, "have": self.seq()})
+        elif new:
+            with self._transaction():
+                self._set("quiet_from", "")
+                self._append(at, "opened", "journal", {"company": company})
+
+    # -- the log -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self.db.execute("begin immediate")
+            self._depth = 1
+            try:
+                yield
+            except BaseException:
+                self.db.execute("rollback")
+                raise
+            else:
+                self.db.execute("commit")
+            finally:
+                self._depth = 0
+            self._write_head()
+
+    def _append(self, at: datetime, kind: str, subject: str, data: Mapping[str, Any]) -> int:
+        last = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
+        seq, before = (last["seq"] + 1, last["hash"]) if last else (1, "")
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+        digest = seal(before, seq, at.isoformat(), kind, subject, text)
+        self.db.execute(
+            "insert into event values (?, ?, ?, ?, ?, ?)", (seq, at.isoformat(), kind, subject, text, digest)
+        )
+        return seq
+
+    def verify(self, since: int = 0) -> str | None:
+        """None when every row is sealed with the one before it, else what is wrong."""
+        before = ""
+        expected = since
+        for row in self.db.execute("select * from event where seq >= ? order by seq", (since,)):
+            if since and row["seq"] == since:
+                before, expected = row["hash"], since
+                continue
+            expected += 1
+            digest = seal(before, row["seq"], row["at"], row["kind"], row["subject"], row["data"])
+            if row["seq"] != expected or digest != row["hash"]:
+                return f"the chain breaks at entry {row['seq']}"
+            before = digest
+        return None
+
+    def seq(self) -> int:
+        """Number of the newest entry, 0 when empty."""
+        return int(self.db.execute("select coalesce(max(seq), 0) from event").fetchone()[0])
+
+    def events(self, subject: str | None = None) -> list[dict[str, Any]]:
+        """Log entries in order, of one subject or all."""
+        query = "select * from event where ? is null or subject = ? order by seq"
+        return [dict(row) | {"data": json.loads(row["data"])} for row in self.db.execute(query, (subject, subject))]
+
+    def _write_head(self) -> None:
+        row = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
+        if row:
+            os.pwrite(self._head, f"{row['seq']:020d} {row['hash']}\n".encode(), 0)
+
+    def _read_head(self) -> tuple[int, str]:
+        text = os.pread(self._head, 200, 0).decode("ascii", "replace").split()
+        return (int(text[0]), text[1]) if len(text) == 2 and text[0].isdigit() else (0, "")
+
+    def meta(self) -> dict[str, str]:
+        """Facts about the journal itself."""
+        return {row["name"]: row["value"] for row in self.db.execute("select name, value from meta")}
+
+    def _set(self, name: str, value: str) -> None:
+        self.db.execute("insert or replace into meta values (?, ?)", (name, value))
+
+    # -- quiet time of a new or restored journal -----------------------------------------------------------------
+
+    def declare_new(self, at: datetime, who: str) -> None:
+        """The company was never run before: nothing can be out there that this journal does not know."""
+        with self._transaction():
+            self.db.execute("delete from meta where name = 'quiet_from'")
+            self._set("declared_new", at.isoformat())
+            self._append(at, "declared_new", "journal", {"who": who})
+
+    def landed(self, at: datetime) -> None:
+        """The first landing starts the quiet time of a new or restored journal."""
+        if self.meta().get("quiet_from") == "":
+            with self._transaction():
+                self._set("quiet_from", at.isoformat())
+                self._append(at, "quiet", "journal", {})
+
+    def quiet_until(self) -> datetime | None:
+        """Until when nothing may be written (UTC), or None. Before the first landing: for ever."""
+        started = self.meta().get("quiet_from")
+        if started is None:
+            return None
+        return datetime.fromisoformat(started) + SETTLE if started else datetime.max.replace(tzinfo=None).astimezone()
+
+    def trusts_itself(self) -> bool:
+        """Whether look-ups may start at the earliest planned date instead of go-live."""
+        return "quiet_from" not in self.meta()
+
+    def end_quiet(self, at: datetime) -> None:
+        """Both counterparties have been asked what they hold, and the time has passed."""
+        with self._transaction():
+            self.db.execute("delete from meta where name = 'quiet_from'")
+            self._append(at, "quiet_ended", "journal", {})
+
+    # -- effects -------------------------------------------------------------------------------------------------
+
+    def effect(self, reference: str) -> EffectRow | None:
+        """The effect with this reference, if the journal knows it."""
+        row = self.db.execute("select * from effect where reference = ?", (reference,)).fetchone()
+        return _row(row) if row else None
+
+    def effects(
+        self, *, states: Iterable[str] = (), kind: Kind | None = None, source: str | None = None
+    ) -> list[EffectRow]:
+        """Effects in order of reference, narrowed by what is given."""
+        wanted = sorted(states)
+        where = ["1 = 1"]
+        values: list[str] = []
+        if wanted:
+            where.append(f"state in ({', '.join('?' * len(wanted))})")
+            values += wanted
+        if kind:
+            where.append("kind = ?")
+            values.append(kind)
+        if source is not None:
+            where.append("source = ?")
+            values.append(source)
+        query = f"select * from effect where {' and '.join(where)} order by reference"
+        return [_row(row) for row in self.db.execute(query, values)]
+
+    def effects_since(self, seq: int) -> list[dict[str, Any]]:
+        """Effects changed after an entry, as plain rows for the ledger's copy."""
+        return [
+            {
+                "reference": row.reference,
+                "kind": row.kind.value,
+                "source": row.source,
+                "ordinal": row.ordinal,
+                "chain": row.chain,
+                "state": row.state,
+                "party": row.content.party,
+                "document": row.content.document,
+                "account": row.content.account,
+                "currency": row.content.currency,
+                "amount": row.content.amount,
+                "remote_id": row.remote_id,
+                "details": dict(row.details),
+                "night": row.night,
+                "seq": row.seq,
+            }
+            for row in map(_row, self.db.execute("select * from effect where seq > ? order by seq, reference", (seq,)))
+        ]
+
+    def record(
+        self,
+        effect: Effect,
+        state: str,
+        at: datetime,
+        night: date,
+        *,
+        remote_id: str | None = None,
+        note: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Move an effect to a state with tonight's content; durable when it returns. State `intent` announces a write."""
+        known = self.effect(effect.reference)
+        kept = known.details if known and details is None and state in ("confirmed", "created", "quarantined") else None
+        told = dict(details if details is not None else kept if kept is not None else effect.details)
+        content = (
+            known.content if known and state in ("confirmed", "created") and known.state in FROZEN else effect.content
+        )
+        intent = state == "intent"
+        with self._transaction():
+            seq = self._append(
+                at,
+                state,
+                effect.reference,
+                {
+                    "kind": effect.kind,
+                    "source": effect.source,
+                    "ordinal": effect.ordinal,
+                    "content": asdict(content),
+                    "night": night,
+                    "remote_id": remote_id,
+                    "note": note,
+                    "details": told,
+                },
+            )
+            values = (
+                effect.reference,
+                effect.kind.value,
+                effect.source,
+                effect.ordinal,
+                effect.chain,
+                effect.lane,
+                state,
+                content.party,
+                content.document,
+                content.account,
+                content.currency,
+                content.amount,
+                json.dumps(told, sort_keys=True),
+                remote_id or (known.remote_id if known else None),
+                (known.intents if known else 0) + intent,
+                at.isoformat() if intent else _iso(known and known.intent_at),
+                0 if intent else (known.misses if known else 0),
+                None if intent else _iso(known and known.missed_night),
+                note,
+                night.isoformat(),
+                seq,
+            )
+            self.db.execute(
+                "insert into effect values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) on conflict (reference) do update set "
+                "chain = excluded.chain, lane = excluded.lane, state = excluded.state, party = excluded.party, "
+                "document = excluded.document, account = excluded.account, currency = excluded.currency, "
+                "amount = excluded.amount, details = excluded.details, remote_id = excluded.remote_id, "
+                "intents = excluded.intents, intent_at = excluded.intent_at, misses = excluded.misses, "
+                "missed_night = excluded.missed_night, note = excluded.note, night = excluded.night, seq = excluded.seq",
+                values,
+            )
+
+    def move(
+        self, reference: str, state: str, at: datetime, night: date, *, remote_id: str | None = None, note: str = ""
+    ) -> None:
+        """Move a known effect to a state, content unchanged."""
+        known = self.effect(reference)
+        if known is None:
+            raise JournalError(f"no effect {reference} in the journal")
+        self.record(as_effect(known), state, at, night, remote_id=remote_id, note=note, details=known.details)
+
+    def missed(self, reference: str, at: datetime, night: date) -> int:
+        """Count a look-up that did not find an uncertain effect, at most one per night; returns the count."""
+        known = self.effect(reference)
+        if known is None or known.missed_night == night:
+            return known.misses if known else 0
+        with self._transaction():
+            seq = self._append(at, "missed", reference, {"night": night, "misses": known.misses + 1})
+            self.db.execute(
+                "update effect set misses = misses + 1, missed_night = ?, seq = ? where reference = ?",
+                (night.isoformat(), seq, reference),
+            )
+        return known.misses + 1
+
+    # -- plans ---------------------------------------------------------------------------------------------------
+
+    def store_plan(
+        self,
+        digest: str,
+        night: date,
+        at: datetime,
+        version: int,
+        verdict: str,
+        totals: Mapping[str, Any],
+        effects: Iterable[str],
+    ) -> None:
+        """Keep a plan; earlier plans that were not dispatched are superseded."""
+        with self._transaction():
+            self.db.execute(
+                "update plan set state = 'superseded' where state in ('stored', 'approved') and hash <> ?", (digest,)
+            )
+            seq = self._append(
+                at, "planned", digest, {"night": night, "version": version, "verdict": verdict, "totals": totals}
+            )
+            known = self.db.execute("select state from plan where hash = ?", (digest,)).fetchone()
+            if known is None:
+                self.db.execute(
+                    "insert into plan values (?, ?, ?, ?, ?, 'stored', ?, ?)",
+                    (
+                        digest,
+                        night.isoformat(),
+                        at.isoformat(),
+                        version,
+                        verdict,
+                        json.dumps(totals, sort_keys=True),
+                        seq,
+                    ),
+                )
+                self.db.executemany(
+                    "insert into planned_effect values (?, ?, ?)",
+                    ((digest, position, body) for position, body in enumerate(effects)),
+                )
+            elif known["state"] != "dispatched":
+                self.db.execute(
+                    "update plan set state = 'stored', made_at = ?, seq = ? where hash = ?",
+                    (at.isoformat(), seq, digest),
+                )
+
+    def plan(self, digest: str) -> dict[str, Any] | None:
+        """A stored plan without its effects."""
+        row = self.db.execute("select * from plan where hash = ?", (digest,)).fetchone()
+        return dict(row) | {"totals": json.loads(row["totals"])} if row else None
+
+    def plans(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest plans first."""
+        rows = self.db.execute("select * from plan order by seq desc limit ?", (limit,))
+        return [dict(row) | {"totals": json.loads(row["totals"])} for row in rows]
+
+    def planned(self, digest: str) -> Iterator[str]:
+        """The effects of a plan, in order, as JSON."""
+        for row in self.db.execute("select body from planned_effect where hash = ? order by position", (digest,)):
+            yield row["body"]
+
+    def mark_plan(self, digest: str, state: str, at: datetime, who: str) -> None:
+        """Approve a plan or note that it has been dispatched."""
+        with self._transaction():
+            self._append(at, f"plan_{state}", digest, {"who": who})
+            self.db.execute("update plan set state = ? where hash = ?", (state, digest))
+
+    # -- people --------------------------------------------------------------------------------------------------
+
+    def decide(self, code: str, subject: str, action: str, note: str, who: str, at: datetime) -> None:
+        """Remember what a person answered to a finding."""
+        with self._transaction():
+            self._append(at, "decided", f"{code} {subject}", {"action": action, "note": note, "who": who})
+            self.db.execute(
+                "insert or replace into decision values (?, ?, ?, ?, ?, ?)",
+                (code, subject, action, note, who, at.isoformat()),
+            )
+
+    def decisions(self) -> dict[tuple[str, str], str]:
+        """(code, subject) -> action, the latest each."""
+        return {
+            (r["code"], r["subject"]): r["action"]
+            for r in self.db.execute("select code, subject, action from decision")
+        }
+
+    def set_hold(self, subject: str, reason: str, until: date | None, who: str, at: datetime) -> None:
+        """Hold a receivable (`Invoice 100123`) or a customer (`customer 10002`) back from collection."""
+        with self._transaction():
+            self._append(at, "held", subject, {"reason": reason, "until": until, "who": who})
+            self.db.execute(
+                "insert or replace into hold values (?, ?, ?, ?, ?)",
+                (subject, reason, _iso(until), who, at.isoformat()),
+            )
+
+    def end_hold(self, subject: str, who: str, at: datetime) -> bool:
+        """Take a hold away; False when there was none."""
+        with self._transaction():
+            found = self.db.execute("delete from hold where subject = ?", (subject,)).rowcount > 0
+            if found:
+                self._append(at, "released", subject, {"who": who})
+        return found
+
+    def holds(self) -> list[dict[str, Any]]:
+        """The hold list by subject."""
+        return [dict(row) for row in self.db.execute("select * from hold order by subject")]
+
+    def pause(self, paused: bool, who: str, at: datetime) -> None:
+        """Stop or start writing to the counterparties at once."""
+        with self._transaction():
+            self._append(at, "paused" if paused else "resumed", "company", {"who": who})
+            self._set("paused", "yes" if paused else "no")
+
+    def paused(self) -> bool:
+        """Whether a person has stopped writing."""
+        return self.meta().get("paused") == "yes"
+
+    # -- findings ------------------------------------------------------------------------------------------------
+
+    def see_findings(self, night: date, at: datetime, seen: Sequence[tuple[str, str, str, int | None]]) -> None:
+        """Tonight's findings as (code, subject, text, amount): new ones open, known ones age, those not seen close."""
+        with self._transaction():
+            known = {(r["code"], r["subject"]): r for r in self.db.execute("select * from finding")}
+            current: set[tuple[str, str]] = set()
+            for code, subject, text, amount in seen:
+                current.add((code, subject))
+                row = known.get((code, subject))
+                if row is None or row["state"] == "closed":
+                    self._append(at, "found", f"{code} {subject}", {"text": text, "amount": amount, "night": night})
+                if row is None:
+                    self.db.execute(
+                        "insert into finding (code, subject, text, amount, first_night, last_night, state) "
+                        "values (?, ?, ?, ?, ?, ?, 'open')",
+                        (code, subject, text, amount, night.isoformat(), night.isoformat()),
+                    )
+                    known[(code, subject)] = self.db.execute(
+                        "select * from finding where code = ? and subject = ?", (code, subject)
+                    ).fetchone()
+                else:
+                    state = "open" if row["state"] == "closed" else row["state"]
+                    first = night.isoformat() if row["state"] == "closed" else row["first_night"]
+                    self.db.execute(
+                        "update finding set text = ?, amount = ?, first_night = ?, last_night = ?, state = ? where id = ?",
+                        (text, amount, first, night.isoformat(), state, row["id"]),
+                    )
+            for key, row in known.items():
+                if key not in current and row["state"] != "closed":
+                    self._append(at, "gone", f"{key[0]} {key[1]}", {"night": night})
+                    self.db.execute("update finding set state = 'closed' where id = ?", (row["id"],))
+
+    def findings(self, *, all_states: bool = False) -> list[dict[str, Any]]:
+        """Findings, oldest first; only those still seen unless asked for all."""
+        where = "" if all_states else "where state <> 'closed'"
+        return [dict(row) for row in self.db.execute(f"select * from finding {where} order by first_night, id")]
+
+    def resolve_finding(self, number: int, note: str, who: str, at: datetime) -> None:
+        """A person has dealt with it; it stays listed as resolved while its cause is still seen."""
+        with self._transaction():
+            self._append(at, "resolved", f"finding {number}", {"note": note, "who": who})
+            self.db.execute("update finding set state = 'resolved', note = ? where id = ?", (note, number))
+
+    # -- nights --------------------------------------------------------------------------------------------------
+
+    def night_started(self, night: date, at: datetime) -> int:
+        """Open a night; returns its number in the log."""
+        with self._transaction():
+            seq = self._append(at, "night_started", night.isoformat(), {})
+            self.db.execute(
+                "insert into night values (?, ?, null, 'running', '{}', ?)", (night.isoformat(), at.isoformat(), seq)
+            )
+        return seq
+
+    def night_ended(self, number: int, night: date, at: datetime, outcome: str, summary: Mapping[str, Any]) -> None:
+        """Close it with its outcome (`done`, `waiting`, `failed`) and its figures."""
+        with self._transaction():
+            self._append(at, "night_ended", night.isoformat(), {"outcome": outcome, "summary": summary})
+            self.db.execute(
+                "update night set ended_at = ?, outcome = ?, summary = ? where seq = ?",
+                (at.isoformat(), outcome, json.dumps(summary, sort_keys=True, default=str), number),
+            )
+
+    def nights(self, limit: int = 30) -> list[dict[str, Any]]:
+        """The newest nights first."""
+        rows = self.db.execute("select * from night order by seq desc limit ?", (limit,))
+        return [dict(row) | {"summary": json.loads(row["summary"])} for row in rows]
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy beside, replaced by rename."""
+        partial = target.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        copy = sqlite3.connect(partial)
+        with self._lock:
+            self.db.backup(copy)
+        copy.close()
+        partial.chmod(0o600)
+        partial.replace(target)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+        head = getattr(self, "_head", None)
+        if head is not None:
+            os.close(head)
+
+
+def seal(before: str, seq: int, at: str, kind: str, subject: str, data: str) -> str:
+    """SHA-256 over an entry and the seal of the one before it."""
+    return hashlib.sha256("\x1f".join((before, str(seq), at, kind, subject, data)).encode()).hexdigest()
+
+
+def as_effect(row: EffectRow) -> Effect:
+    """A journalled effect as one that can be looked at again."""
+    return Effect(
+        row.kind, row.reference, row.source, row.ordinal, row.content, row.chain, row.lane, (), row.details, {}
+    )
+
+
+def _iso(value: date | datetime | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def _row(row: sqlite3.Row) -> EffectRow:
+    return EffectRow(
+        row["reference"],
+        Kind(row["kind"]),
+        row["source"],
+        row["ordinal"],
+        row["chain"],
+        row["lane"],
+        row["state"],
+        Content(row["party"], row["document"], row["account"], row["currency"], row["amount"]),
+        json.loads(row["details"]),
+        row["remote_id"],
+        row["intents"],
+        datetime.fromisoformat(row["intent_at"]) if row["intent_at"] else None,
+        row["misses"],
+        date.fromisoformat(row["missed_night"]) if row["missed_night"] else None,
+        row["note"],
+        date.fromisoformat(row["night"]),
+        row["seq"],
+    )

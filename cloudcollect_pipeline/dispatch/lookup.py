@@ -1,0 +1,54 @@
+"""Look-ups: what the targets already hold, asked in bulk once per dispatch and before every write."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from cloudcollect_pipeline.agency.port import Agency, Held
+from cloudcollect_pipeline.domain.effect import Effect, Kind
+from cloudcollect_pipeline.erp.port import Erp, PostedPayment, PostedVoucher
+
+AT_AGENCY = frozenset({Kind.TRANSFER, Kind.REDUCTION})
+
+
+@dataclass
+class Index:
+    """What both targets hold under our references, and the ERP's payments by their second natural key."""
+
+    held: Mapping[str, Held] = field(default_factory=dict)
+    payments: Mapping[str, PostedPayment] = field(default_factory=dict)
+    by_content: Mapping[tuple[str, str, int], list[PostedPayment]] = field(default_factory=dict)
+    vouchers: Mapping[str, PostedVoucher] = field(default_factory=dict)
+
+
+def build_index(erp: Erp, agency: Agency, effects: Iterable[Effect], since: date | None) -> Index:
+    """Ask both targets once for everything these effects could collide with.
+
+    Payments are paged from the earliest value date among the effects, or from `since` when the journal cannot be
+    trusted yet; vouchers from the earliest booking date.
+    """
+    effects = list(effects)
+    index = Index()
+    references = [effect.reference for effect in effects if effect.kind in AT_AGENCY]
+    if references:
+        index.held = agency.find(references)
+    postings = [effect for effect in effects if effect.kind == Kind.POSTING]
+    if postings:
+        earliest = min(date.fromisoformat(effect.details["value_date"]) for effect in postings)
+        by_reference: dict[str, PostedPayment] = {}
+        by_content: dict[tuple[str, str, int], list[PostedPayment]] = defaultdict(list)
+        for payment in erp.posted_payments(min(earliest, since) if since else earliest):
+            if payment.document_type != "Payment":
+                continue
+            by_reference.setdefault(payment.reference, payment)
+            if payment.status != "Voided":
+                by_content[(payment.customer, payment.currency, payment.amount)].append(payment)
+        index.payments, index.by_content = by_reference, by_content
+    settlements = [effect for effect in effects if effect.kind == Kind.SETTLEMENT]
+    if settlements:
+        earliest = min(date.fromisoformat(effect.details["value_date"]) for effect in settlements)
+        index.vouchers = {
+            v.reference: v for v in erp.posted_vouchers(min(earliest, since) if since else earliest) if v.reference
+        }
+    return index

@@ -1,0 +1,233 @@
+"""Findings: what a person must look at. A code stands for one situation, everywhere and for ever."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """What a code means and what to do about it. `actions` are what `findings resolve --action` accepts."""
+
+    severity: str
+    text: str
+    fix: str
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One situation seen tonight. `subject` names records by key, `amount` is øre or None; nothing personal."""
+
+    code: str
+    subject: str
+    text: str
+    amount: int | None = None
+
+
+CATALOGUE: Mapping[str, Reason] = {
+    "CONTRACT_BROKEN": Reason(
+        "error",
+        "A record does not keep its contract and was set aside",
+        "Correct the record at its source; it is read again when it changes. What it touches waits until then. "
+        "If it can never be corrected, dismiss it.",
+        ("dismiss",),
+    ),
+    "FEED_INCOMPLETE": Reason(
+        "error",
+        "A feed could not be read to its end",
+        "Nothing was mirrored from it tonight and what depends on it waits; look at the counterparty's status, then run again.",
+    ),
+    "LEDGER_ROW_INCONSISTENT": Reason(
+        "error",
+        "What settles the receivable does not add up to amount minus balance",
+        "Look at its applications in the ERP; collection effects for it wait until they agree.",
+    ),
+    "PAYMENT_LINE_UNKNOWN_DOCUMENT": Reason(
+        "warning",
+        "A payment line names a document the ERP does not list",
+        "Look the document up in the ERP; the line is ignored until it is known.",
+    ),
+    "FOREIGN_SUSPENSE_PAYMENT": Reason(
+        "error",
+        "A payment on the suspense account is not ours",
+        "Void it in the ERP, or type our reference into its payment reference. Transfers and postings of the customer wait.",
+    ),
+    "FOREIGN_MOVEMENT": Reason(
+        "error",
+        "A movement on the suspense account is neither our posting nor a settlement of ours",
+        "Reverse it in the ERP or explain it to the auditor; the statement lists it until then.",
+    ),
+    "CLAIM_UNKNOWN": Reason(
+        "error",
+        "The agency lists a claim that we did not transfer",
+        "Ask the agency where it comes from; its receivable is not transferred again meanwhile.",
+    ),
+    "CLAIM_WITHOUT_RECEIVABLE": Reason(
+        "error",
+        "A claim of ours names a receivable the ERP does not list",
+        "Look the document up in the ERP; nothing is reported on the claim until it is found.",
+    ),
+    "CREDITOR_ENTRY_UNKNOWN": Reason(
+        "error",
+        "The agency booked money received by us that we did not report",
+        "Adopt it for the ERP document it stands for, or have the agency cancel it.",
+        ("adopt", "ignore"),
+    ),
+    "REDUCTION_CANCELLED": Reason(
+        "error",
+        "The agency cancelled a reduction that we sent",
+        "Ask why; then send it again or leave it.",
+        ("resend", "ignore"),
+    ),
+    "REDUCTION_OVER_CEILING": Reason(
+        "error",
+        "A reduction would bring the agency below what the ERP shows",
+        "The debtor probably paid both parties, or the agency knew already. Compare the entries; adopt or cancel one.",
+    ),
+    "OWN_POSTING_SHORT": Reason(
+        "error",
+        "A posting of ours settles less of its invoice than the agency's entry carries",
+        "Apply the rest of the posting to the invoice in the ERP, or have the agency move the money.",
+    ),
+    "OWN_POSTING_MOVED": Reason(
+        "error",
+        "A posting of ours settles another transferred invoice than the agency's entry says",
+        "Move the application back in the ERP, or have the agency reallocate the entry.",
+    ),
+    "POSTING_VOIDED_BY_HAND": Reason(
+        "error",
+        "A person voided a posting of agency money",
+        "Answer repost to post it again, or have the agency reverse the entry.",
+        ("repost",),
+    ),
+    "POSTING_ALLOCATION_DIFFERS": Reason(
+        "warning",
+        "A posting settles other invoices than the entry says, and the journal no longer knows why",
+        "Compare the applications with the agency's allocation; move them in the ERP if they are wrong.",
+    ),
+    "POSTING_VOIDED": Reason(
+        "warning",
+        "A posting was voided because the agency changed its entry",
+        "If people had applied it elsewhere, apply the new posting again.",
+    ),
+    "POSTING_LEAVES_CREDIT": Reason(
+        "warning",
+        "Agency money is more than the invoice's balance; the rest is the customer's credit",
+        "Pay it back or apply it to another invoice.",
+    ),
+    "POSTING_IN_CLOSED_PERIOD": Reason(
+        "warning",
+        "The value date lies in a closed period; the posting is dated in the first open one",
+        "Nothing, unless the auditor wants the period reopened.",
+    ),
+    "POSTING_NOT_RELEASED": Reason(
+        "error",
+        "A posting is created but not released",
+        "It is in transit and asked for again every night; look at its error text in the ERP.",
+    ),
+    "ENTRY_UNALLOCATED": Reason(
+        "error",
+        "Agency money has no allocation, or names a claim we do not know",
+        "Ask the agency to allocate it; nothing is posted until then.",
+    ),
+    "ENTRY_REPEATED": Reason(
+        "error",
+        "An entry repeats another's claim, date and amount under a new id",
+        "Ask the agency whether it is a second payment; answer post if it is.",
+        ("post",),
+    ),
+    "CURRENCY_NOT_SUPPORTED": Reason(
+        "warning",
+        "Foreign currency is held back",
+        "Handle it by hand, or add the currency once the agency supports it.",
+    ),
+    "WRITE_OFF_ABOVE_TOLERANCE": Reason(
+        "question",
+        "A write-off on a transferred invoice is larger than the tolerance",
+        "Answer accept to report it to the agency as a reduction, or keep to leave the claim as it is.",
+        ("accept", "keep"),
+    ),
+    "RAISE_NOT_SUPPORTED": Reason(
+        "error",
+        "The ERP shows more than was transferred and the agency cannot raise a claim",
+        "Ask the agency to raise it by hand; the raise is adopted when it is listed.",
+    ),
+    "CAPABILITY_MISSING": Reason(
+        "error",
+        "The agency cannot do what the ledger needs",
+        "Do it by hand with the agency.",
+    ),
+    "DUE_DATE_MOVED": Reason(
+        "warning",
+        "The due date was moved after the transfer; the claim is paused",
+        "Nothing, if the debtor was given time: it is resumed when the new date has passed.",
+    ),
+    "NEW_EPISODE": Reason(
+        "question",
+        "A recalled receivable may be transferred again",
+        "Answer approve to hand it over once more.",
+        ("approve",),
+    ),
+    "EFFECT_REFUSED": Reason(
+        "error",
+        "The counterparty refused an effect",
+        "Mend what it says; it is planned again when the facts change.",
+        ("retry",),
+    ),
+    "EFFECT_QUARANTINED": Reason(
+        "error",
+        "What the counterparty holds does not fit what we intended",
+        "Look at both records; answer done if the effect stands as intended, undone if it does not exist.",
+        ("done", "undone"),
+    ),
+    "EFFECT_UNCERTAIN": Reason(
+        "warning",
+        "Nobody knows yet whether an effect was carried out",
+        "Nothing: it is asked for on the next nights.",
+    ),
+    "EFFECT_NOT_LISTED": Reason(
+        "warning",
+        "A confirmed effect is not listed by its counterparty yet",
+        "Nothing: what builds on it waits until it is.",
+    ),
+    "EFFECT_BLOCKED": Reason(
+        "warning",
+        "An effect waits behind one that is parked",
+        "Deal with the one it waits for.",
+    ),
+    "CASE_FIELDS_REFUSED": Reason(
+        "warning",
+        "The ERP refuses the case number on the invoice",
+        "Allow it in the ERP, or look the case up at the agency.",
+    ),
+    "SETTLEMENT_DOES_NOT_ADD_UP": Reason(
+        "error",
+        "A settlement's totals are not the sum of its lines",
+        "Ask the agency for a corrected settlement; nothing is booked.",
+    ),
+    "SETTLEMENT_WAITS": Reason(
+        "warning",
+        "A settlement waits until all its items are posted",
+        "Deal with the items it names.",
+    ),
+    "SETTLEMENT_UNKNOWN_ITEM": Reason(
+        "error",
+        "A settlement names an entry that the agency does not list",
+        "Ask the agency which payment it settles.",
+    ),
+    "BALANCES_DIFFER": Reason(
+        "error",
+        "The two sides differ and nothing under way explains it",
+        "Compare the invoice's applications with the claim's entries.",
+    ),
+    "STATEMENT_DOES_NOT_TIE": Reason(
+        "error",
+        "The suspense account is not explained to the øre",
+        "Look at the statement's difference; nothing may be closed on it.",
+    ),
+    "PLAN_OVER_CAPS": Reason(
+        "error",
+        "Tonight's plan is larger than its caps",
+        "Look at the totals; approve the plan by its hash if they are right.",
+    ),
+}

@@ -1,0 +1,273 @@
+"""Visma.net ERP, spoken to through one `Web`.
+
+Creating is not releasing, and release may only have been queued when it answers: callers read the document again.
+There is no idempotency key, so every write is one attempt, and what a lost answer did is learnt by looking up our
+reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even when its body names a business error.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from cloudcollect_pipeline.domain.errors import Permanent, Refused, Uncertain, Unreadable
+from cloudcollect_pipeline.erp.port import (
+    CaseFields,
+    DocumentKey,
+    ErpCapabilities,
+    Movement,
+    NewPayment,
+    NewVoucher,
+    Period,
+    PostedPayment,
+    PostedVoucher,
+    Receipt,
+)
+from cloudcollect_pipeline.erp.visma_net import codec
+from cloudcollect_pipeline.erp.visma_net.feeds import feeds
+from cloudcollect_pipeline.erp.visma_net.paging import (
+    CustomerRow,
+    DocumentRow,
+    Lister,
+    MovementRow,
+    PaymentRow,
+    Row,
+    VoucherRow,
+    array,
+    concurrently,
+    record,
+)
+from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
+from cloudcollect_pipeline.web import HttpRefused, Web
+
+Params = tuple[tuple[str, str], ...]
+
+PAYMENTS = "/v1/customerPayment"
+CUSTOMERS = "/v1/customer"
+VOUCHERS = "/v2/journaltransaction"
+MOVEMENTS = "/v1/GeneralLedgerTransactions"
+PERIODS = "/v1/financialPeriod"
+DOCUMENTS = {
+    "Invoice": "/v1/customerinvoice",
+    "DebitNote": "/v1/customerDebitNote",
+    "OverdueCharge": "/v1/customerOverdueCharge",
+}
+PRINTED = ("Invoice", "DebitNote")
+
+# what is null without them is unconfirmed, so they are always given
+EXPANDED = (("expandApplications", "true"), ("expandDunningInformation", "true"), ("expandInvoiceAddress", "true"))
+# whether the list without a type includes credit notes and write-offs is unconfirmed; they are asked for by themselves
+ANY_TYPE: Params = ()
+CREDIT_NOTES: Params = (("paymentType", "CreditNote"),)
+WRITE_OFFS: Params = (("paymentType", "SmallBalanceWo"),)
+
+
+class VismaNet:
+    """One company's Visma.net tenant (an `erp.port.Erp`). Safe to share between threads."""
+
+    def __init__(self, web: Web, tenant: str, settings: VismaNetSettings) -> None:
+        self.tenant = tenant
+        self.capabilities = ErpCapabilities(page_size=settings.page_size)
+        self.feeds = feeds(settings)
+        self._web, self._settings = web, settings
+        self._zone = ZoneInfo(settings.time_zone)
+        self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
+
+    def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
+        """Raw records changed since a moment, minus the overlap; None reads everything."""
+        news = () if since is None else self._modified_since(since)
+        if feed == "documents":
+            for path in DOCUMENTS.values():
+                yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
+        elif feed == "payments":
+            for kind in (ANY_TYPE, CREDIT_NOTES, WRITE_OFFS):
+                yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
+        elif feed == "customers":
+            yield from self._pages(CUSTOMERS, news, CustomerRow)
+        else:
+            raise ValueError(f"no feed {feed}")
+
+    def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw records by key. This read takes no expand flags: unconfirmed that it shows all the list does."""
+        return self._singles([(_collection(key), key.number) for key in keys], DocumentRow)
+
+    def customers(self, numbers: Sequence[str]) -> list[bytes]:
+        """Fresh raw customers by number."""
+        return self._singles([(CUSTOMERS, number) for number in numbers], CustomerRow)
+
+    def payments_of(self, customers: Sequence[str]) -> list[bytes]:
+        """Fresh raw payments and credit notes of these customers that are neither Closed nor Voided.
+
+        Asked for without a status and sifted here: two requests a customer instead of one per status and kind, and no
+        status can be forgotten.
+        """
+        read = concurrently(self._open_payments, customers, self._by_key)
+        return [raw for payments in read for raw in payments]
+
+    def posted_payments(self, since: date) -> Iterator[PostedPayment]:
+        """Payments dated since a day on the suspense account, and every Balanced or Hold one on any account."""
+        seen: set[tuple[str, str]] = set()
+        lists: tuple[Params, ...] = (
+            # unreleased first: one that is released meanwhile then appears in the list by date
+            (("status", "Balanced"),),
+            (("status", "Hold"),),
+            (("docDate", since.isoformat()), ("docDateCondition", ">=")),
+        )
+        for params in lists:
+            for page in self._pages(PAYMENTS, params, PaymentRow):
+                for raw in page:
+                    payment = codec.posted_payment(raw, PAYMENTS)
+                    key = (payment.document_type, payment.number)
+                    ours = payment.cash_account == self._settings.suspense_cash_account
+                    if key not in seen and (ours or payment.status in ("Balanced", "Hold")):
+                        seen.add(key)
+                        yield payment
+
+    def payment(self, document_type: str, number: str) -> PostedPayment | None:
+        """One payment, by list and filter.
+
+        A VoidPayment has the number of its Payment, and a read by number does not say which of them it returns.
+        """
+        params = (("paymentNbr", number), ("paymentType", codec.their_type(document_type)))
+        for page in self._pages(PAYMENTS, params, PaymentRow):
+            for raw in page:
+                payment = codec.posted_payment(raw, PAYMENTS)
+                if (payment.document_type, payment.number) == (document_type, number):
+                    return payment
+        return None
+
+    def create_payment(self, payment: NewPayment) -> Receipt:
+        """Create it Balanced on the suspense cash account."""
+        return self._create(PAYMENTS, codec.payment_body(payment, self._settings))
+
+    def release_payment(self, document_type: str, number: str) -> None:
+        """Ask for release."""
+        self._act(f"{PAYMENTS}/{codec.key_segment(number)}/action/release", codec.release_payment_body(document_type))
+
+    def void_payment(self, number: str) -> None:
+        """Ask for a VoidPayment with the same number. Unconfirmed whether it comes released: read it, then release."""
+        self._act(f"{PAYMENTS}/{codec.key_segment(number)}/action/void", codec.void_payment_body())
+
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
+        """Set the case on an invoice; other documents have no such fields and are `Refused`.
+
+        Unconfirmed whether released invoices take it: a refusal is definite and changes nothing.
+        """
+        if key.document_type != "Invoice":
+            raise Refused(f"{key.document_type} {key.number}: only invoices have case fields")
+        path = f"{DOCUMENTS['Invoice']}/{codec.key_segment(key.number)}"
+        answer = self._web.write("PUT", path, codec.case_body(fields, self._settings.case_type))
+        if answer.body.strip():  # 204 has none: a page of text with 200 is not the ERP speaking
+            raise Uncertain(f"PUT {path} answered {answer.status} with a body")
+
+    def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:
+        """Vouchers modified since a day.
+
+        Whether the list without `releasedBatch` holds both kinds is unconfirmed, so each is asked for; unreleased
+        ones first, so that one released meanwhile appears in the second list. The filter has no condition here.
+        """
+        midnight = datetime.combine(since, time.min, self._zone)
+        moment = self._modified_since(midnight)[:1]
+        vouchers: dict[str, PostedVoucher] = {}
+        for released in ("false", "true"):
+            params = (*moment, ("module", "GL"), ("releasedBatch", released))
+            rows = (raw for page in self._pages(VOUCHERS, params, VoucherRow) for raw in page)
+            vouchers |= {voucher.number: voucher for voucher in codec.posted_vouchers(rows, VOUCHERS)}
+        yield from vouchers.values()
+
+    def create_voucher(self, voucher: NewVoucher) -> Receipt:
+        """Create it Balanced."""
+        return self._create(VOUCHERS, codec.voucher_body(voucher, self._settings))
+
+    def release_voucher(self, number: str) -> None:
+        """Ask for release."""
+        self._act(f"{VOUCHERS}/{codec.key_segment(number)}/action/release", b"")
+
+    def movements(self, account: str, since: date, until: date) -> Iterator[Movement]:
+        """Released lines of an account by posting date, also those not yet posted to the balances.
+
+        Unconfirmed whether the dates work without periods: what lies outside is left out here too.
+        """
+        params = (
+            ("ledger", self._settings.ledger),
+            ("account", account),
+            ("fromDate", since.isoformat()),
+            ("toDate", until.isoformat()),
+            ("includeUnposted", "true"),
+            ("includeUnreleased", "false"),
+        )
+        seen: set[tuple[str, str, int]] = set()
+        for page in self._pages(MOVEMENTS, params, MovementRow):
+            for raw in page:
+                movement = codec.movement(raw, MOVEMENTS)
+                key = (movement.module, movement.batch, movement.line)
+                if key not in seen and movement.account == account and since <= movement.posting_date <= until:
+                    seen.add(key)
+                    yield movement
+
+    def periods(self) -> list[Period]:
+        """Financial periods; open means open in the customer ledger, cash management and the general ledger."""
+        return codec.periods(array(self._web.read(PERIODS).body, f"GET {PERIODS}"), PERIODS)
+
+    def pdf(self, key: DocumentKey) -> bytes:
+        """The printed document. Overdue charges cannot be printed by the API (`Permanent`)."""
+        if key.document_type not in PRINTED:
+            raise Permanent(f"{key.document_type} {key.number} cannot be printed")
+        path = f"{_collection(key)}/{codec.key_segment(key.number)}/print"
+        body = self._web.read(path, accept="application/pdf, */*").body
+        # the content type is not declared, so the file itself must say what it is
+        if not body.startswith(b"%PDF-"):
+            raise Unreadable(f"GET {path}: not a PDF")
+        return body
+
+    def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
+        return Lister(self._web, path, params, row, self._settings.page_size, self._settings.parallel).pages()
+
+    def _modified_since(self, moment: datetime) -> Params:
+        # no zone is taken, and some letters are refused: company-local time with a space
+        local = (moment - self._settings.overlap).astimezone(self._zone)
+        return (
+            ("lastModifiedDateTime", local.strftime("%Y-%m-%d %H:%M:%S")),
+            ("lastModifiedDateTimeCondition", ">="),
+        )
+
+    def _open_payments(self, customer: str) -> list[bytes]:
+        found: dict[bytes, None] = {}
+        for kind in (ANY_TYPE, CREDIT_NOTES):
+            for page in self._pages(PAYMENTS, (*kind, ("customer", customer)), PaymentRow):
+                found |= dict.fromkeys(raw for raw in page if not codec.is_settled(raw, PAYMENTS))
+        return list(found)
+
+    def _singles(self, keys: Sequence[tuple[str, str]], row: type[Row]) -> list[bytes]:
+        read = concurrently(partial(self._single, row), keys, self._by_key)
+        return [raw for raw in read if raw is not None]
+
+    def _single(self, row: type[Row], key: tuple[str, str]) -> bytes | None:
+        collection, number = key
+        path = f"{collection}/{codec.key_segment(number)}"
+        answer = self._web.read(path, missing_ok=True)
+        if answer.status == 404:
+            return None
+        return record(answer.body, row, number, f"GET {path}")
+
+    def _create(self, path: str, body: bytes) -> Receipt:
+        answer = self._web.write("POST", path, body)
+        number = codec.id_from_location(answer.headers.get("location", ""))
+        if answer.status != 201 or number is None:
+            raise Uncertain(f"POST {path} answered {answer.status} without the id of what was created")
+        return Receipt(number)
+
+    def _act(self, path: str, body: bytes) -> None:
+        answer = self._web.write("POST", path, body)
+        try:
+            failure = codec.action_failed(answer.body, f"POST {path}")
+        except Unreadable as error:
+            raise Uncertain(str(error)) from None
+        if failure is not None:
+            raise HttpRefused(f"POST {path} answered that it failed: {failure}", answer.status, "", failure)
+
+
+def _collection(key: DocumentKey) -> str:
+    if key.document_type not in DOCUMENTS:
+        raise ValueError(f"{key.document_type} is not a receivable")
+    return DOCUMENTS[key.document_type]

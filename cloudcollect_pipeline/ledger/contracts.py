@@ -1,0 +1,86 @@
+"""Pandera contracts of the nightly deltas: which rows may enter a mirror, and why the others may not.
+
+Validation runs on the delta only, as Arrow-backed frames, so that money stays decimal. A row that breaks its contract
+is set aside with its reasons; the others go on.
+"""
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cloudcollect_pipeline.ledger.tables import MONEY, TABLES, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+
+@cache
+def contract(name: str) -> "pa.DataFrameSchema":
+    """The pandera schema of one mirrored table; `n`, the spool line, is its index."""
+    import pandera.pandas as pa
+
+    table = TABLES[name]
+    columns: dict[str, Any] = {}
+    for column in table.columns:
+        if not column.required and not column.one_of:
+            continue
+        checks: list[Any] = []
+        if column.one_of:
+            checks.append(pa.Check.isin(column.one_of, error=f"must be one of {', '.join(column.one_of)}"))
+        if column.pattern:
+            checks.append(pa.Check.str_matches(f"^{column.pattern}$", error="has the wrong form"))
+        if column.minimum is not None:
+            checks.append(pa.Check.ge(column.minimum, error=f"must be at least {column.minimum}"))
+        columns[column.name] = pa.Column(nullable=not column.required, checks=checks, description=column.description)
+    checks = []
+    if name == "receivable":
+        checks.append(
+            pa.Check(
+                lambda rows: (rows["balance"] <= rows["amount"]).fillna(True).astype(bool),
+                error="balance is larger than amount",
+                name="balance",
+            )
+        )
+    if name in ("entry", "settlement"):
+        checks.append(
+            pa.Check(
+                lambda rows: rows["adds_up"].fillna(False).astype(bool),
+                error="lines do not add up to the amount",
+                name="lines",
+            )
+        )
+    return pa.DataFrameSchema(columns, checks=checks, name=name)
+
+
+def broken_rows(table: Table, rows: "pd.DataFrame") -> dict[int, list[str]]:
+    """Line numbers of the rows that break the contract -> their reasons, sorted. `rows` is indexed by `n`."""
+    import pandera.pandas as pa
+
+    if rows.empty:
+        return {}
+    try:
+        contract(table.name).validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        reasons: dict[int, set[str]] = defaultdict(set)
+        for failure in error.failure_cases.to_dict("records"):
+            if failure["index"] is None:
+                raise
+            whole_row = failure["schema_context"] == "DataFrameSchema"
+            column = "" if whole_row else str(failure["column"])
+            reasons[int(failure["index"])].add(reason(table, column, str(failure["check"])))
+        return {n: sorted(why) for n, why in reasons.items()}
+    return {}
+
+
+def reason(table: Table, column: str, check: str) -> str:
+    """A failure in words; never the value, which may be personal."""
+    if check == "not_nullable":
+        kind = next((c.type for c in table.columns if c.name == column), "")
+        missing = {MONEY: "is missing or not an amount", "DATE": "is missing or not a date"}.get(
+            kind, "is missing or unreadable"
+        )
+        return f"{column} {missing}"
+    if not column:
+        return check
+    return f"{column} {check}"

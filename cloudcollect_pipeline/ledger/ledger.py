@@ -1,0 +1,367 @@
+"""Open, stage, mirror: what happens to landed records inside DuckDB."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cloudcollect_pipeline.domain.feed import Feed
+from cloudcollect_pipeline.landing import Spool, raw_records
+from cloudcollect_pipeline.ledger.tables import TABLES, Table
+
+SCHEMA_VERSION = 1
+
+
+class LedgerError(Exception):
+    """The ledger file cannot be used; the message says which file, why, and what to do."""
+
+
+def sql(name: str, package: str = "cloudcollect_pipeline.ledger.sql") -> str:
+    """The text of a .sql file of this package."""
+    return files(package).joinpath(f"{name}.sql").read_text()
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A row that broke its contract. Keys are None where they could not be read; reasons never hold values."""
+
+    side: str
+    feed: str
+    key: str
+    document_type: str | None
+    number: str | None
+    customer: str | None
+    reasons: tuple[str, ...]
+    n: int
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What one commit changed: per table, rows staged and rows that were news."""
+
+    version: int
+    staged: Mapping[str, int]
+    changed: Mapping[str, int]
+    set_aside: tuple[SetAside, ...]
+
+
+class Ledger:
+    """One company's ledger file with its one writer. Persons and raw set-aside records live in a file of their own."""
+
+    def __init__(self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int = 2) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = folder / "ledger.duckdb"
+        spill = folder / "spill"
+        spill.mkdir(exist_ok=True, mode=0o700)
+        try:
+            self.db = duckdb.connect(
+                str(self.path),
+                config={
+                    "autoinstall_known_extensions": "false",
+                    "autoload_known_extensions": "false",
+                    "allow_community_extensions": "false",
+                    "memory_limit": memory,
+                    "threads": str(threads),
+                    "temp_directory": str(spill),
+                },
+            )
+        except duckdb.Error as error:
+            raise LedgerError(
+                f"{self.path} cannot be opened: {str(error).splitlines()[0]}. "
+                "It is derived: move it away and the next run rebuilds the present from both systems."
+            ) from None
+        self.path.chmod(0o600)
+        persons = folder / "persons.duckdb"
+        self.db.execute(f"attach '{str(persons).replace(chr(39), chr(39) * 2)}' as persons")
+        persons.chmod(0o600)
+        self._create(company, tenant)
+
+    def _create(self, company: str, tenant: str) -> None:
+        self.db.execute("set TimeZone = 'UTC'")
+        self.db.execute(sql("macros"))
+        self.db.execute(sql("schema"))
+        self.db.execute(sql("persons"))
+        for table in TABLES.values():
+            columns = ", ".join(f"{column.name} {column.type}" for column in table.stored)
+            self.db.execute(
+                f"create table if not exists {table.name} ({columns}, valid_from bigint not null, valid_to bigint)"
+            )
+        self.db.execute(sql("views"))
+        known = dict(self.db.execute("select name, value from meta").fetchall())
+        if not known:
+            self.db.executemany(
+                "insert into meta values (?, ?)",
+                [("company", company), ("tenant", tenant), ("schema_version", str(SCHEMA_VERSION))],
+            )
+        elif (known["company"], known["tenant"]) != (company, tenant):
+            raise LedgerError(
+                f"{self.path} belongs to company {known['company']} (tenant {known['tenant']}), not to {company}. "
+                "Point the company at its own data folder."
+            )
+        elif int(known["schema_version"]) > SCHEMA_VERSION:
+            raise LedgerError(f"{self.path} was written by a newer version. Update cloudcollect-pipeline.")
+
+    def close(self) -> None:
+        """Checkpoint and close."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.db.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("rollback")
+            raise
+        self.db.execute("commit")
+
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        """The rows of a query as dictionaries."""
+        cursor = self.db.execute(query, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def value(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """The single value of a query, or None."""
+        row = self.db.execute(query, parameters).fetchone()
+        return row[0] if row else None
+
+    # -- staging -------------------------------------------------------------------------------------------------
+
+    def map(self, feed: Feed, spools: Sequence[Spool], into: str) -> None:
+        """Map landed records to canonical columns in a temporary table, in the order in which they were read."""
+        struct = ", ".join(f'"{name}" {type_}' for name, type_ in feed.columns.items())
+        self.db.execute(
+            f"create or replace temp table {into} as with raw as (select n, doc, filename as spool from "
+            "read_json($paths, format = 'newline_delimited', ignore_errors = true, filename = true, "
+            f"maximum_object_size = 67108864, columns = {{n: 'BIGINT', doc: 'STRUCT({struct})', odd: 'VARCHAR'}})), "
+            "mapped as (" + feed.mapping + ") select * from mapped",
+            {"paths": [str(spool.path) for spool in spools]},
+        )
+
+    def stage(self, side: str, feed: Feed, spools: Sequence[Spool]) -> list[SetAside]:
+        """Map and validate one delta into `staged_<table>`; returns the rows that were set aside."""
+        table = TABLES[feed.table]
+        staged = f"staged_{table.name}"
+        self.map(feed, spools, staged)
+        broken = self._broken(table, staged)
+        aside = self._describe(side, feed, table, staged, broken, spools) if broken else []
+        if broken:
+            self.db.execute(f"delete from {staged} where n in (select unnest($broken))", {"broken": list(broken)})
+        keys = ", ".join(table.key)
+        newest = "modified_at" if table.side == "erp" else "updated_at"
+        self.db.execute(
+            f"create or replace temp table {staged} as select * from {staged} "
+            f"qualify row_number() over (partition by {keys} order by {newest} desc nulls last, n desc) = 1"
+        )
+        return aside
+
+    def _broken(self, table: Table, staged: str) -> dict[int, list[str]]:
+        if not self.value(f"select count(*) from {staged}"):
+            return {}
+        import pandas as pd
+
+        from cloudcollect_pipeline.ledger.contracts import broken_rows
+
+        checked = [c.name for c in table.columns if (c.required or c.one_of) and c.name != "lines"]
+        extra = {
+            "entry": "list_sum(lines.list_transform(lambda line: line.amount)) is not distinct from amount "
+            "and list_count(lines.list_transform(lambda line: line.amount)) = len(lines) as adds_up, "
+            "case when lines is null then null else '' end as lines",
+            "settlement": "list_count(lines.list_transform(lambda line: line.amount)) = len(lines) as adds_up, "
+            "case when lines is null then null else '' end as lines",
+        }.get(table.name)
+        selected = ", ".join(["n", *checked, *([extra] if extra else [])])
+        arrow = self.db.sql(f"select {selected} from {staged} order by n").to_arrow_table()
+        frame = arrow.to_pandas(types_mapper=pd.ArrowDtype).set_index("n")
+        return broken_rows(table, frame)
+
+    def _describe(
+        self,
+        side: str,
+        feed: Feed,
+        table: Table,
+        staged: str,
+        broken: Mapping[int, Sequence[str]],
+        spools: Sequence[Spool],
+    ) -> list[SetAside]:
+        names = {column.name for column in table.columns}
+
+        def pick(*candidates: str) -> str:
+            return next((c for c in candidates if c in names), "null")
+
+        keys = ", ".join(f"coalesce({key}, '?')" for key in table.key)
+        rows = self.rows(
+            f"select n, concat_ws(' ', {keys}) as key, {pick('document_type')} as document_type, "
+            f"{pick('document_number', 'number') if table.name in ('claim', 'receivable') else 'null'} as number, "
+            f"{'number' if table.name == 'customer' else pick('customer')} as customer "
+            f"from {staged} where n in (select unnest($broken)) order by n",
+            {"broken": list(broken)},
+        )
+        raw = {n: (line, spool.path.name) for spool in spools for n, line in raw_records(spool.path, list(broken))}
+        aside: list[SetAside] = []
+        for row in rows:
+            key = row["key"] if "?" not in row["key"] else f"{row['key']} line {row['n']} of {raw[row['n']][1]}"
+            aside.append(
+                SetAside(
+                    side,
+                    feed.name,
+                    key,
+                    row["document_type"],
+                    row["number"],
+                    row["customer"],
+                    tuple(broken[row["n"]]),
+                    row["n"],
+                )
+            )
+            self.db.execute(
+                "insert or replace into staged_aside values ($side, $feed, $key, $document_type, $number, $customer, "
+                "$reasons, $raw, $spool, $n)",
+                {
+                    "side": side,
+                    "feed": feed.name,
+                    "key": key,
+                    "document_type": row["document_type"],
+                    "number": row["number"],
+                    "customer": row["customer"],
+                    "reasons": "; ".join(broken[row["n"]]),
+                    "raw": raw[row["n"]][0],
+                    "spool": raw[row["n"]][1],
+                    "n": row["n"],
+                },
+            )
+        return aside
+
+    # -- mirroring -----------------------------------------------------------------------------------------------
+
+    def mirror(
+        self,
+        side: str,
+        night: date,
+        at: datetime,
+        landed: Sequence[tuple[Feed, Sequence[Spool]]],
+        watermarks: Mapping[str, datetime],
+    ) -> Mirrored:
+        """Stage every landed delta and commit it in one transaction with the watermarks. `at` is UTC.
+
+        The version is the history's clock: a row is valid from the commit that brought it to the one that changed it.
+        """
+        self.db.execute(
+            "create or replace temp table staged_aside (side varchar, feed varchar, key varchar, document_type varchar, "
+            "number varchar, customer varchar, reasons varchar, raw varchar, spool varchar, n bigint, "
+            "primary key (side, feed, key))"
+        )
+        staged: dict[str, int] = {}
+        changed: dict[str, int] = {}
+        aside: list[SetAside] = []
+        for feed, spools in landed:
+            aside += self.stage(side, feed, spools)
+            staged[feed.table] = int(self.value(f"select count(*) from staged_{feed.table}"))
+        # Two files cannot commit as one: persons and set-aside rows go first, since both are safe to write twice.
+        self._keep_persons_and_set_aside(night, landed)
+        with self.transaction():
+            version = int(self.value("select coalesce(max(version), 0) + 1 from mirror_version"))
+            for feed, _ in landed:
+                changed[feed.table] = self._apply(TABLES[feed.table], version) if staged[feed.table] else 0
+            self.db.execute("insert into mirror_version values (?, ?, ?, ?)", [version, side, night, at])
+            for feed_name, read_at in watermarks.items():
+                self.db.execute(
+                    "insert or replace into watermark values (?, ?, ?, ?)", [side, feed_name, read_at, night]
+                )
+        return Mirrored(version, staged, changed, tuple(aside))
+
+    def _apply(self, table: Table, version: int) -> int:
+        names = _names(table)
+        self.db.execute(sql("changed").format(**names))
+        count = int(self.value("select count(*) from changed"))
+        if count:
+            self.db.execute(sql("close").format(**names), {"version": version})
+            self.db.execute(sql("open").format(**names), {"version": version})
+        return count
+
+    def _keep_persons_and_set_aside(self, night: date, landed: Sequence[tuple[Feed, Sequence[Spool]]]) -> None:
+        if any(feed.table == "customer" for feed, _ in landed):
+            self.db.execute(
+                "insert or replace into persons.person by name "
+                "select number as customer, name, address, postal_code, city, email, phone from staged_customer"
+            )
+        for feed, _ in landed:
+            keys = ", ".join(TABLES[feed.table].key)
+            self.db.execute(
+                f"delete from persons.set_aside where feed = $feed and key in "
+                f"(select concat_ws(' ', {keys}) from staged_{feed.table})",
+                {"feed": feed.name},
+            )
+        self.db.execute(
+            "insert or replace into persons.set_aside select side, feed, key, document_type, number, customer, reasons, "
+            "raw, spool, n, $night from staged_aside",
+            {"night": night},
+        )
+
+    def watermark(self, side: str, feed: str) -> datetime | None:
+        """Up to when a feed has been read (UTC), or None before the first night."""
+        return self.value("select read_at from watermark where side = ? and feed = ?", [side, feed])
+
+    def version(self) -> int:
+        """The newest mirror version, 0 before the first."""
+        return int(self.value("select coalesce(max(version), 0) from mirror_version"))
+
+    # -- the journal's copy --------------------------------------------------------------------------------------
+
+    def effects_known(self) -> int:
+        """The journal sequence up to which effects have been copied."""
+        return int(self.value("select coalesce(max(seq), 0) from effect"))
+
+    def copy_effects(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Bring the copy of the journal's effects up to date."""
+        if not rows:
+            return
+        values = [
+            [
+                row["reference"],
+                row["kind"],
+                row["source"],
+                row["ordinal"],
+                row["chain"],
+                row["state"],
+                row["party"],
+                row["document"],
+                row["account"],
+                row["currency"],
+                row["amount"],
+                row["remote_id"],
+                json.dumps(row["details"]),
+                row["night"],
+                row["seq"],
+            ]
+            for row in rows
+        ]
+        self.db.executemany(
+            "insert or replace into effect values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+        )
+
+    def forget_effects(self) -> None:
+        """Drop the copy, so that it is made anew from another journal."""
+        self.db.execute("delete from effect")
+
+
+def _names(table: Table) -> dict[str, str]:
+    """The identifiers a mirror statement needs; all come from `TABLES`, never from data."""
+    return {
+        "table": table.name,
+        "first_key": table.key[0],
+        "known_key": ", ".join(f"known.{key}" for key in table.key),
+        "staged_key": ", ".join(f"staged.{key}" for key in table.key),
+        "changed_key": ", ".join(f"changed.{key}" for key in table.key),
+        "known_columns": ", ".join(f"known.{name}" for name in table.compared),
+        "staged_columns": ", ".join(f"staged.{name}" for name in table.compared),
+        "columns": ", ".join(column.name for column in table.stored),
+    }

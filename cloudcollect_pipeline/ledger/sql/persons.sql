@@ -1,0 +1,25 @@
+-- The erasable file: everything that names a person, and raw records that could not be trusted.
+create table if not exists persons.person (
+    customer varchar primary key,
+    name varchar,
+    address varchar,
+    postal_code varchar,
+    city varchar,
+    email varchar,
+    phone varchar
+);
+
+create table if not exists persons.set_aside (
+    side varchar not null,
+    feed varchar not null,
+    key varchar not null,
+    document_type varchar,
+    number varchar,
+    customer varchar,
+    reasons varchar not null,
+    raw varchar not null,
+    spool varchar not null,
+    n bigint not null,
+    first_night date not null,
+    primary key (side, feed, key)
+);

@@ -1,0 +1,573 @@
+"""The night as plain functions: land → mirror → recognise → diff → plan → dispatch → read again → reconcile.
+
+Dagster's assets, the command line and the tests all drive a `Night`; nothing here knows who does.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
+from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities
+from cloudcollect_pipeline.dispatch.caps import breaches
+from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
+from cloudcollect_pipeline.dispatch.guards import Guard
+from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.lock import company_lock
+from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, sync
+from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
+from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.domain.money import display, ore
+from cloudcollect_pipeline.erp.port import DocumentKey, Erp
+from cloudcollect_pipeline.erp.visma_net.client import VismaNet
+from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
+from cloudcollect_pipeline.landing import Landing, Spool
+from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
+from cloudcollect_pipeline.planning.deltas import as_json
+from cloudcollect_pipeline.planning.plan import HERE, Facts, Plan, make_plan, prepare
+from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
+from cloudcollect_pipeline.settings import CompanySettings, Settings
+from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
+
+FEEDS: Mapping[str, tuple[str, ...]] = {
+    "erp": ("documents", "payments", "customers"),
+    "agency": ("claims", "cases", "entries", "settlements"),
+}
+PLAN_LIFE = timedelta(hours=24)
+MOVEMENT_WINDOW = timedelta(days=60)
+
+
+class Progress(Protocol):
+    """Told what is going on: a stage and a line of text without personal data."""
+
+    def __call__(self, stage: str, text: str) -> None: ...
+
+
+def silent(stage: str, text: str) -> None:
+    """No progress."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Both counterparties of one company, ready to be asked."""
+
+    erp: Erp
+    agency: Agency
+    close: Callable[[], None] = lambda: None
+
+
+def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
+    """Build the adapters a company's settings name. `transport` stands in for the network in tests (httpx)."""
+    erp, agency = settings.erp, settings.agency
+    credentials = ClientCredentials(
+        erp.token_url,
+        erp.client_id,
+        erp.client_secret.get_secret_value(),
+        erp.tenant_id,
+        "vismanet_erp_service_api:create vismanet_erp_service_api:read vismanet_erp_service_api:update",
+        erp.base_url,
+        clock,
+        transport=transport,
+    )
+    erp_web = Web(erp.base_url, credentials, clock=clock, transport=transport)
+    agency_web = Web(
+        agency.base_url, BearerKey(agency.api_key.get_secret_value(), agency.base_url), clock=clock, transport=transport
+    )
+
+    def close() -> None:
+        erp_web.close()
+        agency_web.close()
+        credentials.close()
+
+    visma = VismaNet(
+        erp_web,
+        erp.tenant_id,
+        VismaNetSettings(
+            suspense_cash_account=erp.suspense_cash_account,
+            suspense_account=erp.suspense_account,
+            payment_method=erp.payment_method,
+            time_zone=erp.time_zone,
+            overlap=timedelta(hours=erp.overlap_hours),
+            page_size=erp.page_size,
+            branch=erp.branch,
+            parallel=erp.parallel,
+            ledger=erp.ledger,
+            case_type=erp.case_type,
+            business_classes=erp.business_classes,
+        ),
+    )
+    try:
+        capabilities = declared_capabilities(agency_web)
+    except CounterpartyError:
+        # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
+        capabilities = AgencyCapabilities()
+    return Connection(visma, CloudCollect(agency_web, agency.id, capabilities=capabilities), close)
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A plan and what may be done with it. `reasons` say why a person must look at it first; empty: sent at once."""
+
+    plan: Plan
+    reasons: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """`automatic` or `approval`."""
+        return "approval" if self.reasons else "automatic"
+
+
+@dataclass
+class NightResult:
+    """What came of a night, for people and machines; amounts in øre."""
+
+    night: date
+    plan: StoredPlan | None = None
+    dispatched: Dispatched = field(default_factory=Dispatched)
+    not_sent: str = ""
+    statement: Statement | None = None
+    findings: tuple[Finding, ...] = ()
+    mirrored: dict[str, Mirrored] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """done, waiting (for approval or a person) or failed (the account does not tie)."""
+        if self.statement is not None and not self.statement.ties:
+            return "failed"
+        return "waiting" if self.not_sent else "done"
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for the journal and `status`."""
+        statement = self.statement
+        plan = self.plan
+        return {
+            "night": self.night.isoformat(),
+            "outcome": self.outcome,
+            "plan": plan.plan.hash if plan else None,
+            "verdict": plan.verdict if plan else None,
+            "reasons": list(plan.reasons) if plan else [],
+            "planned": plan.plan.totals if plan else {},
+            "held_back": len(plan.plan.held_back) if plan else 0,
+            "dispatched": self.dispatched.as_json(),
+            "not_sent": self.not_sent,
+            "findings": len(self.findings),
+            "closing": statement.closing if statement else None,
+            "ledger": statement.ledger if statement else None,
+            "ties": statement.ties if statement else None,
+            "differences": statement.differences if statement else {},
+        }
+
+
+class Night:
+    """One run over one company. Open it with `Night.open`, which holds the company's lock until it is closed."""
+
+    def __init__(
+        self,
+        slug: str,
+        settings: CompanySettings,
+        folder: Path,
+        clock: Clock,
+        connection: Connection,
+        *,
+        who: str = "nightly",
+        progress: Progress = silent,
+        parallel: int = 8,
+    ) -> None:
+        self.slug, self.settings, self.folder, self.clock = slug, settings, folder, clock
+        self.who, self.progress, self.parallel = who, progress, parallel
+        self.night = night_of(clock.now())
+        self.connection = connection
+        self.erp, self.agency = connection.erp, connection.agency
+        self.landing = Landing(folder / "landing")
+        self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
+        self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
+        self.result = NightResult(self.night)
+        self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
+        self._incomplete: list[str] = []
+        self._extra: list[Finding] = []
+        self._night_number: int | None = None
+        after_a_crash(self.journal, clock.now(), self.night)
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        slug: str,
+        settings: Settings,
+        clock: Clock,
+        *,
+        transport: Any = None,
+        who: str = "nightly",
+        progress: Progress = silent,
+        patience: float = 600.0,
+        parallel: int = 8,
+    ) -> Iterator["Night"]:
+        """Hold the company's lock, open its files and its counterparties, and close them all in the end."""
+        company = settings.companies[slug]
+        folder = settings.data_dir / slug
+        with company_lock(folder, who, clock, patience=patience):
+            connection = connect(company, clock, transport)
+            try:
+                night = cls(slug, company, folder, clock, connection, who=who, progress=progress, parallel=parallel)
+                try:
+                    yield night
+                finally:
+                    night.close()
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        self.ledger.close()
+        self.journal.close()
+
+    # -- land and mirror -----------------------------------------------------------------------------------------
+
+    def land(self, side: str, feed: str, purpose: str = "delta") -> Spool | None:
+        """Read one feed from its watermark to now into a spool. None, and a finding, when it cannot be read whole."""
+        self._begin()
+        port: Erp | Agency = self.erp if side == "erp" else self.agency
+        now = self.clock.now()
+        since = self.ledger.watermark(side, feed)
+        try:
+            spool = self.landing.land(
+                side, feed, self.night, now, port.pages(feed, since), since=since, purpose=purpose
+            )
+        except Permanent:
+            raise
+        except CounterpartyError as error:
+            self.progress("land", f"{side} {feed}: could not be read: {error}")
+            self._incomplete.append(f"{side} {feed}")
+            return None
+        self._spools[side].append((feed, spool, now))
+        self.progress("land", f"{side} {feed}: {spool.records} records")
+        return spool
+
+    def mirror(self, side: str) -> Mirrored:
+        """Validate what was landed of one side and commit it to the ledger with its watermarks."""
+        landed = self._spools[side]
+        self._spools[side] = []
+        port: Erp | Agency = self.erp if side == "erp" else self.agency
+        spools: dict[str, list[Spool]] = {feed: [spool] for feed, spool, _ in landed}
+        if side == "erp" and "payments" in spools:
+            self._touched(spools)
+        mirrored = self.ledger.mirror(
+            side,
+            self.night,
+            self.clock.now(),
+            [(port.feeds[feed], files) for feed, files in spools.items()],
+            {feed: at for feed, _, at in landed},
+        )
+        self.result.mirrored[side] = mirrored
+        self.journal.landed(self.clock.now())
+        self.progress(
+            "mirror", f"{side}: {sum(mirrored.changed.values())} changes, {len(mirrored.set_aside)} set aside"
+        )
+        return mirrored
+
+    def _touched(self, spools: dict[str, list[Spool]]) -> None:
+        """Read by key the receivables that changed payments name: their own clock need not move when one is applied."""
+        if self.ledger.watermark("erp", "documents") is None:
+            return
+        feeds = self.erp.feeds
+        self.ledger.map(feeds["payments"], spools["payments"], "delta_payment")
+        self.ledger.map(feeds["documents"], spools.get("documents", []), "delta_document") if spools.get(
+            "documents"
+        ) else None
+        fresh = (
+            "select document_type, number from delta_document"
+            if spools.get("documents")
+            else "select null, null where false"
+        )
+        keys = self.ledger.db.execute(
+            "select distinct line.document_type, line.number from delta_payment, unnest(lines) as unnested(line) "
+            "where line.document_type in ('Invoice', 'DebitNote', 'OverdueCharge') and line.number is not null "
+            f"and (line.document_type, line.number) not in ({fresh}) order by 1, 2"
+        ).fetchall()
+        if not keys:
+            return
+        try:
+            records = self.erp.documents([DocumentKey(*key) for key in keys])
+        except CounterpartyError as error:
+            self.progress("land", f"erp documents: touched ones could not be read: {error}")
+            self._incomplete.append("erp documents")
+            return
+        first = sum(spool.records for spool in spools.get("documents", [])) + 1
+        spool = self.landing.land(
+            "erp", "documents", self.night, self.clock.now(), [records], purpose="touched", first=first
+        )
+        spools.setdefault("documents", []).append(spool)
+
+    def _begin(self) -> None:
+        if self._night_number is None:
+            self._night_number = self.journal.night_started(self.night, self.clock.now())
+
+    # -- plan ----------------------------------------------------------------------------------------------------
+
+    def facts(self) -> Facts:
+        """Who we are, what people said and what could not be read tonight."""
+        return Facts(
+            self.night,
+            self.settings.erp.tenant_id,
+            self.settings.agency.id,
+            self.settings,
+            self.agency.capabilities,
+            self.erp.capabilities.case_fields,
+            self.journal.holds(),
+            self.journal.decisions(),
+            tuple(sorted(set(self._incomplete))),
+        )
+
+    def recognise(self) -> None:
+        """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
+        facts = self.facts()
+        recognise(self.ledger, self.journal, facts, self.clock.now())
+        try:
+            self._dispatcher(facts).settle()
+        except CounterpartyError as error:
+            self.progress("recognise", f"unknown outcomes could not be looked up: {error}")
+        sync(self.ledger, self.journal)
+
+    def diff(self) -> dict[str, dict[str, int]]:
+        """Join both subledgers once and classify every difference: class -> count and sum in øre."""
+        prepare(self.ledger, self.facts())
+        self.ledger.db.execute(sql("diff", HERE))
+        return {
+            row["class"]: {"count": row["n"], "amount": ore(row["amount"])}
+            for row in self.ledger.rows(
+                "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"
+            )
+        }
+
+    def plan(self) -> StoredPlan:
+        """Make tonight's plan, judge it and store it under its hash."""
+        plan = make_plan(self.ledger, self.facts())
+        stored = StoredPlan(plan, tuple(self._reasons(plan)))
+        self.journal.store_plan(
+            plan.hash,
+            self.night,
+            self.clock.now(),
+            plan.version,
+            stored.verdict,
+            plan.totals,
+            (dumps(as_json(effect)) for effect in plan.effects),
+        )
+        self.result.plan = stored
+        counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
+        self.progress("plan", f"{plan.hash[:12]}: {counts}")
+        return stored
+
+    def _reasons(self, plan: Plan) -> list[str]:
+        if not plan.effects:
+            return []
+        reasons: list[str] = []
+        if self.settings.mode == "approval":
+            reasons.append("the company is in approval mode")
+        history = [p["totals"] for p in self.journal.plans(200) if p["state"] == "dispatched"]
+        if not any(history):
+            reasons.append("first night: a person looks at the first plan")
+        reasons += breaches(plan.totals, history, self.settings.caps)
+        if any(e.ordinal > 1 for e in plan.effects if e.kind == "transfer") and self.settings.mode != "automatic":
+            reasons.append("a receivable is transferred again")
+        return reasons
+
+    # -- dispatch ------------------------------------------------------------------------------------------------
+
+    def _dispatcher(self, facts: Facts) -> Dispatcher:
+        guard = Guard(self.ledger, self.landing, self.erp, self.agency, self.night, self.clock)
+        return Dispatcher(
+            self.journal,
+            self.ledger,
+            guard,
+            self.erp,
+            self.agency,
+            facts,
+            self.clock,
+            parallel=self.parallel,
+            progress=lambda text: self.progress("dispatch", text),
+        )
+
+    def dispatchable(self, plan_hash: str | None = None) -> str:
+        """The hash of the plan that may be carried out now; raises `NothingSent` with what to do when there is none."""
+        if plan_hash is None:
+            newest = self.journal.plans(1)
+            if not newest:
+                raise NothingSent("there is no plan; run plan_only first")
+            plan = newest[0]
+        else:
+            found = (
+                [p for p in self.journal.plans(500) if p["hash"].startswith(plan_hash)] if len(plan_hash) >= 8 else []
+            )
+            if len(found) != 1:
+                raise NothingSent(
+                    f"no stored plan is named {plan_hash}; `cloudcollect plan` shows the newest (8 characters at least)"
+                )
+            plan = found[0]
+        if self.clock.now() - datetime.fromisoformat(plan["made_at"]) > PLAN_LIFE:
+            raise NothingSent(f"plan {plan['hash'][:12]} is older than 24 hours; make a new one")
+        if plan["state"] == "superseded":
+            raise NothingSent(f"plan {plan['hash'][:12]} has been superseded by a newer one")
+        if plan["state"] == "stored" and plan["verdict"] != "automatic":
+            raise NothingSent(
+                f"plan {plan['hash'][:12]} waits for approval: `cloudcollect approve {plan['hash'][:12]}`"
+            )
+        return str(plan["hash"])
+
+    def approve(self, plan_hash: str) -> str:
+        """A person approves a stored plan; returns its full hash. Raises `NothingSent` when it cannot be approved."""
+        try:
+            return self.dispatchable(plan_hash)
+        except NothingSent as reason:
+            if "waits for approval" not in str(reason):
+                raise
+        found = next(p for p in self.journal.plans(500) if p["hash"].startswith(plan_hash))
+        self.journal.mark_plan(found["hash"], "approved", self.clock.now(), self.who)
+        return str(found["hash"])
+
+    def dispatch(
+        self, phases: Sequence[str] = tuple(name for name, _ in PHASES), plan_hash: str | None = None
+    ) -> Dispatched:
+        """Carry out these phases of a plan that may be sent. Raises `NothingSent` when nothing may be."""
+        digest = self.dispatchable(plan_hash)
+        facts = self.facts()
+        dispatcher = self._dispatcher(facts)
+        kinds = [kind for name, kinds in PHASES for kind in kinds if name in phases]
+        try:
+            done = dispatcher.dispatch(digest, kinds)
+        finally:
+            sync(self.ledger, self.journal)
+            self._extra += dispatcher.result.findings
+            self._merge(dispatcher.result)
+            self.journal.backup(self.folder / "journal.backup.sqlite")
+        self.journal.mark_plan(digest, "dispatched", self.clock.now(), self.who)
+        return done
+
+    def _merge(self, done: Dispatched) -> None:
+        for kind, outcomes in done.counts.items():
+            for outcome, count in outcomes.items():
+                self.result.dispatched.counts[kind][outcome] += count
+                self.result.dispatched.sums[kind][outcome] += done.sums[kind][outcome]
+
+    # -- reconcile -----------------------------------------------------------------------------------------------
+
+    def read_again(self) -> None:
+        """After dispatch: what changed on both sides, and the suspense account's movements, read once more."""
+        for side, feeds in (
+            ("erp", ("documents", "payments")),
+            ("agency", ("claims", "cases", "entries", "settlements")),
+        ):
+            for feed in feeds:
+                self.land(side, feed, purpose="after")
+            self.mirror(side)
+        recognise(self.ledger, self.journal, self.facts(), self.clock.now())
+        self._read_movements()
+
+    def _read_movements(self) -> None:
+        account = self.settings.erp.suspense_account
+        newest = self.ledger.value("select max(first_known_night) from suspense_movement")
+        since = self.settings.go_live if newest is None else max(self.settings.go_live, self.night - MOVEMENT_WINDOW)
+        keep_movements(self.ledger, self.erp.movements(account, since, self.night), self.night)
+
+    def statement(self) -> Statement:
+        """Explain the suspense account. A first attempt that does not tie reads the whole account once more."""
+        self.diff()
+        statement = self._statement()
+        if not statement.ties:
+            keep_movements(
+                self.ledger,
+                self.erp.movements(self.settings.erp.suspense_account, self.settings.go_live, self.night),
+                self.night,
+            )
+            statement = self._statement()
+        keep_statement(self.ledger, statement)
+        self.result.statement = statement
+        self.progress("statement", f"closing {display(statement.closing)}, general ledger {display(statement.ledger)}")
+        return statement
+
+    def _statement(self) -> Statement:
+        return make_statement(
+            self.ledger,
+            self.night,
+            self.clock.now(),
+            self.settings.erp.suspense_account,
+            ore(self.settings.accounts.opening_balance),
+            self.settings.go_live,
+        )
+
+    def finish(self) -> NightResult:
+        """Store findings and the night's figures, and publish what readers may look at."""
+        now = self.clock.now()
+        findings = set(self._extra)
+        if self.result.plan:
+            findings |= set(self.result.plan.plan.findings)
+            if self.result.plan.reasons and self.result.not_sent:
+                digest = self.result.plan.plan.hash[:12]
+                findings.add(Finding("PLAN_OVER_CAPS", f"plan {digest}", "; ".join(self.result.plan.reasons)))
+        if self.result.statement:
+            findings |= set(self.result.statement.findings())
+        self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))
+        one_per_subject = {(f.code, f.subject): f for f in self.result.findings}
+        self.journal.see_findings(
+            self.night, now, [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()]
+        )
+        if self._night_number is not None:
+            self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())
+        self.publish()
+        return self.result
+
+    def publish(self) -> None:
+        """One snapshot for readers: the ledger without persons and a copy of the journal, replaced by rename."""
+        target = self.folder / "published"
+        target.mkdir(exist_ok=True, mode=0o700)
+        self.ledger.db.execute("checkpoint")
+        partial = target / "ledger.partial"
+        shutil.copyfile(self.ledger.path, partial)
+        partial.chmod(0o600)
+        os.replace(partial, target / "ledger.duckdb")
+        self.journal.backup(target / "journal.sqlite")
+
+    # -- whole nights --------------------------------------------------------------------------------------------
+
+    def land_and_mirror(self) -> None:
+        """Both sides, feed by feed."""
+        for side, feeds in FEEDS.items():
+            for feed in feeds:
+                self.land(side, feed)
+            self.mirror(side)
+
+    def prepare_plan(self) -> StoredPlan:
+        """Everything up to and including the plan; sends nothing."""
+        self.land_and_mirror()
+        self.recognise()
+        self.diff()
+        return self.plan()
+
+    def run(self) -> NightResult:
+        """The whole night. A plan that needs a person is stored and waits; everything else is carried out at once."""
+        self.prepare_plan()
+        return self.carry_out()
+
+    def carry_out(self, plan_hash: str | None = None) -> NightResult:
+        """Dispatch a plan that may be sent, then read again and reconcile. Neither lands a plan nor makes one."""
+        self._begin()
+        try:
+            self.dispatch(plan_hash=plan_hash)
+        except NothingSent as reason:
+            self.result.not_sent = str(reason)
+            self.progress("dispatch", f"nothing was sent: {reason}")
+        self.read_again()
+        self.statement()
+        return self.finish()
+
+
+def dumps(value: Any) -> str:
+    """JSON in one form only."""
+    import json
+
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,78 @@
+-- Everything the rules ask about, one row per receivable in `subject`. The plan fills `subject` with open documents
+-- and reads the mirror; the guard fills it with a handful of keys and lays fresh reads over the `_now` views.
+create or replace temp view candidate as
+with unapplied as (
+    select customer, sum(balance) as credit
+    from payment_now
+    where status = 'Open' and balance > 0 and document_type in ('Payment', 'Prepayment', 'CreditNote')
+      and customer in (select customer from subject)
+    group by customer
+),
+unreleased as (
+    select distinct receivable_type, receivable_number from payment_line where status in ('Hold', 'Balanced')
+),
+claims as (
+    select document_type, document_number,
+           count(*) filter (status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and hold <> 'RECALLED') as live,
+           count(*) filter (status in ('WITHDRAWN', 'MERGED') or hold = 'RECALLED') as past,
+           coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed
+    from claim_now group by all
+),
+pending as (
+    select e.document, count(*) as transfers
+    from effect e
+    where e.kind = 'transfer'
+      and (e.state in ('intent', 'uncertain', 'created', 'quarantined')
+           or (e.state = 'confirmed' and not exists (select 1 from claim_now c where c.reference = e.reference)))
+    group by e.document
+),
+over as (
+    select distinct c.document_type, c.document_number, k.number
+    from claim_now c join agency_case_now k using (case_id)
+    where c.status in ('WITHDRAWN', 'REJECTED', 'MERGED') or c.hold = 'RECALLED'
+),
+kids as (
+    select other.kid
+    from receivable_now other join claims on claims.document_type = other.document_type and claims.document_number = other.number
+    where claims.live > 0 and coalesce(other.kid, '') <> ''
+    group by other.kid
+),
+foreign_payment as (
+    select distinct customer from foreign_suspense_payment
+)
+select r.*,
+       coalesce(cu.excluded, false) as customer_excluded,
+       coalesce(cu.business, true) as business,
+       coalesce(claims.live, 0) as live_claims,
+       coalesce(claims.past, 0) as past_claims,
+       coalesce(claims.disputed, false) as disputed,
+       coalesce(pending.transfers, 0) as pending_transfers,
+       held.subject is not null or held_customer.subject is not null as on_hold,
+       coalesce(unapplied.credit, 0) as unapplied_credit,
+       unreleased.receivable_number is not null as has_unreleased,
+       over.number is not null as case_is_over,
+       kids.kid is not null and coalesce(claims.live, 0) = 0 as kid_at_agency,
+       coalesce(length(trim(person.name)) > 0 and length(trim(person.address)) > 0
+                and length(trim(person.postal_code)) > 0 and length(trim(person.city)) > 0, false) as debtor_complete,
+       approved.subject is not null as episode_approved,
+       foreign_payment.customer is not null as has_foreign_payment,
+       fenced.receivable is not null or fenced_customer.customer is not null or cu.number is null
+           or (select bool_or(everything) from fence) is true as fenced
+from subject
+join receivable_now r on r.document_type = subject.document_type and r.number = subject.number
+left join customer_now cu on cu.number = r.customer
+left join person_now person on person.customer = r.customer
+left join claims on claims.document_type = r.document_type and claims.document_number = r.number
+left join pending on pending.document = r.document_type || ' ' || r.number
+left join hold_now held on held.subject = r.document_type || ' ' || r.number
+left join hold_now held_customer on held_customer.subject = 'customer ' || r.customer
+left join unapplied on unapplied.customer = r.customer
+left join unreleased on unreleased.receivable_type = r.document_type and unreleased.receivable_number = r.number
+left join over on over.document_type = r.document_type and over.document_number = r.number and over.number = r.case_number
+left join kids on kids.kid = r.kid
+left join episode_approved approved on approved.subject = r.document_type || ' ' || r.number
+left join foreign_payment on foreign_payment.customer = r.customer
+left join (select distinct receivable from fence where receivable is not null) fenced
+    on fenced.receivable = r.document_type || ' ' || r.number
+left join (select distinct customer from fence where customer is not null) fenced_customer
+    on fenced_customer.customer = r.customer;

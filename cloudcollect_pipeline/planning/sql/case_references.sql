@@ -1,0 +1,13 @@
+-- Invoices that do not show the agency's case as the agency words it now; the newest episode counts.
+select oc.document, oc.document_type, oc.document_number, r.customer, r.currency, k.number as case_number, k.status as case_status,
+       coalesce(k.url, '') as case_url, oc.reference as transfer, r.status,
+       r.case_number as shown_number
+from our_claim oc
+join agency_case_now k using (case_id)
+join receivable_now r on r.document_type = oc.document_type and r.number = oc.document_number
+where oc.document_type = 'Invoice' and oc.status not in ('REJECTED', 'MERGED')
+  and (coalesce(r.case_number, ''), coalesce(r.case_status, ''), coalesce(r.case_url, ''))
+      is distinct from (k.number, k.status, coalesce(k.url, ''))
+  and (r.status = 'Open' or coalesce(r.case_number, '') <> k.number)
+qualify row_number() over (partition by oc.document order by oc.ordinal desc) = 1
+order by oc.document;

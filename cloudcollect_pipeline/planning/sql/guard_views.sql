@@ -1,0 +1,22 @@
+-- Fresh reads laid over the mirror: what was just read counts, everything else stands as mirrored.
+create or replace temp view receivable_now as
+select * exclude (n) from fresh_receivable
+union all by name
+select * exclude (valid_from, valid_to) from receivable r
+where valid_to is null and (r.document_type, r.number) not in (select document_type, number from fresh_receivable);
+
+create or replace temp view customer_now as
+select * exclude (n, name, address, postal_code, city, email, phone) from fresh_customer
+union all by name
+select * exclude (valid_from, valid_to) from customer c where valid_to is null and c.number not in (select number from fresh_customer);
+
+create or replace temp view person_now as
+select number as customer, name, address, postal_code, city, email, phone from fresh_customer
+union all by name
+select * from persons.person p where p.customer not in (select number from fresh_customer);
+
+create or replace temp view payment_now as
+select * exclude (n) from fresh_payment
+union all by name
+select * exclude (valid_from, valid_to) from payment p
+where valid_to is null and (p.document_type, p.number) not in (select document_type, number from fresh_payment);

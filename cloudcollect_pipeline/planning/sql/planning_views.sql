@@ -1,0 +1,83 @@
+create or replace temp view person_now as select * from persons.person;
+
+-- Payments on the suspense account that no reference of ours explains (rules §3).
+create or replace temp view foreign_suspense_payment as
+select p.document_type, p.number, p.customer, p.amount, p.currency, p.status, p.reference
+from payment_now p, policy
+where p.cash_account = policy.suspense_cash_account and p.document_type in ('Payment', 'Prepayment')
+  and p.status <> 'Voided'
+  and not exists (select 1 from effect e where e.reference = p.reference and e.kind = 'posting');
+
+-- Receivables whose settlements do not add up to amount minus balance (rules §4).
+create or replace temp view inconsistent_receivable as
+with settled as (
+    select receivable_type, receivable_number, sum(paid + write_off) as net from application group by all
+)
+select r.document_type, r.number, r.customer, r.amount - r.balance as expected, coalesce(s.net, 0) as found
+from receivable_now r
+left join settled s on s.receivable_type = r.document_type and s.receivable_number = r.number
+where r.status in ('Open', 'Closed') and coalesce(s.net, 0) <> r.amount - r.balance;
+
+-- Made once per plan. What may not be built on tonight: a receivable, a customer, or, when a row could not even be identified, everything.
+create or replace temp table fence as
+select distinct r.document_type || ' ' || r.number as receivable, null::varchar as customer, false as everything
+from inconsistent_receivable r
+union all
+select case when s.number is not null and s.document_type is not null then s.document_type || ' ' || s.number end,
+       s.customer,
+       s.number is null and s.customer is null and s.feed in ('documents', 'payments', 'customers', 'claims', 'entries')
+from persons.set_aside s
+where not exists (select 1 from dismissed d where d.subject = s.feed || ' ' || s.key)
+union all
+select null, null, true from incomplete_feed;
+
+-- Claims of ours, with the transfer that made them.
+create or replace temp view our_claim as
+select c.*, e.amount as transferred, e.details, e.source, e.ordinal,
+       c.document_type || ' ' || c.document_number as document,
+       c.status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and c.hold <> 'RECALLED' as live
+from claim_now c join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed';
+
+-- Principal that money received by the agency now carries, per original entry and claim: the entry with its reversals
+-- and reallocations.
+create or replace temp view entry_principal as
+select er.root, l.claim_id, c.document, c.document_type, c.document_number, r.customer, root.currency, root.value_date,
+       sum(l.amount) as carried
+from entry_line l
+join entry_root er using (entry_id)
+join entry_now root on root.entry_id = er.root
+join our_claim c on c.claim_id = l.claim_id
+left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+where root.received_by = 'AGENCY' and l.bucket = 'principal' and not l.cancelled
+group by all;
+
+-- Our postings as the ERP shows them, in any status.
+create or replace temp view own_posting as
+select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines
+from payment_now p join effect e on e.reference = p.reference and e.kind = 'posting', policy
+where p.cash_account = policy.suspense_cash_account and p.document_type = 'Payment';
+
+-- Customers with something to look at: everyone else is equal on both sides (the sum of all news is B − O).
+create or replace temp view customer_to_plan as
+select r.customer
+from our_claim c join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+where c.live and (r.balance <> c.principal_open or c.principal <> cast(c.transferred as decimal(18, 2)) / 100)
+union
+select desired.customer
+from (select root, customer, sum(carried) as carried from entry_principal where customer is not null group by all) desired
+left join (
+    select source, sum(amount) as posted from own_posting where status in ('Open', 'Closed') group by source
+) live on live.source = desired.root || ':' || desired.customer
+where desired.carried <> coalesce(live.posted, 0)
+union
+select customer from own_posting where status in ('Balanced', 'Hold')
+union
+select r.customer
+from entry_line l join entry_now e using (entry_id) join our_claim c on c.claim_id = l.claim_id
+join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+where e.received_by = 'CREDITOR' and (l.cancelled or not exists (select 1 from effect f where f.reference = e.reference))
+union
+select r.customer
+from application a join our_claim c on c.document_type = a.receivable_type and c.document_number = a.receivable_number
+join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+where c.live and abs(a.write_off) > (select write_off_tolerance from policy);

@@ -1,0 +1,13 @@
+-- What each movement on the suspense account is, by the document it came from.
+create or replace temp view explained_movement as
+select m.*,
+       case
+           when p.reference is not null and m.amount >= 0 then 'posted'
+           when p.reference is not null then 'reversed'
+           when s.reference is not null then 'settled'
+           else 'foreign'
+       end as movement,
+       coalesce(p.reference, s.reference) as reference, p.source as posting_source
+from read_movement m
+left join effect p on p.kind = 'posting' and p.remote_id = m.document and m.module <> 'GL' and p.state in ('confirmed', 'created')
+left join effect s on s.kind = 'settlement' and s.remote_id = m.document and m.module = 'GL' and s.state in ('confirmed', 'created');

@@ -1,0 +1,245 @@
+"""The statement of the suspense account: two identities, exact to the øre, and every open item behind them.
+
+First, by ERP posting date: opening + posted − reversed − settled + foreign = general ledger. What is posted, reversed
+and settled comes from our own effects, the general ledger from the ERP's lines, so that they can disagree.
+Second, by agency date: closing + what entries carry beyond what is posted + what is booked beyond what is due
+− foreign = the agency's unsettled principal.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.domain.money import display, kroner, ore
+from cloudcollect_pipeline.erp.port import Movement
+from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+
+HERE = "cloudcollect_pipeline.reconciliation.sql"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Agency money of one entry and customer that is open in the suspense account; amounts in øre."""
+
+    entry: str
+    customer: str
+    documents: str
+    value_date: date
+    first_known_night: date | None
+    principal: int
+    posted: int
+    settled: int
+    in_transit: int
+
+    @property
+    def open(self) -> int:
+        """Posted and not settled."""
+        return self.posted - self.settled
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One night's statement; amounts in øre, debit positive."""
+
+    night: date
+    made_at: datetime
+    account: str
+    opening: int
+    posted: int
+    reversed: int
+    settled: int
+    foreign: int
+    ledger: int
+    carried_not_posted: int
+    booked_not_due: int
+    in_transit: int
+    agency_unsettled: int
+    items: tuple[Item, ...] = ()
+    foreign_movements: tuple[dict[str, Any], ...] = ()
+    unexplained: tuple[str, ...] = ()
+    differences: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def closing(self) -> int:
+        """What our own effects say the account holds."""
+        return self.opening + self.posted - self.reversed - self.settled + self.foreign
+
+    @property
+    def ledger_difference(self) -> int:
+        """General ledger minus closing: zero or an alarm."""
+        return self.ledger - self.closing
+
+    @property
+    def agency_difference(self) -> int:
+        """The second identity's residue: zero or an alarm."""
+        explained = self.closing + self.carried_not_posted + self.booked_not_due - self.foreign
+        return self.agency_unsettled - explained
+
+    @property
+    def ties(self) -> bool:
+        """Whether both identities hold to the øre."""
+        return self.ledger_difference == 0 and self.agency_difference == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, amounts in øre."""
+        body = asdict(self)
+        body |= {
+            "closing": self.closing,
+            "ledger_difference": self.ledger_difference,
+            "agency_difference": self.agency_difference,
+            "ties": self.ties,
+        }
+        return json.loads(json.dumps(body, default=str))
+
+    def findings(self) -> list[Finding]:
+        """What a person must see."""
+        found = [
+            Finding(
+                "FOREIGN_MOVEMENT",
+                f"batch {m['batch']} line {m['line']}",
+                f"{display(m['amount'])} on {m['posting_date']} from document {m['document']}",
+                m["amount"],
+            )
+            for m in self.foreign_movements
+        ]
+        if not self.ties:
+            found.append(
+                Finding(
+                    "STATEMENT_DOES_NOT_TIE",
+                    f"account {self.account}",
+                    f"general ledger differs by {display(self.ledger_difference)}, agency by {display(self.agency_difference)}"
+                    + (f": {'; '.join(self.unexplained[:5])}" if self.unexplained else ""),
+                    self.ledger_difference or self.agency_difference,
+                )
+            )
+        return found
+
+
+def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -> None:
+    """Store general-ledger lines as read, with what each one is; a line known before keeps its first night."""
+    ledger.db.execute(
+        "create or replace temp table read_movement (batch varchar, line integer, module varchar, document varchar, "
+        "posting_date date, amount decimal(18, 2))"
+    )
+    rows = [[m.batch, m.line, m.module, m.document, m.posting_date, kroner(m.amount)] for m in movements]
+    if rows:
+        ledger.db.executemany("insert into read_movement values (?, ?, ?, ?, ?, ?)", rows)
+    ledger.db.execute(sql("movements", HERE))
+    with ledger.transaction():
+        ledger.db.execute(
+            "insert into suspense_movement by name select batch, line, module, document, posting_date, amount, movement, "
+            "posting_source as subject, reference, posting_date as value_date, $night as first_known_night from explained_movement "
+            "on conflict do update set movement = excluded.movement, subject = excluded.subject, reference = excluded.reference",
+            {"night": night},
+        )
+
+
+def make_statement(ledger: Ledger, night: date, at: datetime, account: str, opening: int, go_live: date) -> Statement:
+    """Work both identities out from the effects, the movements kept and the agency's entries. Planning's views stand."""
+    expected: dict[str, int] = defaultdict(int)
+    posted = reversed_ = settled = 0
+    transit = ledger.value("select coalesce(sum(amount), 0) from own_posting where status in ('Balanced', 'Hold')")
+    for row in ledger.rows(
+        "select reference, number, status, amount from own_posting where status not in ('Balanced', 'Hold') order by reference"
+    ):
+        amount = ore(row["amount"])
+        posted += amount
+        expected[row["number"]] += amount
+        if row["status"] == "Voided":
+            reversed_ += amount
+            expected[row["number"]] -= amount
+    for row in ledger.rows(
+        "select reference, remote_id, amount from effect where kind = 'settlement' and state = 'confirmed' order by reference"
+    ):
+        settled += row["amount"]
+        expected[f"voucher {row['remote_id']}"] -= row["amount"]
+    found: dict[str, int] = defaultdict(int)
+    foreign = 0
+    strangers: list[dict[str, Any]] = []
+    for row in ledger.rows(
+        "select * from suspense_movement where posting_date >= $go_live order by posting_date, batch, line",
+        {"go_live": go_live},
+    ):
+        amount = ore(row["amount"])
+        if row["movement"] == "foreign":
+            foreign += amount
+            strangers.append(
+                {
+                    "batch": row["batch"],
+                    "line": row["line"],
+                    "document": row["document"],
+                    "posting_date": row["posting_date"],
+                    "amount": amount,
+                }
+            )
+        else:
+            found[row["document"] if row["movement"] != "settled" else f"voucher {row['document']}"] += amount
+    unexplained = [
+        f"document {name}: ours {display(expected[name])}, general ledger {display(found[name])}"
+        for name in sorted({*expected, *found})
+        if expected[name] != found[name]
+    ]
+    ledger_total = opening + sum(found.values()) + foreign
+    items = [
+        Item(
+            row["root"],
+            row["customer"] or "?",
+            row["documents"],
+            row["value_date"],
+            row["first_known_night"],
+            ore(row["principal"]),
+            ore(row["posted"]),
+            ore(row["settled"]),
+            ore(row["in_transit"]),
+        )
+        for row in ledger.rows(sql("items", HERE))
+    ]
+    due = ore(
+        ledger.value(
+            "select coalesce(sum(amount), 0) from settlement_line where bucket = 'principal' and status = 'PUBLISHED'"
+        )
+    )
+    carried = ore(
+        ledger.value(
+            "select coalesce(sum(l.amount), 0) from entry_line l join entry_root er using (entry_id) "
+            "join entry_now root on root.entry_id = er.root "
+            "where root.received_by = 'AGENCY' and l.bucket = 'principal' and not l.cancelled"
+        )
+    )
+    differences: dict[str, dict[str, int]] = {}
+    for row in ledger.rows(
+        "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"
+    ):
+        differences[row["class"]] = {"count": row["n"], "amount": ore(row["amount"])}
+    return Statement(
+        night,
+        at,
+        account,
+        opening,
+        posted,
+        reversed_,
+        settled,
+        foreign,
+        ledger_total,
+        carried_not_posted=carried - (posted - reversed_),
+        booked_not_due=settled - due,
+        in_transit=ore(transit),
+        agency_unsettled=opening + carried - due,
+        items=tuple(item for item in items if item.open or item.in_transit or item.principal != item.posted),
+        foreign_movements=tuple(strangers),
+        unexplained=tuple(unexplained),
+        differences=differences,
+    )
+
+
+def keep_statement(ledger: Ledger, statement: Statement) -> None:
+    """Store a statement; a second one of the same night stands beside the first."""
+    seq = int(ledger.value("select coalesce(max(seq), 0) + 1 from statement"))
+    ledger.db.execute(
+        "insert into statement values (?, ?, ?, ?, ?)",
+        [statement.night, statement.made_at, seq, json.dumps(statement.as_json()), statement.ties],
+    )

@@ -1,0 +1,229 @@
+"""A world and a pipeline without sockets: what the story tests and the acceptance tests are written in.
+
+The production night runs unchanged; only the transport and the clock are the world's.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.nightly import Night, NightResult
+from cloudcollect_pipeline.sandbox.agency.books import Claim, Entry
+from cloudcollect_pipeline.sandbox.http import Request, Response
+from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.settings import CompanySettings, Settings
+
+ERP_URL = "http://127.0.0.1:9001"
+AGENCY_URL = "http://127.0.0.1:9002"
+START = datetime(2026, 1, 5, 6, tzinfo=OSLO)
+
+
+def world_transport(world: World) -> httpx.MockTransport:
+    """The network as seen by the pipeline: the world's two handlers, one request at a time."""
+    lock = threading.Lock()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        handler = world.erp_handler if request.url.port == 9001 else world.agency_handler
+        parts = urlsplit(str(request.url))
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        asked = Request.to(request.method, target, {k.lower(): v for k, v in request.headers.items()}, request.content)
+        with lock:
+            told: Response = handler(asked)
+        return httpx.Response(told.status, headers=dict(told.headers), content=told.body)
+
+    return httpx.MockTransport(answer)
+
+
+def settings_of(world: World, data: Path, **policy: Any) -> Settings:
+    """Settings for every company of the world; keyword arguments change the policy."""
+    companies = {}
+    for slug, company in world.companies.items():
+        companies[slug] = CompanySettings.model_validate(
+            {
+                "name": company.name,
+                "mode": "automatic",
+                "go_live": date(2025, 1, 1),
+                "erp": {
+                    "base_url": ERP_URL,
+                    "token_url": f"{ERP_URL}/connect/token",
+                    "tenant_id": company.tenant_id,
+                    "client_id": company.client_id,
+                    "client_secret": company.client_secret,
+                    "suspense_cash_account": company.suspense_cash_account,
+                    "suspense_account": company.suspense_account,
+                    "payment_method": company.payment_method,
+                    "parallel": 1,
+                },
+                "agency": {"id": company.agency_id, "base_url": AGENCY_URL, "api_key": company.api_key},
+                "policy": {"min_amount": 0, "attach_pdf": False, **policy},
+                "accounts": {
+                    "payout_clearing": company.payout_clearing,
+                    "interest_income": "8050",
+                    "fee_income": "3900",
+                    "commission_cost": "7790",
+                    "expense_cost": "7798",
+                    "input_vat": "2710",
+                    "rounding": "7770",
+                },
+            }
+        )
+    return Settings(data_dir=data, companies=companies)
+
+
+class Story:
+    """One company, its books at both parties, and nights that pass."""
+
+    def __init__(
+        self, data: Path, *, companies: tuple[str, ...] = ("nordlys",), world: World | None = None, **policy: Any
+    ) -> None:
+        os.umask(0o077)
+        self.world = world or World.empty(START, companies)
+        self.slug = next(iter(self.world.companies))
+        self.settings = settings_of(self.world, data, **policy)
+        self.data = data
+        self.transport = world_transport(self.world)
+        self.results: list[NightResult] = []
+        for slug in self.world.companies:
+            with self.opened(slug) as night:
+                night.journal.declare_new(self.world.now, "test")
+
+    def opened(self, slug: str | None = None, **options: Any) -> Any:
+        return Night.open(
+            slug or self.slug,
+            self.settings,
+            self.world.clock,
+            transport=self.transport,
+            parallel=1,
+            patience=0,
+            **options,
+        )
+
+    @property
+    def erp(self):
+        return self.world.erp(self.slug)
+
+    @property
+    def agency(self):
+        return self.world.agency
+
+    # -- time
+
+    def morning(self, days: int = 1) -> None:
+        """Let `days` nights begin: 04:00 in Oslo."""
+        for _ in range(days):
+            today = self.world.now.astimezone(OSLO)
+            at = datetime.combine(today.date(), time(4), OSLO)
+            if at <= today:
+                at = datetime.combine(today.date() + timedelta(days=1), time(4), OSLO)
+            self.world.advance(at)
+
+    def night(self, approve: bool = True, slug: str | None = None, *, same_night: bool = False) -> NightResult:
+        """One night; a plan that waits is approved right away unless told otherwise."""
+        if not same_night:
+            self.morning()
+        with self.opened(slug) as night:
+            result = night.run()
+        if approve and "waits for approval" in result.not_sent:
+            with self.opened(slug) as night:
+                digest = night.approve(result.plan.plan.hash)
+                dispatched = night.carry_out(digest)
+            dispatched.plan = result.plan
+            result = dispatched
+        self.results.append(result)
+        return result
+
+    def quiet(self, nights: int = 3) -> NightResult:
+        """Nights without news; the last one must plan nothing."""
+        result = self.night()
+        for _ in range(nights - 1):
+            result = self.night()
+        return result
+
+    # -- facts
+
+    def receivable(
+        self, amount: int = 6000, *, customer: str | None = None, due: date = date(2025, 12, 1), **options: Any
+    ):
+        """An overdue invoice that the dunning process has picked."""
+        number = customer or self.customer()
+        document = self.erp.invoice(number, amount, due - timedelta(days=14), due, **options)
+        self.erp.run_dunning(self.world.today)
+        return document
+
+    def customer(self, **options: Any) -> str:
+        given = {
+            "name": "Debtor Ærlig",
+            "business": False,
+            "address": "Storgata 1",
+            "postal_code": "0155",
+            "city": "Oslo",
+        }
+        return self.erp.add_customer(**{**given, **options}).number
+
+    def claim(self, document: Any, episode: int | None = None) -> Claim:
+        found = self.agency.claim_for(self.slug, document.number, episode)
+        assert found is not None, f"no claim for {document.number}"
+        return found
+
+    def collect(self, document: Any, principal: int, **options: Any) -> Entry:
+        """The debtor pays the agency."""
+        return self.agency.receive(self.claim(document), principal, on=self.world.today, **options)
+
+    # -- looking
+
+    def with_journal(self, look: Callable[[Any], Any]) -> Any:
+        with self.opened() as night:
+            return look(night.journal)
+
+    def findings(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for finding in self.with_journal(lambda journal: journal.findings()):
+            found.setdefault(finding["code"], []).append(finding["subject"])
+        return found
+
+    def decide(self, code: str, action: str, subject: str | None = None) -> None:
+        """A person answers the (only) finding of a code."""
+        subject = subject or self.findings()[code][0]
+        self.with_journal(lambda j: j.decide(code, subject, action, "test", "person", self.world.now))
+
+    def open_at_agency(self, document: Any) -> int:
+        return self.claim(document).principal_open
+
+    def assert_mirrored(self, *documents: Any) -> None:
+        """Both sides agree on these receivables (on all, if none is named), and nothing was done twice."""
+        truth = self.world.truth()[self.slug]
+        assert not truth.double_effects
+        if not documents:
+            assert not truth.unequal, truth.unequal
+        for document in documents:
+            assert self.open_at_agency(document) == document.balance, (
+                document.number,
+                self.open_at_agency(document),
+                document.balance,
+            )
+
+    def assert_ties(self) -> None:
+        """The last statement ties, to the world's own figures too."""
+        statement = self.results[-1].statement
+        truth = self.world.truth()[self.slug]
+        assert statement is not None
+        assert statement.ties, statement.as_json()
+        assert statement.ledger == truth.suspense_balance
+        assert statement.agency_unsettled == truth.unsettled_principal
+
+    def assert_quiet(self) -> None:
+        """One more night plans nothing."""
+        result = self.night()
+        assert result.plan is not None
+        assert result.plan.plan.effects == (), [e.reference for e in result.plan.plan.effects]
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,0 +1,62 @@
+"""The repository itself: the lock, the package and what importing costs."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cloudcollect_pipeline"
+
+
+def direct_dependencies() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    return [line for group in groups for line in group if isinstance(line, str)]
+
+
+def locked() -> dict[str, tuple[str, int]]:
+    """Name -> version and number of hashes."""
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text())
+    found = (re.match(r"([a-z0-9-]+)==(\S+)", block) for block in blocks)
+    return {m[1]: (m[2], m.string.count("--hash=sha256:")) for m in found if m}
+
+
+def test_the_lock_records_no_download_address():
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|@", (ROOT / "requirements.lock").read_text())
+
+
+def test_every_locked_version_has_a_hash():
+    assert [name for name, (_, hashes) in locked().items() if not hashes] == []
+
+
+@pytest.mark.parametrize("line", direct_dependencies())
+def test_every_dependency_is_bounded_and_locked_within_its_bounds(line):
+    wanted = Requirement(line)
+    version, _ = locked()[wanted.name]
+    assert wanted.specifier.contains(version)
+    assert any(bound.operator == "<" for bound in wanted.specifier) or wanted.name == "tzdata"  # tzdata: a calendar
+
+
+def test_the_wheel_carries_everything_the_package_reads(tmp_path):
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        pytest.skip("uv is not in this environment")
+    build = [uv, "build", "--quiet", "--wheel", "--offline", "--no-build-isolation", "--out-dir", tmp_path, ROOT]
+    subprocess.run([*build, "--python", sys.executable], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    files = (f for f in PACKAGE.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    assert {str(file.relative_to(ROOT)) for file in files} <= carried
+    assert "cloudcollect_pipeline/py.typed" in carried
+
+
+def test_settings_are_read_without_loading_what_is_slow():
+    code = "import sys, cloudcollect_pipeline.settings; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert {"dagster", "pandas", "duckdb", "httpx"}.isdisjoint(loaded.split())
