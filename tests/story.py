@@ -227,3 +227,23 @@ class Story:
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class Crash(BaseException):
+    """The process ends here: nothing after this line runs."""
+
+
+def lose_journal(story: Story) -> None:
+    """The journal is gone, with its copies; the ledger and the landing folder are still there."""
+    folder = story.data / story.slug
+    for path in [*folder.glob("journal*"), *(folder / "published").glob("journal*")]:
+        path.unlink()
+
+
+def crash_after(faults: Any, method: str, path: str) -> None:
+    """The next such request is carried out, and the pipeline dies before it sees the answer."""
+
+    def die(_: Response) -> Response:
+        raise Crash
+
+    faults.add("mutate", method, path, mutate=die)

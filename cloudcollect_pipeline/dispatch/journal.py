@@ -282,7 +282,7 @@ class Journal:
     ) -> None:
         """Move an effect to a state with tonight's content; durable when it returns. State `intent` announces a write."""
         known = self.effect(effect.reference)
-        kept = known.details if known and details is None and state in ("confirmed", "created", "quarantined") else None
+        kept = known.details if known and details is None and state in ("confirmed", "created", "quarantined", "uncertain") else None
         told = dict(details if details is not None else kept if kept is not None else effect.details)
         content = (
             known.content if known and state in ("confirmed", "created") and known.state in FROZEN else effect.content
@@ -304,38 +304,35 @@ class Journal:
                     "details": told,
                 },
             )
-            values = (
-                effect.reference,
-                effect.kind.value,
-                effect.source,
-                effect.ordinal,
-                effect.chain,
-                effect.lane,
-                state,
-                content.party,
-                content.document,
-                content.account,
-                content.currency,
-                content.amount,
-                json.dumps(told, sort_keys=True),
-                remote_id or (known.remote_id if known else None),
-                (known.intents if known else 0) + intent,
-                at.isoformat() if intent else _iso(known and known.intent_at),
-                0 if intent else (known.misses if known else 0),
-                None if intent else _iso(known and known.missed_night),
-                note,
-                night.isoformat(),
-                seq,
-            )
-            self.db.execute(
-                "insert into effect values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) on conflict (reference) do update set "
-                "chain = excluded.chain, lane = excluded.lane, state = excluded.state, party = excluded.party, "
-                "document = excluded.document, account = excluded.account, currency = excluded.currency, "
-                "amount = excluded.amount, details = excluded.details, remote_id = excluded.remote_id, "
-                "intents = excluded.intents, intent_at = excluded.intent_at, misses = excluded.misses, "
-                "missed_night = excluded.missed_night, note = excluded.note, night = excluded.night, seq = excluded.seq",
-                values,
-            )
+            row: dict[str, Any] = {
+                "reference": effect.reference,
+                "kind": effect.kind.value,
+                "source": effect.source,
+                "ordinal": effect.ordinal,
+                "chain": effect.chain,
+                "lane": effect.lane,
+                "state": state,
+                "party": content.party,
+                "document": content.document,
+                "account": content.account,
+                "currency": content.currency,
+                "amount": content.amount,
+                "details": json.dumps(told, sort_keys=True),
+                "remote_id": remote_id or (known.remote_id if known else None),
+                "intents": (known.intents if known else 0) + intent,
+                "intent_at": at.isoformat() if intent else _iso(known.intent_at if known else None),
+                "misses": 0 if intent or known is None else known.misses,
+                "missed_night": None if intent or known is None else _iso(known.missed_night),
+                "note": note,
+                "night": night.isoformat(),
+                "seq": seq,
+            }
+            if known:
+                changes = ", ".join(f"{name} = :{name}" for name in row if name != "reference")
+                self.db.execute(f"update effect set {changes} where reference = :reference", row)
+            else:
+                names = ", ".join(f":{name}" for name in row)
+                self.db.execute(f"insert into effect values ({names})", row)
 
     def move(
         self, reference: str, state: str, at: datetime, night: date, *, remote_id: str | None = None, note: str = ""

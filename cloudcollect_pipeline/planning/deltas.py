@@ -116,9 +116,15 @@ class EntryState:
         return sum(self.carried.values())
 
     @property
-    def posted(self) -> bool:
-        """Whether any posting document of it exists, voided ones included."""
-        return bool(self.postings)
+    def settled(self) -> bool:
+        """Whether its posting stands as it should: only then is what it settles news of its own.
+
+        While a posting is still to be made, voided, repeated or answered for, the difference it makes is its own.
+        """
+        live = [posting for posting in self.postings if posting.status != "Voided"]
+        if self.principal <= 0:
+            return bool(self.postings) and not live
+        return len(live) == 1 and live[0].status in ("Open", "Closed") and _right(live[0], self)
 
 
 @dataclass(frozen=True)
@@ -261,10 +267,11 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
             elif document.startswith("WriteOff") or (fact and fact.write_off and not fact.paid):
                 kind = "WRITE_OFF"
             result.append(_News(document, amount, kind, fact.value_date if fact else None))
-    for entry_id in sorted({*own, *(e for e in claim.carried if e in entries and entries[e].posted)}):
+    for entry_id in sorted({*own, *claim.carried}):
         entry = entries.get(entry_id)
-        carried = claim.carried.get(entry_id, 0) if entry and entry.posted else 0
-        amount = own[entry_id] - carried
+        if entry is None or not entry.settled:
+            continue
+        amount = own[entry_id] - claim.carried.get(entry_id, 0)
         if amount:
             documents = sorted(d for d, e in own_documents.items() if e == entry_id and d in net) or sorted(
                 d for d, e in own_documents.items() if e == entry_id
@@ -323,10 +330,14 @@ def _reduce(
             fall.amount += offset
     sendable: list[tuple[_News, int, str]] = []
 
+    settles: dict[str, int] = defaultdict(int)
+    for application in claim.applications:
+        if application.entry:
+            settles[application.entry] += application.paid - claim.baseline.get(application.document, 0)
     unposted = sum(
-        amount
-        for entry, amount in claim.carried.items()
-        if amount > 0 and not (entry in entries and entries[entry].posted)
+        claim.carried.get(entry, 0) - settles[entry]
+        for entry in sorted({*claim.carried, *settles})
+        if not (entry in entries and entries[entry].settled)
     )
     floor = max(0, claim.balance - unposted)
     room = max(0, claim.open - floor)
@@ -602,6 +613,8 @@ def _right(posting: PostingState, entry: EntryState) -> bool:
     """Whether a live posting is what the entry asks for: its principal, allocated as our intent said."""
     if posting.amount != entry.principal:
         return False
+    if _nonzero(posting.lines) == _nonzero(entry.carried):
+        return True
     return posting.intended is None or _nonzero(posting.intended) == _nonzero(entry.carried)
 
 

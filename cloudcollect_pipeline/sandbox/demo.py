@@ -205,6 +205,7 @@ class Story:
         for days in (5, 6, 7):
             plan(days, time(13), self._life_goes_on)
         plan(6, time(14), self._invoice_is_excluded)
+        plan(6, time(15), self._people_intervene)
 
     def _claims(self, count: int) -> list[Claim]:
         claims = self.world.agency.account(COMPANY).claims.values()
@@ -289,3 +290,16 @@ class Story:
         for claim in self._claims(1):
             self.books.exclude(self._document(claim))
             self.world.notable["excluded_after_transfer"] = claim.document_number
+
+    def _people_intervene(self) -> None:
+        """What only a person can answer: half written off, money booked by the agency on a debtor's word, more time."""
+        for claim in self._claims(1):
+            document = self._document(claim)
+            self.books.write_off(document, document.balance // 2)
+            self.world.notable["written_off_in_part"] = document.number
+        for claim in self._claims(1):
+            self.world.agency.book_direct(claim, claim.principal_open // 4)
+            self.world.notable["booked_on_a_debtors_word"] = claim.document_number
+        for claim in self._claims(1):
+            self.books.set_due_date(self._document(claim), self.world.today + timedelta(days=30))
+            self.world.notable["given_time"] = claim.document_number

@@ -60,7 +60,8 @@ create table if not exists effect (
 create index if not exists effect_by_seq on effect (seq);
 create index if not exists effect_by_state on effect (state) where state in ('intent', 'uncertain', 'created', 'quarantined');
 create trigger if not exists effect_starts_legally before insert on effect
-when not exists (select 1 from transition where before = '' and after = new.state)
+when not exists (select 1 from effect where reference = new.reference)
+    and not exists (select 1 from transition where before = '' and after = new.state)
 begin select raise(abort, 'illegal first state of an effect'); end;
 create trigger if not exists effect_moves_legally before update of state on effect
 when not exists (select 1 from transition where before = old.state and after = new.state)

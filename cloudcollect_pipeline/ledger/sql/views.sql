@@ -12,7 +12,9 @@ create or replace temp view settlement_now as select * exclude (valid_from, vali
 create or replace temp view payment_line as
 select p.document_type, p.number, p.customer, p.status, p.reference, p.cash_account, p.payment_date,
        line.document_type as receivable_type, line.number as receivable_number,
-       coalesce(line.amount, 0) + coalesce(line.discount, 0) as paid, coalesce(line.write_off, 0) as write_off
+       case when p.document_type = 'WriteOff' then 0 else coalesce(line.amount, 0) + coalesce(line.discount, 0) end as paid,
+       case when p.document_type = 'WriteOff' then coalesce(line.amount, 0) + coalesce(line.discount, 0) else 0 end
+           + coalesce(line.write_off, 0) as write_off
 from payment_now p, unnest(p.lines) as unnested(line)
 where p.document_type not in ('VoidPayment', 'Refund');
 

@@ -1,0 +1,23 @@
+"""The command line. Thin commands over the night, the journal and the published snapshot; nothing slow is imported here.
+
+Each command is declared in `app` and done in a module of its own, imported when it is called.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Entry point of `cloudcollect`: whatever a command meets becomes one clear line and an exit code."""
+    from cloudcollect_pipeline.cli.app import app
+    from cloudcollect_pipeline.cli.exits import explain
+
+    os.umask(0o077)
+    try:
+        app()
+    except Exception as error:
+        lines, code = explain(error)
+        if not lines:
+            raise
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        raise SystemExit(code) from None

@@ -1,0 +1,45 @@
+"""Exit codes, and what is said when a command cannot go on."""
+
+from collections.abc import Mapping
+
+OK = 0
+ERROR = 1
+USAGE = 2
+NEEDS_A_PERSON = 3
+"""Approval is wanted, or a finding asks for a person."""
+BLOCKED = 4
+"""A guard stands in the way: paused, a quiet journal, another run, a plan that may not be sent."""
+
+
+class Stop(Exception):
+    """A command ends here: what to tell, and the exit code."""
+
+    def __init__(self, text: str, code: int = ERROR) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+_KNOWN: Mapping[str, tuple[int, str]] = {
+    "cloudcollect_pipeline.settings.SettingsError": (ERROR, "settings: "),
+    "cloudcollect_pipeline.dispatch.lock.CompanyBusy": (BLOCKED, ""),
+    "cloudcollect_pipeline.dispatch.dispatcher.NothingSent": (BLOCKED, "nothing was sent: "),
+    "cloudcollect_pipeline.dispatch.journal.JournalError": (ERROR, "journal: "),
+    "cloudcollect_pipeline.ledger.ledger.LedgerError": (ERROR, "ledger: "),
+    "cloudcollect_pipeline.domain.errors.CounterpartyError": (ERROR, "counterparty: "),
+    "cloudcollect_pipeline.sandbox.history.HistoryError": (ERROR, "history: "),
+}
+"""By name, so that telling an error imports nothing."""
+
+
+def explain(error: Exception) -> tuple[list[str], int]:
+    """The lines that tell an error, and its exit code; no lines for one that only a programmer can mend."""
+    if isinstance(error, Stop):
+        return str(error).splitlines(), error.code
+    for kind in type(error).__mro__:
+        known = _KNOWN.get(f"{kind.__module__}.{kind.__qualname__}")
+        if known:
+            code, before = known
+            return [before + line for line in str(error).splitlines()], code
+    if isinstance(error, OSError):
+        return [f"{error.filename or 'file'}: {error.strerror or type(error).__name__}"], ERROR
+    return [], ERROR

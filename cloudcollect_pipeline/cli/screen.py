@@ -1,0 +1,99 @@
+"""What people see: colour and a moving line on a terminal, plain lines everywhere else."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cloudcollect_pipeline.domain.calendar import OSLO
+
+PLAIN_WIDTH = 160
+"""Columns of a table where there is no terminal to ask."""
+
+
+@cache
+def console() -> Console:
+    """Standard output. Rich itself keeps to NO_COLOR."""
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def say(*lines: str) -> None:
+    """Lines with markup; never cut, so that what is copied is whole."""
+    for line in lines:
+        console().print(line, soft_wrap=True)
+
+
+def say_json(value: Any) -> None:
+    """Plain values for programs: one document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def table(*columns: str, right: tuple[str, ...] = (), wrap: tuple[str, ...] = (), title: bool = True) -> Table:
+    """An unframed table; a column wraps only if it is named in `wrap`."""
+    made = Table(box=None, show_header=title, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        justify = "right" if column in right else "left"
+        made.add_column(column, justify=justify, no_wrap=column not in wrap)  # type: ignore[arg-type]
+    return made
+
+
+def say_table(made: Table, indent: int = 2) -> None:
+    """Print a table, a little to the right."""
+    from rich.padding import Padding
+
+    console().print(Padding(made, (0, 0, 0, indent), expand=False))
+
+
+class Working(Protocol):
+    """Told what is going on."""
+
+    def __call__(self, stage: str, text: str) -> None: ...
+
+
+@contextmanager
+def working(what: str, *, quiet: bool = False) -> Iterator[Working]:
+    """Show that something goes on: one moving line on a terminal, else lines on standard error."""
+    if sys.stdout.isatty() and not quiet:
+        with console().status(escape(what)) as status:
+            yield lambda stage, text: status.update(escape(f"{what} · {stage}: {text}"[: console().width - 4]))
+        return
+
+    def tell(stage: str, text: str) -> None:
+        if not quiet and stage != "dispatch":
+            sys.stderr.write(f"{stage}: {text}\n")
+
+    yield tell
+
+
+def moment(at: datetime | str | None) -> str:
+    """A moment as people in Norway write it down: `2026-02-04 05:30`."""
+    if not at:
+        return ""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{known.astimezone(OSLO):%Y-%m-%d %H:%M}"
+
+
+def day(on: date | str) -> str:
+    """A date with its weekday: `Tue 3 Feb 2026`."""
+    known = date.fromisoformat(on) if isinstance(on, str) else on
+    return f"{known:%a} {known.day} {known:%b %Y}"
+
+
+def command() -> str:
+    """How to call `cloudcollect` from here."""
+    if shutil.which("cloudcollect"):
+        return "cloudcollect"
+    called = Path(sys.argv[0])
+    if called.name != "cloudcollect":
+        return "cloudcollect"
+    here = Path.cwd()
+    return str(called.relative_to(here)) if called.is_absolute() and called.is_relative_to(here) else str(called)

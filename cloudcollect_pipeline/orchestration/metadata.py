@@ -1,0 +1,113 @@
+"""Metadata: how tables, money and lists look in Dagster's pages.
+
+Belongs here: turning our values into what Dagster can show. Does not belong here: deciding what is worth showing
+(the assets) or whether it is right (`checks`).
+
+Everything ends up in an event log that cannot be erased row by row: keys, counts and amounts only, never a person.
+Dagster rejects `Decimal`: an amount is shown as text in kroner and kept as a whole number of øre for plots.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.ledger.ledger import Mirrored
+from cloudcollect_pipeline.ledger.tables import MOMENT, MONEY, Column, Table
+from cloudcollect_pipeline.nightly import FEEDS
+
+INLINE_LIMIT = 1_000
+"""Dagster draws Markdown inline only below so many characters; longer text hides behind a link."""
+
+
+def table_schema(table: Table) -> dg.TableSchema:
+    """A mirrored table for the catalog. Personal columns are listed too: they are kept, but in the erasable file."""
+    return dg.TableSchema([_column(column, table) for column in table.columns])
+
+
+def _column(column: Column, table: Table) -> dg.TableColumn:
+    rules = [f"one of {', '.join(column.one_of)}"] if column.one_of else []
+    rules += [f"matches {column.pattern}"] if column.pattern else []
+    rules += [f"at least {column.minimum}"] if column.minimum is not None else []
+    units = {MONEY: "document_currency", MOMENT: "UTC"}
+    tags = {"unit": units[column.type]} if column.type in units else {}
+    if column.personal:
+        tags |= {"personal_data": "erasable"}
+    return dg.TableColumn(
+        column.name,
+        column.type,
+        column.description,
+        dg.TableColumnConstraints(
+            nullable=not column.required,
+            unique=table.key == (column.name,),
+            other=([f"part of the key {', '.join(table.key)}"] if len(table.key) > 1 and column.name in table.key else [])
+            + rules,
+        ),
+        tags,
+    )
+
+
+def columns(*described: tuple[str, str, str]) -> dg.TableSchema:
+    """The schema of a table that is not mirrored: (name, type, description) each; money in kroner of the books."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, type_, text, tags={"unit": "NOK"} if type_ == MONEY else {})
+            for name, type_, text in described
+        ]
+    )
+
+
+def amounts(**ore: int) -> dict[str, Any]:
+    """Each amount twice: `closing="1 234,50"` to read and `closing_ore=123450` to plot."""
+    shown: dict[str, Any] = {name: display(value) for name, value in ore.items()}
+    return shown | {f"{name}_ore": value for name, value in ore.items()}
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], limit: int = INLINE_LIMIT) -> str:
+    """A Markdown table below the length that Dagster draws inline: rows are dropped from the end, and it says so.
+
+    A column whose header starts with `>` is aligned to the right.
+    """
+    body = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    if not body:
+        return "none"
+    head = [
+        "| " + " | ".join(name.removeprefix(">") for name in header) + " |",
+        "|" + "|".join("--:" if name.startswith(">") else ":--" for name in header) + "|",
+    ]
+    for kept in range(len(body), -1, -1):
+        left = [] if kept == len(body) else ["", f"… and {len(body) - kept} more"]
+        text = "\n".join([*head, *body[:kept], *left])
+        if len(text) < limit:
+            return text
+    raise ValueError("the header alone is longer than what is drawn inline")
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def counted(totals: Mapping[str, Mapping[str, int]], *, amount: str = "sum") -> str:
+    """Counts and sums in øre per name, as a Markdown table."""
+    rows = [(name.replace("_", " "), total["count"], display(total[amount])) for name, total in totals.items()]
+    return markdown(("what", ">count", ">NOK"), rows)
+
+
+def mirrored(done: Mirrored, side: str, rows_now: Mapping[str, int]) -> dict[str, Any]:
+    """What a mirror commit brought, table by table."""
+    return {
+        "mirror_version": done.version,
+        "tables": dg.MetadataValue.md(
+            markdown(
+                ("table", ">rows", ">read tonight", ">news"),
+                [
+                    (table, rows_now[table], done.staged.get(table, 0), done.changed.get(table, 0))
+                    for table in rows_now
+                ],
+            )
+        ),
+        "news": sum(done.changed.values()),
+        "set_aside": len(done.set_aside),
+        "feeds": ", ".join(FEEDS[side]),
+    }

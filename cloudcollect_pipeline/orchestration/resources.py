@@ -1,0 +1,168 @@
+"""Resources: the one thing assets need, tonight.
+
+Belongs here: how a run gets its `Night` and how long it keeps it. Does not belong here: what is done in a night
+(`nightly`), or what is shown of it (`assets`, `checks`).
+
+With the in-process executor a resource lives exactly as long as its run, so a company's lock is held from the first
+asset that needs the company to the last, and is given back however the run ends. That holds for a run of the job, of
+one asset from the UI, and of a backfill alike.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Self
+
+import dagster as dg
+from pydantic import Field
+
+from cloudcollect_pipeline.dispatch.dispatcher import Dispatched, NothingSent
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
+from cloudcollect_pipeline.landing import Spool
+from cloudcollect_pipeline.ledger.ledger import Mirrored
+from cloudcollect_pipeline.nightly import FEEDS, Night, NightResult, StoredPlan
+from cloudcollect_pipeline.orchestration.clock import SANDBOX_VARIABLE, run_clock
+from cloudcollect_pipeline.settings import load
+from cloudcollect_pipeline.web import SystemClock
+
+LOGGED_LINES = 100
+"""Lines of progress written to Dagster's event log per asset; the journal has the rest."""
+
+
+class Tonight:
+    """One company's night within one Dagster run: every stage happens once, and makes up for what the run left out.
+
+    An asset materialized alone must not build on what another run read: a plan lands and mirrors first if its run has
+    not, a statement reads again. Only dispatch never does: it carries out a plan that is stored.
+    """
+
+    def __init__(self, night: Night, plan_hash: str = "") -> None:
+        self.night, self.plan_hash = night, plan_hash
+        self._spools: dict[tuple[str, str], Spool | None] = {}
+        self._mirrored: dict[str, Mirrored] = {}
+        self._differences: dict[str, dict[str, int]] | None = None
+        self._read_again = False
+
+    def listen(self, log: dg.DagsterLogManager) -> None:
+        """Send the night's progress to an asset's log from now on."""
+        lines = 0
+
+        def progress(stage: str, text: str) -> None:
+            nonlocal lines
+            lines += 1
+            if lines <= LOGGED_LINES:
+                log.info(f"{stage}: {text}")
+            elif lines == LOGGED_LINES + 1:
+                log.info(f"{stage}: more than {LOGGED_LINES} lines; the journal has them all")
+
+        self.night.progress = progress
+
+    def land(self, side: str, feed: str) -> Spool | None:
+        """Read one feed. None when it could not be read whole."""
+        if (side, feed) not in self._spools:
+            self._spools[side, feed] = self.night.land(side, feed)
+        return self._spools[side, feed]
+
+    def mirror(self, side: str) -> Mirrored:
+        """Commit one side to the ledger, landing what was not."""
+        if side not in self._mirrored:
+            for feed in FEEDS[side]:
+                self.land(side, feed)
+            self._mirrored[side] = self.night.mirror(side)
+        return self._mirrored[side]
+
+    def differences(self) -> dict[str, dict[str, int]]:
+        """Recognise what both sides hold, join them and classify: class -> count and sum in øre."""
+        if self._differences is None:
+            for side in FEEDS:
+                self.mirror(side)
+            self.night.recognise()
+            self._differences = self.night.diff()
+        return self._differences
+
+    def plan(self) -> StoredPlan:
+        """Make tonight's plan from the freshest mirror and store it."""
+        self.differences()
+        return self.night.plan()
+
+    def send(self, phase: str) -> tuple[Dispatched, str]:
+        """Carry out one phase of the newest plan, or of the one a person named. What was sent, and why it ended early."""
+        try:
+            digest = self.night.approve(self.plan_hash) if self.plan_hash else None
+            return self.night.dispatch((phase,), digest), ""
+        except NothingSent as reason:
+            stopped = str(reason)
+        except Permanent:
+            raise
+        except CounterpartyError as error:
+            stopped = f"a counterparty could not be asked: {error}"
+        self.night.result.not_sent = stopped
+        return Dispatched(), stopped
+
+    def read_again(self) -> None:
+        """Read both sides and the suspense account once more, after dispatch."""
+        if not self._read_again:
+            self.night.read_again()
+            self._read_again = True
+
+    def reconcile(self) -> NightResult:
+        """Make the statement, store findings and figures, publish what readers may look at."""
+        self.read_again()
+        self.night.statement()
+        return self.night.finish()
+
+
+class Nights:
+    """The nights of one run: each company's is opened by the first asset that needs it and closed with the run."""
+
+    def __init__(self, open_night: Callable[[str], AbstractContextManager[Night]], plan_hash: str = "") -> None:
+        self._open, self._plan_hash = open_night, plan_hash
+        self._stack = ExitStack()
+        self._opened: dict[str, Tonight] = {}
+
+    def tonight(self, slug: str, log: dg.DagsterLogManager) -> Tonight:
+        """A company's night, with its progress going to `log`. Waits for the company's lock, or says who holds it."""
+        if slug not in self._opened:
+            self._opened[slug] = Tonight(self._stack.enter_context(self._open(slug)), self._plan_hash)
+        self._opened[slug].listen(log)
+        return self._opened[slug]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+class NightsResource(dg.ConfigurableResourceFactory[Nights]):
+    """The company's night: its lock, files and counterparties, from the first asset of a run to the last."""
+
+    plan_hash: str = Field(
+        default="",
+        description="Hash of a stored plan (8 characters at least) to approve and carry out, at most 24 hours old. "
+        "Empty: the newest plan that needs no approval.",
+    )
+    at: str = Field(
+        default="",
+        description="Run as of this moment (such as 2026-02-03T04:00:00+01:00). Refused unless both counterparties are "
+        "on this machine. Empty: now.",
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> Nights:
+        """Not used: a night must be closed, which `yield_for_execution` does."""
+        raise NotImplementedError
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Nights]:
+        """One `Nights` per run."""
+        job = context.run.job_name if context.run else "a test"
+        who = f"Dagster run {(context.run_id or 'none')[:8]} ({'Materialize' if job.startswith('__') else job})"
+        with Nights(lambda slug: self.open(slug, who), self.plan_hash.strip()) as nights:
+            yield nights
+
+    def open(self, slug: str, who: str) -> AbstractContextManager[Night]:
+        """Open one company's night with the settings and the clock of this process."""
+        settings = load(None, os.environ)
+        clock = run_clock(settings.companies[slug], self.at, os.environ.get(SANDBOX_VARIABLE, ""))
+        patience = 600.0 if isinstance(clock, SystemClock) else 0.0
+        return Night.open(slug, settings, clock, who=who, patience=patience)

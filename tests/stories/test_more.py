@@ -1,0 +1,247 @@
+"""Stories beside the rules: what else has gone wrong in such integrations, and must not here."""
+
+import shutil
+from datetime import date
+
+import pytest
+
+from tests.story import Crash, Story, crash_after
+
+
+@pytest.fixture
+def story(tmp_path):
+    return Story(tmp_path)
+
+
+def transferred(story, amount=6000, **options):
+    invoice = story.receivable(amount, **options)
+    story.night()
+    return invoice
+
+
+def ends_equal(story, *documents):
+    story.quiet(3)
+    story.assert_mirrored(*documents)
+    story.assert_ties()
+    story.assert_quiet()
+
+
+def test_part_payment_on_the_day_of_the_transfer(story):
+    invoice = story.receivable(6000)
+    story.erp.pay(invoice, 2000, on=story.world.today)
+    story.night()
+    assert story.claim(invoice).principal == 4000
+    story.erp.pay(invoice, 500, on=story.world.today)
+    story.night()
+    assert story.open_at_agency(invoice) == 3500
+    ends_equal(story, invoice)
+
+
+def test_payment_between_the_plan_and_the_send_drops_the_transfer(story):
+    invoice = story.receivable(6000)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        story.erp.pay(invoice, 2000)
+        night.approve(plan.plan.hash)
+        night.carry_out()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    story.night()
+    assert story.claim(invoice).principal == 4000
+    ends_equal(story, invoice)
+
+
+def test_release_that_fails_leaves_the_payment_balanced_and_is_finished_not_repeated(story):
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    for _ in range(4):
+        story.erp.fail_next_release("the period is being closed")
+    story.night()
+    drafts = [p for p in story.erp.documents("Payment") if p.cash_account == "1510"]
+    assert [p.status.value for p in drafts] == ["Balanced"]
+    assert story.results[-1].statement.in_transit == 2500
+    assert story.results[-1].statement.ties
+    assert "POSTING_NOT_RELEASED" in story.findings()
+    for _ in range(4):
+        story.night()
+    assert [p.number for p in story.erp.documents("Payment") if p.cash_account == "1510"] == [drafts[0].number]
+    assert invoice.balance == 3500
+    ends_equal(story, invoice)
+
+
+def test_crash_after_the_create_of_a_posting_is_found_and_released(story):
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    crash_after(story.world.erp_faults, "POST", r"/customerPayment$")
+    story.morning()
+    with pytest.raises(Crash), story.opened() as night:
+        night.run()
+    story.night()
+    assert invoice.balance == 3500
+    ends_equal(story, invoice)
+
+
+def test_journal_restored_from_two_nights_ago(story):
+    invoice = transferred(story)
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
+    story.erp.pay(invoice, 1000)
+    story.night()
+    story.collect(invoice, 2000)
+    story.night()
+    for path in folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(folder.parent / "old.sqlite", folder / "journal.sqlite")
+    result = story.night()
+    assert "12 hours" in result.not_sent or not result.plan.plan.effects
+    ends_equal(story, invoice)
+    assert (invoice.balance, story.erp.balance("1510")) == (3000, 2000)
+
+
+def test_excluded_after_the_transfer_pauses_the_claim_and_un_excluded_resumes_it(story):
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    story.assert_quiet()
+    story.erp.exclude(invoice, False)
+    story.night()
+    assert story.claim(invoice).hold == "NONE"
+    ends_equal(story, invoice)
+
+
+def test_a_pause_of_the_agencys_own_is_left_alone(story):
+    invoice = transferred(story)
+    story.agency.set_hold(story.slug, story.claim(invoice).id, "PAUSED")
+    story.assert_quiet()
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+def test_a_due_date_moved_later_pauses_until_it_has_passed(story):
+    invoice = transferred(story)
+    story.erp.set_due_date(invoice, date(2026, 1, 20))
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    assert "DUE_DATE_MOVED" in story.findings()
+    story.morning(35)
+    story.night()
+    assert story.claim(invoice).hold == "NONE"
+    assert "DUE_DATE_MOVED" not in story.findings()
+
+
+def test_dunning_level_raised_by_the_erps_next_dunning_run_changes_nothing(story):
+    invoice = transferred(story)
+    story.morning(20)
+    story.erp.run_dunning(story.world.today)
+    assert invoice.dunning_level == 2
+    ends_equal(story, invoice)
+    assert len(story.agency.account(story.slug).claims) == 1
+
+
+def test_two_companies_with_one_debtor_are_kept_apart(tmp_path):
+    story = Story(tmp_path, companies=("nordlys", "sorvind"))
+    invoices = {}
+    for slug in ("nordlys", "sorvind"):
+        story.slug = slug
+        invoices[slug] = story.receivable(6000)
+    story.night(slug="nordlys")
+    story.night(slug="sorvind", same_night=True)
+    story.slug = "nordlys"
+    story.collect(invoices["nordlys"], 2000)
+    story.slug = "sorvind"
+    story.erp.pay(invoices["sorvind"], 1000)
+    for slug in ("nordlys", "sorvind"):
+        story.slug = slug
+        story.night(slug=slug, same_night=slug == "sorvind")
+        story.assert_mirrored()
+        story.assert_ties()
+    assert (invoices["nordlys"].balance, invoices["sorvind"].balance) == (4000, 5000)
+    assert story.world.erp("sorvind").balance("1510") == 0
+
+
+def test_a_finding_acted_on_by_a_person_and_the_books_converge(story):
+    invoice = transferred(story)
+    story.collect(invoice, 3000)
+    story.night()
+    posting = next(p for p in story.erp.documents("Payment") if p.cash_account == "1510")
+    story.erp.void(posting)
+    result = story.night()
+    assert not result.plan.plan.effects
+    assert "POSTING_VOIDED_BY_HAND" in story.findings()
+    story.decide("POSTING_VOIDED_BY_HAND", "repost")
+    story.night()
+    assert invoice.balance == 3000
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_a_person_types_our_reference_into_a_foreign_payment(story):
+    invoice = transferred(story)
+    entry = story.collect(invoice, 3000)
+    foreign = story.erp.pay(invoice, 3000, cash_account="1510")
+    story.night()
+    assert "FOREIGN_SUSPENSE_PAYMENT" in story.findings()
+    with story.opened() as night:
+        ours = night.facts().name("posting", f"{entry.id}:{invoice.customer.number}", 1)
+    story.erp.set_reference(foreign, ours)
+    ends_equal(story, invoice)
+    assert not story.findings()
+    assert story.erp.balance("1510") == 3000
+
+
+def test_a_posting_in_a_closed_period_moves_to_the_first_open_one(story):
+    invoice = transferred(story)
+    entry_day = story.world.today
+    story.collect(invoice, 2500)
+    story.morning(30)
+    story.erp.close_period(f"{entry_day:%Y%m}")
+    story.night()
+    posting = next(p for p in story.erp.documents("Payment") if p.cash_account == "1510")
+    assert posting.on == date(2026, 2, 1)
+    assert "POSTING_IN_CLOSED_PERIOD" in story.findings()
+    story.assert_mirrored(invoice)
+    story.assert_ties()
+
+
+def test_an_outage_of_three_nights_and_one_backfill_end_in_the_same_balances(tmp_path):
+    books = {}
+    for name, missed in (("nightly", ()), ("outage", (2, 3, 4))):
+        story = Story(tmp_path / name)
+        invoice = transferred(story)
+        other = story.receivable(9000)
+        for number in range(1, 7):
+            if number == 2:
+                story.erp.pay(invoice, 1000)
+            if number == 3 and story.agency.claim_for(story.slug, other.number):
+                story.collect(other, 2000)
+            if number in missed:
+                story.morning()
+            else:
+                story.night()
+        story.assert_mirrored()
+        story.assert_ties()
+        books[name] = (invoice.balance, other.balance, story.erp.balance("1510"))
+    assert books["nightly"] == books["outage"]
+
+
+def test_three_lost_answers_in_a_row_stop_the_night(story):
+    transferred(story)
+    for _ in range(5):
+        story.receivable(6000)
+    for _ in range(5):
+        story.world.agency_faults.add("lost_after", "POST", r"/v1/claims$")
+    result = story.night()
+    assert result.dispatched.counts["transfer"] == {"uncertain": 3}
+    story.world.agency_faults.clear()
+    ends_equal(story)
+
+
+def test_a_5xx_is_uncertain_and_never_sent_again_the_same_night(story):
+    transferred(story)
+    invoice = story.receivable(6000)
+    story.world.agency_faults.add("status_after", "POST", r"/v1/claims$", status=503)
+    result = story.night()
+    assert result.dispatched.counts["transfer"] == {"uncertain": 1}
+    story.night(same_night=True)
+    ends_equal(story, invoice)
+    assert len(story.agency.account(story.slug).claims) == 2
