@@ -255,7 +255,7 @@ class Night:
         self._spools[side] = []
         port: Erp | Agency = self.erp if side == "erp" else self.agency
         spools: dict[str, list[Spool]] = {feed: [spool] for feed, spool, _ in landed}
-        if side == "erp" and "payments" in spools:
+        if side == "erp" and any(spool.records for spool in spools.get("payments", ())):
             self._touched(spools)
         mirrored = self.ledger.mirror(
             side,

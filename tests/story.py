@@ -49,7 +49,7 @@ def settings_of(world: World, data: Path, **policy: Any) -> Settings:
             {
                 "name": company.name,
                 "mode": "automatic",
-                "go_live": date(2025, 1, 1),
+                "go_live": min(date(2025, 1, 1), world.go_live),
                 "erp": {
                     "base_url": ERP_URL,
                     "token_url": f"{ERP_URL}/connect/token",

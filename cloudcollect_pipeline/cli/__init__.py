@@ -1,6 +1,7 @@
-"""The command line. Thin commands over the night, the journal and the published snapshot; nothing slow is imported here.
+"""The command line: thin commands over the night, the journal and the published snapshot.
 
-Each command is declared in `app` and done in a module of its own, imported when it is called.
+Each command is declared in `app` and done in a module of its own, imported when it is called: nothing slow
+is imported for `--help`.
 """
 
 import os

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from cloudcollect_pipeline.domain.calendar import OSLO
@@ -47,28 +48,30 @@ def table(*columns: str, right: tuple[str, ...] = (), wrap: tuple[str, ...] = ()
 
 
 def say_table(made: Table, indent: int = 2) -> None:
-    """Print a table, a little to the right."""
-    from rich.padding import Padding
-
-    console().print(Padding(made, (0, 0, 0, indent), expand=False))
+    """Print a table, a little to the right, without blanks at the ends of its lines."""
+    with console().capture() as captured:
+        console().print(Padding(made, (0, 0, 0, indent), expand=False))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 class Working(Protocol):
     """Told what is going on."""
 
-    def __call__(self, stage: str, text: str) -> None: ...
+    def __call__(self, stage: str, text: str) -> None:
+        """A stage and a line of text."""
+        ...
 
 
 @contextmanager
-def working(what: str, *, quiet: bool = False) -> Iterator[Working]:
-    """Show that something goes on: one moving line on a terminal, else lines on standard error."""
-    if sys.stdout.isatty() and not quiet:
+def working(what: str, *, aloud: bool = True) -> Iterator[Working]:
+    """Show that something goes on: one moving line on a terminal, else (if `aloud`) lines on standard error."""
+    if sys.stdout.isatty():
         with console().status(escape(what)) as status:
             yield lambda stage, text: status.update(escape(f"{what} · {stage}: {text}"[: console().width - 4]))
         return
 
     def tell(stage: str, text: str) -> None:
-        if not quiet and stage != "dispatch":
+        if aloud and stage != "dispatch":
             sys.stderr.write(f"{stage}: {text}\n")
 
     yield tell
@@ -86,6 +89,11 @@ def day(on: date | str) -> str:
     """A date with its weekday: `Tue 3 Feb 2026`."""
     known = date.fromisoformat(on) if isinstance(on, str) else on
     return f"{known:%a} {known.day} {known:%b %Y}"
+
+
+def days(first: date, last: date) -> str:
+    """A stretch of days: `Sun 8 Feb – Tue 10 Feb 2026`."""
+    return f"{first:%a} {first.day} {first:%b} – {day(last)}"
 
 
 def command() -> str:

@@ -10,7 +10,7 @@ from cloudcollect_pipeline.domain.money import display
 EFFECTS: Mapping[str, tuple[str, str]] = {
     Kind.TRANSFER: ("claim", "claims"),
     Kind.REDUCTION: ("reduction", "reductions"),
-    Kind.HOLD: ("pause or recall", "pauses and recalls"),
+    Kind.HOLD: ("hold", "holds"),
     Kind.CASE_REFERENCE: ("case number", "case numbers"),
     Kind.VOID: ("void", "voids"),
     Kind.POSTING: ("payment", "payments"),

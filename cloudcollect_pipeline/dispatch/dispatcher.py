@@ -34,7 +34,7 @@ from cloudcollect_pipeline.erp.port import (
 )
 from cloudcollect_pipeline.ledger.ledger import Ledger
 from cloudcollect_pipeline.planning.deltas import from_json
-from cloudcollect_pipeline.planning.plan import Facts, prepare
+from cloudcollect_pipeline.planning.plan import Facts, prepare, raise_fence
 
 GROUP = 40
 """Effects judged by one guard: small enough to be sent within a minute of the read."""
@@ -204,6 +204,7 @@ class Dispatcher:
         if not effects:
             return self.result
         prepare(self.ledger, self.facts)
+        raise_fence(self.ledger)
         index = build_index(self.erp, self.agency, effects, self._since())
         indexed_at = self.clock.now()
         effects = self._without_changed_entries(effects)

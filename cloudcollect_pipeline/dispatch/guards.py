@@ -17,8 +17,7 @@ from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
-from cloudcollect_pipeline.planning.plan import HERE
-from cloudcollect_pipeline.planning.rules import failed_codes
+from cloudcollect_pipeline.planning.plan import HERE, judge
 
 
 @dataclass
@@ -89,11 +88,8 @@ class Guard:
             db.execute(
                 "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
             )
-            db.execute(sql("candidate", HERE))
-            verdicts = {
-                f"{row['document_type']} {row['number']}": row
-                for row in self.ledger.rows(sql("verdicts", HERE).format(failed_codes=failed_codes()))
-            }
+            judge(self.ledger)
+            verdicts = {row["document"]: row for row in self.ledger.rows("select * from verdict")}
             settled: dict[str, dict[str, int]] = defaultdict(dict)
             for row in self.ledger.rows(
                 "select receivable_type || ' ' || receivable_number as receivable, document_type || ' ' || number as document, "

@@ -56,6 +56,7 @@ class Ledger:
 
     def __init__(self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int = 2) -> None:
         self.folder = folder
+        self._made: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "ledger.duckdb"
         spill = folder / "spill"
@@ -122,6 +123,12 @@ class Ledger:
             self.db.execute("rollback")
             raise
         self.db.execute("commit")
+
+    def once(self, name: str, script: str) -> None:
+        """Run a script that makes temporary views, once per connection."""
+        if name not in self._made:
+            self.db.execute(script)
+            self._made.add(name)
 
     def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dictionaries."""
@@ -259,9 +266,10 @@ class Ledger:
             "number varchar, customer varchar, reasons varchar, raw varchar, spool varchar, n bigint, "
             "primary key (side, feed, key))"
         )
-        staged: dict[str, int] = {}
-        changed: dict[str, int] = {}
+        staged: dict[str, int] = {feed.table: 0 for feed, _ in landed}
+        changed: dict[str, int] = {feed.table: 0 for feed, _ in landed}
         aside: list[SetAside] = []
+        landed = [(feed, spools) for feed, spools in landed if any(spool.records for spool in spools)]
         for feed, spools in landed:
             aside += self.stage(side, feed, spools)
             staged[feed.table] = int(self.value(f"select count(*) from staged_{feed.table}"))
@@ -272,10 +280,10 @@ class Ledger:
             for feed, _ in landed:
                 changed[feed.table] = self._apply(TABLES[feed.table], version) if staged[feed.table] else 0
             self.db.execute("insert into mirror_version values (?, ?, ?, ?)", [version, side, night, at])
-            for feed_name, read_at in watermarks.items():
-                self.db.execute(
-                    "insert or replace into watermark values (?, ?, ?, ?)", [side, feed_name, read_at, night]
-                )
+            self.db.execute(
+                "insert or replace into watermark select $side, unnest($feeds), unnest($moments), $night",
+                {"side": side, "feeds": list(watermarks), "moments": list(watermarks.values()), "night": night},
+            )
         return Mirrored(version, staged, changed, tuple(aside))
 
     def _apply(self, table: Table, version: int) -> int:

@@ -58,11 +58,13 @@ def spec(name: str, asset: dg.AssetKey) -> dg.AssetCheckSpec:
 
 
 def _verdict(
-    name: str, passed: bool, said: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR, **numbers: Any
+    name: str,
+    passed: bool,
+    said: str,
+    numbers: Mapping[str, int] | None = None,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=passed, check_name=name, severity=severity, description=said, metadata=numbers or None
-    )
+    return dg.AssetCheckResult(passed=passed, check_name=name, severity=severity, description=said, metadata=numbers)
 
 
 def feed_was_read_whole(side: str, feed: str, spool: Spool | None) -> dg.AssetCheckResult:
@@ -86,7 +88,7 @@ def contracts_are_kept(done: Mirrored) -> dg.AssetCheckResult:
         worst = [(row.feed, row.key, "; ".join(row.reasons)) for row in aside[:WORST]]
         table = markdown(("feed", "record", "reason"), worst)
         said = f"**{len(aside)} records were set aside.**\n\n{table}\n\n{CATALOGUE['CONTRACT_BROKEN'].fix}"
-    return _verdict(CONTRACTS_ARE_KEPT, not aside, said, dg.AssetCheckSeverity.WARN, **counts)
+    return _verdict(CONTRACTS_ARE_KEPT, not aside, said, counts, dg.AssetCheckSeverity.WARN)
 
 
 def differences_are_explained(
@@ -108,8 +110,8 @@ def differences_are_explained(
         DIFFERENCES_ARE_EXPLAINED,
         not unexplained,
         said,
+        {"unexplained": len(unexplained)},
         dg.AssetCheckSeverity.WARN,
-        unexplained=len(unexplained),
     )
 
 
@@ -117,16 +119,16 @@ def plan_may_be_sent(stored: StoredPlan) -> dg.AssetCheckResult:
     """Fails when a person must look at the plan first, and says how to let it go."""
     plan = stored.plan
     short = plan.hash[:12]
-    totals = counted(plan.totals)
+    totals, numbers = counted(plan.totals), {"effects": len(plan.effects)}
     if not stored.reasons:
-        return _verdict(PLAN_MAY_BE_SENT, True, f"Plan `{short}` may be sent.\n\n{totals}", effects=len(plan.effects))
+        return _verdict(PLAN_MAY_BE_SENT, True, f"Plan `{short}` may be sent.\n\n{totals}", numbers)
     why = "\n".join(f"- {reason}" for reason in stored.reasons)
     said = (
         f"**Plan `{short}` waits for a person; nothing of it is sent.**\n\n{why}\n\n{totals}\n\n"
         f"If it is right: `cloudcollect approve {short}`, or launch *transfer* and *payment_posting* with "
         f"`plan_hash: {short}` within 24 hours."
     )
-    return _verdict(PLAN_MAY_BE_SENT, False, said, effects=len(plan.effects))
+    return _verdict(PLAN_MAY_BE_SENT, False, said, numbers)
 
 
 def every_effect_is_confirmed(phase: str, done: Dispatched, stopped: str) -> dg.AssetCheckResult:
@@ -136,11 +138,11 @@ def every_effect_is_confirmed(phase: str, done: Dispatched, stopped: str) -> dg.
         for outcome, count in by_outcome.items():
             outcomes[outcome] = outcomes.get(outcome, 0) + count
     if stopped:
-        return _verdict(EVERY_EFFECT_IS_CONFIRMED, False, f"**Nothing of {phase} was sent:** {stopped}", **outcomes)
+        return _verdict(EVERY_EFFECT_IS_CONFIRMED, False, f"**Nothing of {phase} was sent:** {stopped}", outcomes)
     open_ = {outcome: count for outcome, count in outcomes.items() if outcome != "confirmed"}
     if not open_:
         said = f"{outcomes.get('confirmed', 0)} sent and confirmed." if outcomes else "There was nothing to send."
-        return _verdict(EVERY_EFFECT_IS_CONFIRMED, True, said, **outcomes)
+        return _verdict(EVERY_EFFECT_IS_CONFIRMED, True, said, outcomes)
     rows = [
         (kind.replace("_", " "), outcome, count, display(done.sums[kind][outcome]), OUTCOMES.get(outcome, ""))
         for kind, by_outcome in sorted(done.counts.items())
@@ -150,7 +152,7 @@ def every_effect_is_confirmed(phase: str, done: Dispatched, stopped: str) -> dg.
     said = f"**{sum(open_.values())} of {sum(outcomes.values())} are not confirmed.**\n\n" + markdown(
         ("what", "outcome", ">count", ">NOK", "what happens next"), rows
     )
-    return _verdict(EVERY_EFFECT_IS_CONFIRMED, False, said, dg.AssetCheckSeverity.WARN, **outcomes)
+    return _verdict(EVERY_EFFECT_IS_CONFIRMED, False, said, outcomes, dg.AssetCheckSeverity.WARN)
 
 
 OUTCOMES: Mapping[str, str] = {
@@ -175,7 +177,7 @@ def suspense_equals_ledger(statement: Statement) -> dg.AssetCheckResult:
             f"**The general ledger differs by {display(difference)}** from what our own effects say.\n\n{worst}\n\n"
             f"{CATALOGUE['STATEMENT_DOES_NOT_TIE'].fix}"
         )
-    return _verdict(SUSPENSE_EQUALS_LEDGER, not difference, said, difference_ore=difference)
+    return _verdict(SUSPENSE_EQUALS_LEDGER, not difference, said, {"difference_ore": difference})
 
 
 def agency_total_is_explained(statement: Statement) -> dg.AssetCheckResult:
@@ -192,7 +194,7 @@ def agency_total_is_explained(statement: Statement) -> dg.AssetCheckResult:
             f"**{display(difference)} of the agency's unsettled principal is not explained.**\n\n{table}\n\n"
             f"{CATALOGUE['STATEMENT_DOES_NOT_TIE'].fix}"
         )
-    return _verdict(AGENCY_TOTAL_IS_EXPLAINED, not difference, said, difference_ore=difference)
+    return _verdict(AGENCY_TOTAL_IS_EXPLAINED, not difference, said, {"difference_ore": difference})
 
 
 def no_outcome_unknown_for_long(waiting: Sequence[EffectRow], now: datetime) -> dg.AssetCheckResult:
@@ -206,4 +208,4 @@ def no_outcome_unknown_for_long(waiting: Sequence[EffectRow], now: datetime) -> 
             f"**{len(old)} effects have waited too long for their outcome.**\n\n{table}\n\n"
             f"{CATALOGUE['EFFECT_QUARANTINED'].fix}"
         )
-    return _verdict(NO_OUTCOME_UNKNOWN_FOR_LONG, not old, said, waiting=len(waiting), too_long=len(old))
+    return _verdict(NO_OUTCOME_UNKNOWN_FOR_LONG, not old, said, {"waiting": len(waiting), "too_long": len(old)})

@@ -21,7 +21,7 @@ class NotAtHome(Exception):
 
 
 def run_clock(company: CompanySettings, at: str = "", sandbox: str = "") -> Clock:
-    """The clock of a run: fixed at `at` (ISO, with zone), or the sandbox world's, or the machine's when both are empty."""
+    """The clock of a run: fixed at `at` (ISO, with zone), or the sandbox world's; the machine's when both are empty."""
     if not at and not sandbox:
         return SystemClock()
     addresses = (company.erp.base_url, company.erp.token_url, company.agency.base_url, sandbox or company.erp.base_url)

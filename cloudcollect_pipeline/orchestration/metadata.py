@@ -27,7 +27,8 @@ def table_schema(table: Table) -> dg.TableSchema:
 
 
 def _column(column: Column, table: Table) -> dg.TableColumn:
-    rules = [f"one of {', '.join(column.one_of)}"] if column.one_of else []
+    rules = [f"part of the key {', '.join(table.key)}"] if len(table.key) > 1 and column.name in table.key else []
+    rules += [f"one of {', '.join(column.one_of)}"] if column.one_of else []
     rules += [f"matches {column.pattern}"] if column.pattern else []
     rules += [f"at least {column.minimum}"] if column.minimum is not None else []
     units = {MONEY: "document_currency", MOMENT: "UTC"}
@@ -38,12 +39,7 @@ def _column(column: Column, table: Table) -> dg.TableColumn:
         column.name,
         column.type,
         column.description,
-        dg.TableColumnConstraints(
-            nullable=not column.required,
-            unique=table.key == (column.name,),
-            other=([f"part of the key {', '.join(table.key)}"] if len(table.key) > 1 and column.name in table.key else [])
-            + rules,
-        ),
+        dg.TableColumnConstraints(nullable=not column.required, unique=table.key == (column.name,), other=rules),
         tags,
     )
 
@@ -101,10 +97,7 @@ def mirrored(done: Mirrored, side: str, rows_now: Mapping[str, int]) -> dict[str
         "tables": dg.MetadataValue.md(
             markdown(
                 ("table", ">rows", ">read tonight", ">news"),
-                [
-                    (table, rows_now[table], done.staged.get(table, 0), done.changed.get(table, 0))
-                    for table in rows_now
-                ],
+                [(table, rows_now[table], done.staged.get(table, 0), done.changed.get(table, 0)) for table in rows_now],
             )
         ),
         "news": sum(done.changed.values()),

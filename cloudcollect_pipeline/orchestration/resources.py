@@ -9,12 +9,12 @@ one asset from the UI, and of a backfill alike.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatched, NothingSent
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
@@ -51,9 +51,9 @@ class Tonight:
             nonlocal lines
             lines += 1
             if lines <= LOGGED_LINES:
-                log.info(f"{stage}: {text}")
+                log.info("%s: %s", stage, text)
             elif lines == LOGGED_LINES + 1:
-                log.info(f"{stage}: more than {LOGGED_LINES} lines; the journal has them all")
+                log.info("%s: more than %s lines; the journal has them all", stage, LOGGED_LINES)
 
         self.night.progress = progress
 
@@ -86,7 +86,7 @@ class Tonight:
         return self.night.plan()
 
     def send(self, phase: str) -> tuple[Dispatched, str]:
-        """Carry out one phase of the newest plan, or of the one a person named. What was sent, and why it ended early."""
+        """Carry out one phase of the newest plan, or of the one a person named; returns why when nothing was sent."""
         try:
             digest = self.night.approve(self.plan_hash) if self.plan_hash else None
             return self.night.dispatch((phase,), digest), ""
@@ -112,30 +112,11 @@ class Tonight:
         return self.night.finish()
 
 
-class Nights:
-    """The nights of one run: each company's is opened by the first asset that needs it and closed with the run."""
+class Nights(dg.ConfigurableResource[Any]):
+    """The company's night: its lock, files and counterparties, from the first asset of a run to the last.
 
-    def __init__(self, open_night: Callable[[str], AbstractContextManager[Night]], plan_hash: str = "") -> None:
-        self._open, self._plan_hash = open_night, plan_hash
-        self._stack = ExitStack()
-        self._opened: dict[str, Tonight] = {}
-
-    def tonight(self, slug: str, log: dg.DagsterLogManager) -> Tonight:
-        """A company's night, with its progress going to `log`. Waits for the company's lock, or says who holds it."""
-        if slug not in self._opened:
-            self._opened[slug] = Tonight(self._stack.enter_context(self._open(slug)), self._plan_hash)
-        self._opened[slug].listen(log)
-        return self._opened[slug]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-
-class NightsResource(dg.ConfigurableResourceFactory[Nights]):
-    """The company's night: its lock, files and counterparties, from the first asset of a run to the last."""
+    Each company's is opened by the first asset that needs it and closed with the run.
+    """
 
     plan_hash: str = Field(
         default="",
@@ -147,20 +128,28 @@ class NightsResource(dg.ConfigurableResourceFactory[Nights]):
         description="Run as of this moment (such as 2026-02-03T04:00:00+01:00). Refused unless both counterparties are "
         "on this machine. Empty: now.",
     )
-
-    def create_resource(self, context: dg.InitResourceContext) -> Nights:
-        """Not used: a night must be closed, which `yield_for_execution` does."""
-        raise NotImplementedError
+    _who: str = PrivateAttr(default="")
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _opened: dict[str, Tonight] = PrivateAttr(default_factory=dict)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Nights]:
-        """One `Nights` per run."""
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Once per run: nothing is opened yet, and all that will be is closed in the end."""
         job = context.run.job_name if context.run else "a test"
-        who = f"Dagster run {(context.run_id or 'none')[:8]} ({'Materialize' if job.startswith('__') else job})"
-        with Nights(lambda slug: self.open(slug, who), self.plan_hash.strip()) as nights:
-            yield nights
+        self._who = f"Dagster run {(context.run_id or 'none')[:8]} ({'Materialize' if job.startswith('__') else job})"
+        with ExitStack() as self._stack:
+            self._opened = {}
+            yield self
 
-    def open(self, slug: str, who: str) -> AbstractContextManager[Night]:
+    def tonight(self, slug: str, log: dg.DagsterLogManager) -> Tonight:
+        """A company's night, with its progress going to `log`. Waits for the company's lock, or says who holds it."""
+        if slug not in self._opened:
+            night = self._stack.enter_context(self.open_night(slug, self._who))
+            self._opened[slug] = Tonight(night, self.plan_hash.strip())
+        self._opened[slug].listen(log)
+        return self._opened[slug]
+
+    def open_night(self, slug: str, who: str) -> AbstractContextManager[Night]:
         """Open one company's night with the settings and the clock of this process."""
         settings = load(None, os.environ)
         clock = run_clock(settings.companies[slug], self.at, os.environ.get(SANDBOX_VARIABLE, ""))

@@ -30,7 +30,7 @@ from cloudcollect_pipeline.planning.deltas import (
     plan_customer,
     refused_before,
 )
-from cloudcollect_pipeline.planning.rules import all_rules, failed_codes
+from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, rules
 from cloudcollect_pipeline.settings import CompanySettings
 
 HERE = "cloudcollect_pipeline.planning.sql"
@@ -124,7 +124,18 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
             f"create or replace temp table {name} as select unnest(cast($values as varchar[])) as subject",
             {"values": values},
         )
-    ledger.db.execute(sql("planning_views", HERE))
+    ledger.once("planning views", sql("planning_views", HERE))
+
+
+def raise_fence(ledger: Ledger) -> None:
+    """Work out what may not be built on tonight; `prepare` has been called."""
+    ledger.db.execute(sql("fence", HERE))
+
+
+def judge(ledger: Ledger) -> None:
+    """Judge every receivable in `subject` by every rule, into the table `verdict`."""
+    ledger.db.execute(sql("candidate", HERE))
+    ledger.db.execute(sql("verdicts", HERE).format(failed_codes=failed_codes()))
 
 
 def latest_due_date(night: date, grace_days: int, banking_days: int) -> date:
@@ -146,6 +157,9 @@ def time_barred_due_date(night: date) -> date:
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     """Everything tonight's facts ask for. Reads the ledger only; the same ledger and facts give the same plan."""
     prepare(ledger, facts)
+    raise_fence(ledger)
+    ledger.db.execute(sql("subject", HERE).format(own_rules=own_rules()))
+    judge(ledger)
     effects: list[Effect] = []
     findings: list[Finding] = []
     held_back = _transfers(ledger, facts, effects, findings)
@@ -188,18 +202,10 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 # -- transfers -------------------------------------------------------------------------------------------------------
 
-SUBJECT_ALL = (
-    "create or replace temp table subject as select document_type, number, customer from receivable_now "
-    "where status = 'Open' and balance > 0"
-)
-
-
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
-    ledger.db.execute(SUBJECT_ALL)
-    ledger.db.execute(sql("candidate", HERE))
     refused = _known(ledger, Kind.TRANSFER)
-    for row in ledger.rows(sql("transfers", HERE).format(all_rules=all_rules())):
-        document = f"{row['document_type']} {row['number']}"
+    for row in ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document"):
+        document = row["document"]
         known = refused.get(document, ())
         ordinal = max(next_ordinal(known), row["past_claims"] + 1)
         name = facts.name(Kind.TRANSFER, document, ordinal)
@@ -236,20 +242,13 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
         )
     held: list[HeldBack] = []
     for row in ledger.rows(
-        f"select * from ({sql('verdicts', HERE).format(failed_codes=failed_codes()).rstrip().rstrip(';')}) "
-        "where not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) and len(failed) > 0"
+        "select * from verdict where len(failed) > 0 and not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) "
+        "order by document"
     ):
-        document = f"{row['document_type']} {row['number']}"
-        held.append(HeldBack(document, row["customer"], ore(row["balance"]), tuple(row["failed"])))
+        held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
         if row["failed"] == ["NEW_EPISODE_APPROVED"]:
-            findings.append(
-                Finding(
-                    "NEW_EPISODE",
-                    document,
-                    f"{document} was recalled and may be transferred again",
-                    ore(row["balance"]),
-                )
-            )
+            text = f"{row['document']} was recalled and may be transferred again"
+            findings.append(Finding("NEW_EPISODE", row["document"], text, ore(row["balance"])))
     return held
 
 
@@ -433,11 +432,7 @@ STRENGTH = {"NONE": 0, "PAUSED": 1, "RECALLED": 2}
 
 def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     policy = facts.settings.policy
-    ledger.db.execute(
-        "create or replace temp table subject as select distinct r.document_type, r.number, r.customer from our_claim c "
-        "join receivable_now r on r.document_type = c.document_type and r.number = c.document_number where c.live"
-    )
-    ledger.db.execute(sql("candidate", HERE))
+    stop = {rule.code for rule in rules() if rule.group == "stop"}
     known = _known(ledger, Kind.HOLD)
     last_hold = {
         row["source"]: json.loads(row["details"])["hold"]
@@ -452,9 +447,9 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
         ).fetchall()
     }
     latest = latest_due_date(facts.night, policy.grace_days, policy.banking_days)
-    for row in ledger.rows(sql("holds", HERE).format(failed_codes=failed_codes("stop"))):
+    for row in ledger.rows(sql("holds", HERE)):
         wanted, reason = "NONE", "no longer held"
-        failed = set(row["failed"])
+        failed = set(row["failed"]) & stop
         moved = (
             row["due_date"].isoformat() > (json.loads(row["details"]).get("due_date") or "9999")
             and row["due_date"] > latest

@@ -27,17 +27,19 @@ def rules() -> tuple[Rule, ...]:
     )
 
 
-def all_rules() -> str:
-    """SQL that is true when every rule passes."""
-    return "\n  and ".join(f"coalesce(({rule.predicate}), false)" for rule in rules())
+OWN_RULES = ("OPEN", "PICKED", "OLD_ENOUGH")
+"""Rules that ask only for the receivable's own columns, so that they can narrow the search."""
 
 
-def failed_codes(group: str | None = None) -> str:
+def own_rules() -> str:
+    """SQL over a receivable `c` that is true when it passes the rules that need nothing else."""
+    return " and ".join(f"coalesce(({rule(code).predicate}), false)" for code in OWN_RULES)
+
+
+def failed_codes() -> str:
     """SQL list items: the code of each rule that fails, else NULL."""
     return ", ".join(
-        f"case when not coalesce(({rule.predicate}), false) then '{rule.code}' end"
-        for rule in rules()
-        if group in (None, rule.group)
+        f"case when not coalesce(({rule.predicate}), false) then '{rule.code}' end" for rule in rules()
     )
 
 

@@ -138,11 +138,18 @@ class Web:
                 return answer
             raise Permanent(f"GET {path} answered {answer.status}{self._hint(answer.status)}")
 
-    def write(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        params: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
         """Send once and return a 2xx answer, or raise `NotSent`, `Refused` (an `HttpRefused`) or `Uncertain`."""
         what = f"{method} {path}"
         sent_headers = {"Content-Type": "application/json"} if body else {}
-        request = self._request(method, path, (), sent_headers | dict(headers or {}), body)
+        request = self._request(method, path, params, sent_headers | dict(headers or {}), body)
         self._quota.spend(method, NotSent)
         try:
             answer = self._send(request)

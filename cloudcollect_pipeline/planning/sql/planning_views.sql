@@ -18,19 +18,6 @@ from receivable_now r
 left join settled s on s.receivable_type = r.document_type and s.receivable_number = r.number
 where r.status in ('Open', 'Closed') and coalesce(s.net, 0) <> r.amount - r.balance;
 
--- Made once per plan. What may not be built on tonight: a receivable, a customer, or, when a row could not even be identified, everything.
-create or replace temp table fence as
-select distinct r.document_type || ' ' || r.number as receivable, null::varchar as customer, false as everything
-from inconsistent_receivable r
-union all
-select case when s.number is not null and s.document_type is not null then s.document_type || ' ' || s.number end,
-       s.customer,
-       s.number is null and s.customer is null and s.feed in ('documents', 'payments', 'customers', 'claims', 'entries')
-from persons.set_aside s
-where not exists (select 1 from dismissed d where d.subject = s.feed || ' ' || s.key)
-union all
-select null, null, true from incomplete_feed;
-
 -- Claims of ours, with the transfer that made them.
 create or replace temp view our_claim as
 select c.*, e.amount as transferred, e.details, e.source, e.ordinal,

@@ -1,0 +1,242 @@
+"""`cloudcollect demo`: nine nights over two made-up counterparties on real HTTP, told as they happen.
+
+What happens in the world is `sandbox.demo`'s; here the pipeline runs, and says what came of it.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from cloudcollect_pipeline.cli import closing, words
+from cloudcollect_pipeline.cli.context import DEMO_FOLDER, write_private
+from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
+from cloudcollect_pipeline.cli.screen import command, day, days, say, say_table, table, working
+from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.lock import company_lock
+from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.nightly import Night, NightResult
+from cloudcollect_pipeline.planning.plan import HeldBack
+from cloudcollect_pipeline.reconciliation.statement import Statement
+from cloudcollect_pipeline.sandbox.demo import COMPANY, nights
+from cloudcollect_pipeline.sandbox.demo import Night as Chapter
+from cloudcollect_pipeline.sandbox.erp import DocumentType
+from cloudcollect_pipeline.sandbox.serve import Servers, serve, settings_toml
+from cloudcollect_pipeline.sandbox.world import Truth, World
+from cloudcollect_pipeline.settings import Settings, load
+from cloudcollect_pipeline.web.clock import SystemClock
+
+TOP_REASONS = 3
+MOST_FINDINGS = 5
+
+
+def run(keep: Path | None, seed: int) -> int:
+    """Tell the story; the exit code says whether the books tie and nothing was done twice."""
+    folder = keep or DEMO_FOLDER
+    if keep is not None and folder.exists() and any(folder.iterdir()):
+        raise Stop(f"{keep} is not empty; name a new folder", USAGE)
+    if folder.is_symlink():
+        raise Stop(f"{folder} is a link; remove it, the demo starts with an empty folder of its own")
+    with company_lock(folder, "the demo", SystemClock(), patience=0):
+        empty(folder)
+        world = World.demo(seed)
+        with serve(world) as servers:
+            file = folder / "cloudcollect.toml"
+            head = f'# Written by `cloudcollect demo --seed {seed}`; its counterparties are gone.\ndata_dir = "."\n\n'
+            write_private(file, head + settings_toml(world, servers))
+            return Story(world, servers, load(file, {}), folder).tell()
+
+
+def empty(folder: Path) -> None:
+    """Start afresh, beside the lock that is held on the folder."""
+    for inside in folder.iterdir():
+        if inside.name == "company.lock":
+            continue
+        if inside.is_dir() and not inside.is_symlink():
+            shutil.rmtree(inside)
+        else:
+            inside.unlink()
+
+
+class Story:
+    """The demo company's nights and what is said about them."""
+
+    def __init__(self, world: World, servers: Servers, settings: Settings, folder: Path) -> None:
+        self.world, self.servers, self.settings, self.folder = world, servers, settings, folder
+        self.books = world.erp(COMPANY)
+        self.findings: Sequence[Mapping[str, Any]] = ()
+        self.unknown = 0
+
+    def tell(self) -> int:
+        """All nights, then how the books stand."""
+        self._introduce()
+        first, *others = nights()
+        result = self._first_night(first)
+        missed: list[Chapter] = []
+        for chapter in others:
+            if chapter.missed:
+                missed.append(chapter)
+                continue
+            if missed:
+                self._down(missed)
+                missed = []
+            self.world.advance(chapter.at)
+            result = self._night(chapter)
+        return self._close(result)
+
+    def _introduce(self) -> None:
+        invoices = sum(1 for _ in self.books.documents(DocumentType.INVOICE))
+        say(
+            f"[bold]{escape(self.settings.companies[COMPANY].name)}[/] and its debt-collection agency, both invented, "
+            f"on real HTTP: ERP {self.servers.erp_url} · agency {self.servers.agency_url}",
+            f"{invoices} invoices, {len(self.books.customers)} debtors, amounts in NOK. "
+            "Each night: read both sides, plan, send what may be sent, read again, explain the account.",
+        )
+
+    # -- nights
+
+    def _first_night(self, chapter: Chapter) -> NightResult:
+        self._head(chapter)
+        self.world.advance(chapter.at)
+        with self._open(chapter) as night:
+            night.journal.declare_new(self.world.now, "demo")
+            result = night.run()
+            if result.plan is None or not result.not_sent:
+                raise Stop("the first night must wait for a person, but it did not")
+            digest = night.approve(result.plan.plan.hash)
+        plan = result.plan.plan
+        largest = max((total["largest"] for total in plan.totals.values()), default=0)
+        say(
+            f"  planned    {words.amounts(plan.totals)}, the largest {display(largest)}; not sent yet, "
+            f"{escape('; '.join(result.plan.reasons))}"
+        )
+        self._held_back(plan.held_back)
+        say(
+            f"  approved   [bold]cloudcollect approve {digest[:12]}[/], said aloud: “I have looked; send exactly this.”"
+        )
+        with self._open(chapter) as night:
+            done = night.carry_out(digest)
+            self._look(night)
+        self._told(done)
+        return done
+
+    def _held_back(self, held_back: Sequence[HeldBack]) -> None:
+        reasons = closing.reasons(held_back)
+        shown = table("what", "count", "code", "what fails", title=False)
+        for place, (code, number, text) in enumerate(reasons[:TOP_REASONS]):
+            shown.add_row("" if place else f"held back  {len(held_back)}:", f"{number} ×", code, f"rule: {text}")
+        if more := len(reasons) - TOP_REASONS:
+            shown.add_row("", "", f"and {more} other reasons", "")
+        say_table(shown)
+
+    def _night(self, chapter: Chapter) -> NightResult:
+        self._head(chapter)
+        before = len(self.world.agency_faults.injected)
+        with self._open(chapter) as night:
+            result = night.run()
+            self._look(night)
+        self._told(result, lost=len(self.world.agency_faults.injected) - before)
+        return result
+
+    def _down(self, missed: Sequence[Chapter]) -> None:
+        first, last = missed[0], missed[-1]
+        say(
+            f"[bold]Nights {first.number}–{last.number}[/] · {days(first.date, last.date)} · "
+            "the pipeline is down; debtors pay all the same"
+        )
+
+    def _head(self, chapter: Chapter) -> None:
+        say(f"[bold]Night {chapter.number}[/] · {day(chapter.date)} · {chapter.title}")
+
+    def _told(self, result: NightResult, lost: int = 0) -> None:
+        told = closing.sent(result, leave_out=("uncertain",))
+        if lost:
+            unsure = words.amounts(closing.by_outcome(result).get("uncertain", {}))
+            twice = len(self.world.truth()[COMPANY].double_effects)
+            told.insert(
+                1,
+                f"lost       {lost} answers ({unsure}); asked by our own reference: {lost - self.unknown} are there, "
+                f"{twice} duplicates {_mark(not twice)}",
+            )
+        if result.not_sent:
+            told.append(f"waits      {escape(result.not_sent)}")
+        if result.statement:
+            told[-1] += f" · {closing.account(result.statement)}"
+        say(*(f"  {line}" for line in told))
+
+    @contextmanager
+    def _open(self, chapter: Chapter) -> Iterator[Night]:
+        # One request at a time, so that the same answers are lost every time.
+        with (
+            working(f"night {chapter.number}", aloud=False) as progress,
+            Night.open(
+                COMPANY, self.settings, self.world.clock, who="demo", progress=progress, parallel=1, patience=0
+            ) as night,
+        ):
+            yield night
+
+    def _look(self, night: Night) -> None:
+        journal: Journal = night.journal
+        self.findings = [f for f in journal.findings() if f["state"] == "open"]
+        self.unknown = len(journal.effects(states=("intent", "uncertain")))
+
+    # -- the end
+
+    def _close(self, result: NightResult) -> int:
+        truth = self.world.truth()[COMPANY]
+        statement = result.statement
+        if statement is None:
+            raise Stop("the last night made no statement")
+        problems = self._problems(truth, statement)
+        differ = len(truth.unequal)
+        say(
+            "",
+            f"[bold]Account {statement.account}[/]  {closing.movements(statement)}",
+            f"              general ledger {display(statement.ledger)} {_mark(statement.ledger_difference == 0)} · "
+            f"the agency owes {display(truth.unsettled_principal)} "
+            f"{_mark(statement.agency_unsettled == truth.unsettled_principal)} · "
+            f"{len(truth.balances) - differ} of {len(truth.balances)} claims equal on both sides, "
+            f"{differ} for a person {_mark(not problems)}",
+        )
+        self._needs_a_person()
+        notable = self.world.notable
+        number = notable.get("payment_voided") or notable.get("disputed") or next(iter(notable.values()), "")
+        call = command()
+        say(
+            f"[bold]Files[/]  {self.folder}: settings in cloudcollect.toml, journal and ledger in {COMPANY}/",
+            f"[bold]Next[/]   {call} explain {number} · {call} up (Dagster) · {call} init (your own company)",
+            *(f"{closing.NO} {escape(problem)}" for problem in problems),
+        )
+        return ERROR if problems else OK
+
+    def _problems(self, truth: Truth, statement: Statement) -> list[str]:
+        """What must not be: nothing of it may be left when the story ends."""
+        said = " ".join(f"{finding['subject']} {finding['text']}" for finding in self.findings)
+        problems = [f"{name} differs and nothing explains it" for name in truth.unequal if name not in said]
+        problems += [f"{name} was done twice" for name in truth.double_effects]
+        if not statement.ties or statement.ledger != truth.suspense_balance:
+            problems.append(
+                f"the account does not tie: closing {display(statement.closing)}, "
+                f"general ledger {display(truth.suspense_balance)}"
+            )
+        return problems
+
+    def _needs_a_person(self) -> None:
+        ranked = words.by_severity(self.findings)
+        if not ranked:
+            return
+        shown = table("", "needs a person, and what to do", wrap=("needs a person, and what to do",))
+        for finding in ranked[:MOST_FINDINGS]:
+            shown.add_row(words.severity(finding["code"]), escape(finding["text"]))
+            shown.add_row("", f"→ {escape(CATALOGUE[finding['code']].fix)}")
+        say_table(shown, indent=0)
+        if len(ranked) > MOST_FINDINGS:
+            say(f"and {len(ranked) - MOST_FINDINGS} more: {command()} findings list")
+
+
+def _mark(good: bool) -> str:
+    return closing.YES if good else closing.NO

@@ -1,0 +1,122 @@
+"""Reconciliation: what the suspense account holds after dispatch, and why."""
+
+from typing import Any
+
+import dagster as dg
+
+from cloudcollect_pipeline.dispatch.dispatcher import PHASES
+from cloudcollect_pipeline.dispatch.journal import BLOCKING
+from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.ledger.tables import MONEY
+from cloudcollect_pipeline.nightly import NightResult
+from cloudcollect_pipeline.orchestration import checks, metadata
+from cloudcollect_pipeline.orchestration.assets.stage import Result, stage
+from cloudcollect_pipeline.orchestration.resources import Tonight
+from cloudcollect_pipeline.reconciliation.statement import Statement
+
+
+@stage(
+    group="reconciliation",
+    deps=tuple(phase for phase, _ in PHASES),
+    kinds=frozenset({"duckdb", "json"}),
+    metadata={
+        "dagster/table_name": "suspense_movement",
+        "dagster/column_schema": metadata.columns(
+            ("batch", "VARCHAR", "General-ledger batch"),
+            ("line", "INTEGER", "Line in the batch"),
+            ("module", "VARCHAR", "Module of the ERP that posted it"),
+            ("document", "VARCHAR", "Document that it belongs to"),
+            ("posting_date", "DATE", "Date in the general ledger"),
+            ("amount", MONEY, "Debit positive"),
+            ("movement", "VARCHAR", "posted, reversed, settled, or foreign: not ours"),
+            ("subject", "VARCHAR", "The business fact behind it"),
+            ("reference", "VARCHAR", "Our reference"),
+            ("value_date", "DATE", "Day the money fact counts from"),
+            ("first_known_night", "DATE", "Night on which it was first read"),
+        ),
+    },
+)
+def suspense_ledger(tonight: Tonight) -> Result:
+    """The suspense account in the general ledger and the agency's entries, read again after dispatch."""
+    tonight.read_again()
+    movements = tonight.night.ledger.rows(
+        "select movement, count(*) as count, cast(sum(amount) * 100 as bigint) as sum "
+        "from suspense_movement group by movement order by movement"
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(row["count"] for row in movements),
+            "movements": dg.MetadataValue.md(metadata.counted({row["movement"]: row for row in movements})),
+        }
+    )
+
+
+@stage(
+    group="reconciliation",
+    deps=("suspense_ledger",),
+    kinds=frozenset({"duckdb", "python"}),
+    checks=(checks.SUSPENSE_EQUALS_LEDGER, checks.AGENCY_TOTAL_IS_EXPLAINED, checks.NO_OUTCOME_UNKNOWN_FOR_LONG),
+    fresh=True,
+)
+def reconciliation_statement(tonight: Tonight) -> Result:
+    """The statement of the suspense account, item by item: it equals the general ledger, or it says where not."""
+    result = tonight.reconcile()
+    statement = result.statement
+    assert statement is not None  # noqa: S101
+    journal = tonight.night.journal
+    return dg.MaterializeResult(
+        metadata=_shown(result, statement),
+        check_results=[
+            checks.suspense_equals_ledger(statement),
+            checks.agency_total_is_explained(statement),
+            checks.no_outcome_unknown_for_long(journal.effects(states=BLOCKING), tonight.night.clock.now()),
+        ],
+    )
+
+
+def _shown(result: NightResult, statement: Statement) -> dict[str, Any]:
+    lines = (
+        ("opening at go-live", statement.opening),
+        ("+ posted", statement.posted),
+        ("− reversed", statement.reversed),
+        ("− settled", statement.settled),
+        ("+ foreign", statement.foreign),
+        ("= closing", statement.closing),
+        ("general ledger", statement.ledger),
+        ("difference", statement.ledger_difference),
+    )
+    people = [(CATALOGUE[found.code].text, found.subject, CATALOGUE[found.code].fix) for found in result.findings]
+    items = sorted(statement.items, key=lambda item: (item.value_date, item.entry))
+    return {
+        "verdict": (
+            f"ties at {display(statement.closing)}"
+            if statement.ties
+            else f"DOES NOT TIE: general ledger {display(statement.ledger_difference)}, "
+            f"agency {display(statement.agency_difference)}"
+        ),
+        "statement": dg.MetadataValue.md(
+            metadata.markdown(
+                (f"account {statement.account}", ">NOK"), [(name, display(amount)) for name, amount in lines]
+            )
+        ),
+        "needs_a_person": dg.MetadataValue.md(metadata.markdown(("what", "which", "what to do"), people[:5])),
+        "oldest_open_items": dg.MetadataValue.md(
+            metadata.markdown(
+                ("entry", "customer", "value date", ">NOK"),
+                [(item.entry, item.customer, item.value_date, display(item.open)) for item in items[:10]],
+            )
+        ),
+        "not_sent": result.not_sent or "everything planned was tried",
+        "findings": len(result.findings),
+        "open_items": len(items),
+        **metadata.amounts(
+            closing=statement.closing,
+            general_ledger=statement.ledger,
+            in_transit=statement.in_transit,
+            agency_unsettled=statement.agency_unsettled,
+        ),
+    }
+
+
+STAGES = (suspense_ledger, reconciliation_statement)

@@ -1,0 +1,43 @@
+"""The assembly: every definition in one place, for production, tests and the command line alike.
+
+Belongs here: putting together what the other modules define. Does not belong here: defining any of it.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from cloudcollect_pipeline.orchestration.assets import build_company_assets
+from cloudcollect_pipeline.orchestration.jobs import company_jobs
+from cloudcollect_pipeline.orchestration.resources import Nights
+from cloudcollect_pipeline.orchestration.schedules import nightly_schedule
+from cloudcollect_pipeline.orchestration.sensors import SENSORS
+from cloudcollect_pipeline.settings import companies as configured_companies
+
+DEMO_COMPANY = "nordlys"
+"""Stands in the graph where there is no settings file."""
+
+
+def build_definitions(
+    *,
+    companies: Sequence[str] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """Assets, jobs and a schedule per company. Of the settings only the companies' short names are read.
+
+    `companies` stands in for those in the settings file; `resources` and `loggers` go over the defaults.
+    """
+    slugs = list(companies if companies is not None else configured_companies(None, os.environ)) or [DEMO_COMPANY]
+    jobs = {slug: company_jobs(slug, slugs) for slug in slugs}
+    return dg.Definitions(
+        assets=[asset for slug in slugs for asset in build_company_assets(slug)],
+        jobs=[job for by_name in jobs.values() for job in by_name.values()],
+        schedules=[nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs],
+        sensors=SENSORS,
+        resources={"nights": Nights(), **(resources or {})},
+        loggers=loggers,
+        executor=dg.in_process_executor,
+    )
