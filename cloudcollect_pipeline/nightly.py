@@ -181,18 +181,22 @@ class Night:
     ) -> None:
         self.slug, self.settings, self.folder, self.clock = slug, settings, folder, clock
         self.who, self.progress, self.parallel = who, progress, parallel
-        self.night = night_of(clock.now())
         self.connection = connection
         self.erp, self.agency = connection.erp, connection.agency
         self.landing = Landing(folder / "landing")
         self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
         self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Begin the night that the clock says it is, keeping nothing of the one before but the open files."""
+        self.night = night_of(self.clock.now())
         self.result = NightResult(self.night)
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
         self._extra: list[Finding] = []
         self._night_number: int | None = None
-        after_a_crash(self.journal, clock.now(), self.night)
+        after_a_crash(self.journal, self.clock.now(), self.night)
 
     @classmethod
     @contextmanager
@@ -257,6 +261,7 @@ class Night:
         spools: dict[str, list[Spool]] = {feed: [spool] for feed, spool, _ in landed}
         if side == "erp" and any(spool.records for spool in spools.get("payments", ())):
             self._touched(spools)
+        self._ask_again(side, spools)
         mirrored = self.ledger.mirror(
             side,
             self.night,
@@ -303,6 +308,35 @@ class Night:
             "erp", "documents", self.night, self.clock.now(), [records], purpose="touched", first=first
         )
         spools.setdefault("documents", []).append(spool)
+
+    def _ask_again(self, side: str, spools: dict[str, list[Spool]]) -> None:
+        """Read by key what was set aside on earlier nights: a record mended at its source may not count as changed."""
+        for feed, read in (
+            ("documents", lambda rows: self.erp.documents([DocumentKey(r["document_type"], r["id"]) for r in rows])),
+            ("payments", lambda rows: self.erp.payments_of(sorted({r["customer"] for r in rows if r["customer"]}))),
+            ("customers", lambda rows: self.erp.customers([r["id"] for r in rows])),
+            ("claims", lambda rows: self.agency.claims([r["id"] for r in rows])),
+            ("entries", lambda rows: self.agency.entries([r["id"] for r in rows])),
+            ("settlements", lambda rows: self.agency.settlements([r["id"] for r in rows])),
+        ):
+            if feed not in spools:
+                continue
+            aside = self.ledger.rows(
+                "select id, document_type, customer from persons.set_aside where side = ? and feed = ? and id is not null "
+                "and (feed <> 'documents' or document_type in ('Invoice', 'DebitNote', 'OverdueCharge')) order by id",
+                [side, feed],
+            )
+            if not aside:
+                continue
+            try:
+                records = read(aside)
+            except CounterpartyError as error:
+                self.progress("land", f"{side} {feed}: what was set aside could not be read again: {error}")
+                continue
+            first = sum(spool.records for spool in spools[feed]) + 1
+            spools[feed].append(
+                self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="again", first=first)
+            )
 
     def _begin(self) -> None:
         if self._night_number is None:

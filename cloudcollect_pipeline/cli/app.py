@@ -43,3 +43,229 @@ def demo(
     from cloudcollect_pipeline.cli import demo as story
 
     raise typer.Exit(story.run(keep, seed))
+
+
+@app.command()
+def sandbox(
+    history: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A CSV of invoices to live instead of the demo.")
+    ] = None,
+    seed: Seed = 7,
+    write: Annotated[Path, typer.Option(metavar="FILE", help="Where to write settings that fit.")] = Path(
+        "data/sandbox/cloudcollect.toml"
+    ),
+    start: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First night, or the history's first Monday.")
+    ] = None,
+    disputes: Annotated[
+        bool, typer.Option("--disputes/--no-disputes", help="Whether the history's disputes count.")
+    ] = True,
+) -> None:
+    """A made-up ERP and a made-up agency over HTTP, to run against."""
+    from cloudcollect_pipeline.cli import sandbox as serving
+
+    raise typer.Exit(serving.run(history, seed, write, start, disputes=disputes))
+
+
+@app.command()
+def init(
+    company: Annotated[
+        str | None, typer.Option("--company", "-c", metavar="NAME", help="Short name: a-z, 0-9, single - or _.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The company's name.")] = None,
+    first_run: Annotated[
+        bool, typer.Option("--first-run", help="Declare that a configured company was never run before.")
+    ] = False,
+) -> None:
+    """Write settings to fill in; or declare a company's first run."""
+    from cloudcollect_pipeline.cli import init as starting
+
+    raise typer.Exit(starting.first_run(company) if first_run else starting.write(company, name))
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of 3000, or a free one.")] = None,
+) -> None:
+    """Dagster's UI: on the configured companies, else on a demo with its history filled."""
+    from cloudcollect_pipeline.cli import up as opening
+
+    raise typer.Exit(opening.run(port))
+
+
+Company = Annotated[
+    str | None,
+    typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Plain values for programs, amounts in øre.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MOMENT", help="Run as of then (2026-02-04 is its 04:00); only against a sandbox on this machine."
+    ),
+]
+Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for another run to end.")]
+
+
+# -- nights
+
+
+@app.command(rich_help_panel="Nights")
+def run(
+    company: Company = None,
+    at: At = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Make tonight's plan and send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve tonight's plan unseen, whatever it is.")] = False,
+    wait: Wait = 600,
+    as_json: AsJson = False,
+) -> None:
+    """One night: read both sides, plan, send, read again, explain the account."""
+    from cloudcollect_pipeline.cli import night
+
+    raise typer.Exit(night.run(company, at, plan_only=plan_only, yes=yes, wait=wait, as_json=as_json))
+
+
+@app.command(rich_help_panel="Nights")
+def plan(
+    company: Company = None,
+    make: Annotated[bool, typer.Option("--make", help="Read both sides and make a new one; send nothing.")] = False,
+    at: At = None,
+    wait: Wait = 600,
+    as_json: AsJson = False,
+) -> None:
+    """The newest plan: what is to be sent, what is held back and why."""
+    from cloudcollect_pipeline.cli import night
+
+    if make:
+        raise typer.Exit(night.run(company, at, plan_only=True, yes=False, wait=wait, as_json=as_json))
+    raise typer.Exit(night.show_plan(company, as_json=as_json))
+
+
+@app.command(rich_help_panel="Nights")
+def approve(
+    plan_hash: Annotated[str, typer.Argument(metavar="HASH", help="The plan's name, 8 characters at least.")],
+    company: Company = None,
+    at: At = None,
+    wait: Wait = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a stored plan and send exactly that."""
+    from cloudcollect_pipeline.cli import night
+
+    raise typer.Exit(night.approve(plan_hash, company, at, wait=wait, as_json=as_json))
+
+
+# -- people
+
+
+@app.command(rich_help_panel="People")
+def pause(company: Company = None) -> None:
+    """Stop writing to the counterparties at once, also in a run that is on."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.pause(company, paused=True))
+
+
+@app.command(rich_help_panel="People")
+def resume(company: Company = None) -> None:
+    """Let the next run write again."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.pause(company, paused=False))
+
+
+hold = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    hold, name="hold", help="Receivables and customers kept from collection by a person.", rich_help_panel="People"
+)
+Subject = Annotated[list[str], typer.Argument(metavar="SUBJECT", help="Invoice 100123, customer 10002, or a number.")]
+
+
+@hold.command("add")
+def hold_add(
+    subject: Subject,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Its last day; without it until removed.")] = None,
+    company: Company = None,
+) -> None:
+    """Hold a receivable or a customer back; a claim on it is paused."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.add_hold(subject, company, reason, until))
+
+
+@hold.command("list")
+def hold_list(company: Company = None, as_json: AsJson = False) -> None:
+    """The hold list."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.list_holds(company, as_json=as_json))
+
+
+@hold.command("remove")
+def hold_remove(subject: Subject, company: Company = None) -> None:
+    """Take a hold away."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.remove_hold(subject, company))
+
+
+findings = typer.Typer(no_args_is_help=True)
+app.add_typer(findings, name="findings", help="What a person must look at, and what to do.", rich_help_panel="People")
+Number = Annotated[int, typer.Argument(metavar="ID", help="Its number in the list.")]
+
+
+@findings.command("list")
+def findings_list(
+    company: Company = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """All that is still seen, the gravest first."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.list_findings(company, everything=everything, as_json=as_json))
+
+
+@findings.command("show")
+def findings_show(number: Number, company: Company = None, as_json: AsJson = False) -> None:
+    """What one means, what to do, and what can be answered."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.show_finding(number, company, as_json=as_json))
+
+
+@findings.command("resolve")
+def findings_resolve(
+    number: Number,
+    note: Annotated[str, typer.Option(help="What was done.")],
+    action: Annotated[str | None, typer.Option(help="An answer that the next night acts on.")] = None,
+    company: Company = None,
+) -> None:
+    """Say that one is dealt with, and answer it if it asks something."""
+    from cloudcollect_pipeline.cli import people
+
+    raise typer.Exit(people.resolve(number, company, note, action))
+
+
+# -- looking
+
+
+@app.command(rich_help_panel="Looking")
+def status(company: Company = None, as_json: AsJson = False) -> None:
+    """The last night, the account, open findings, and whether writing is paused."""
+    from cloudcollect_pipeline.cli import status as looking
+
+    raise typer.Exit(looking.run(company, as_json=as_json))
+
+
+@app.command(rich_help_panel="Looking")
+def explain(
+    document: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="An invoice, a case number or a claim.")],
+    company: Company = None,
+    as_json: AsJson = False,
+) -> None:
+    """One receivable: all that happened, every rule, and what comes next."""
+    from cloudcollect_pipeline.cli import explain as explaining
+
+    raise typer.Exit(explaining.run(document, company, as_json=as_json))

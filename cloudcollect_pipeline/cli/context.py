@@ -3,8 +3,10 @@
 import difflib
 import getpass
 import os
+import socket
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
 from cloudcollect_pipeline.domain.calendar import OSLO
@@ -17,19 +19,30 @@ NIGHT_AT = time(4)
 
 
 def settings(*, demo: bool = True) -> Settings:
-    """The settings in force; without any, those that `cloudcollect demo` has left behind."""
+    """The settings in force; without any, those that the demo has left behind, if need be only while it lives."""
     file = find_file(None, os.environ)
     left_behind = DEMO_FOLDER / "cloudcollect.toml"
     if file is None and left_behind.is_file():
-        if not demo:
+        found = load(left_behind, os.environ)
+        if not demo and not all(_answers(company.erp.base_url) for company in found.companies.values()):
             raise SettingsError(
                 [
-                    "there is no cloudcollect.toml here, and the demo's counterparties are gone; "
+                    "there is no cloudcollect.toml here, and the demo's counterparties are gone: "
                     "`cloudcollect init` writes settings, `cloudcollect sandbox` starts new counterparties"
                 ]
             )
-        file = left_behind
+        return found
     return load(file, os.environ)
+
+
+def _answers(url: str) -> bool:
+    """Whether anybody listens there, as the demo's counterparties do while `cloudcollect up` is on."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def company(settings: Settings, slug: str | None) -> str:

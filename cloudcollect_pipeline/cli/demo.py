@@ -17,6 +17,7 @@ from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import command, day, days, say, say_table, table, working
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
+from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import Night, NightResult
@@ -90,11 +91,11 @@ class Story:
 
     def _introduce(self) -> None:
         invoices = sum(1 for _ in self.books.documents(DocumentType.INVOICE))
+        name = escape(self.settings.companies[COMPANY].name)
+        erp, agency = self.servers.erp_url, self.servers.agency_url
         say(
-            f"[bold]{escape(self.settings.companies[COMPANY].name)}[/] and its debt-collection agency, both invented, "
-            f"on real HTTP: ERP {self.servers.erp_url} · agency {self.servers.agency_url}",
-            f"{invoices} invoices, {len(self.books.customers)} debtors, amounts in NOK. "
-            "Each night: read both sides, plan, send what may be sent, read again, explain the account.",
+            f"[bold]{name}[/] and its debt-collection agency, both invented, over real HTTP · {invoices} invoices, NOK",
+            f"ERP {erp} · agency {agency} · each night reads, plans, sends, reads again",
         )
 
     # -- nights
@@ -128,9 +129,8 @@ class Story:
         reasons = closing.reasons(held_back)
         shown = table("what", "count", "code", "what fails", title=False)
         for place, (code, number, text) in enumerate(reasons[:TOP_REASONS]):
-            shown.add_row("" if place else f"held back  {len(held_back)}:", f"{number} ×", code, f"rule: {text}")
-        if more := len(reasons) - TOP_REASONS:
-            shown.add_row("", "", f"and {more} other reasons", "")
+            head = "" if place else f"held back  {len(held_back)} for {len(reasons)} reasons:"
+            shown.add_row(head, f"{number} ×", code, f"rule: {text}")
         say_table(shown)
 
     def _night(self, chapter: Chapter) -> NightResult:
@@ -153,20 +153,34 @@ class Story:
         say(f"[bold]Night {chapter.number}[/] · {day(chapter.date)} · {chapter.title}")
 
     def _told(self, result: NightResult, lost: int = 0) -> None:
-        told = closing.sent(result, leave_out=("uncertain",))
-        if lost:
-            unsure = words.amounts(closing.by_outcome(result).get("uncertain", {}))
-            twice = len(self.world.truth()[COMPANY].double_effects)
-            told.insert(
-                1,
-                f"lost       {lost} answers ({unsure}); asked by our own reference: {lost - self.unknown} are there, "
-                f"{twice} duplicates {_mark(not twice)}",
-            )
+        sent, *rest = closing.sent(result, leave_out=("uncertain",))
+        told = [sent, *self._lost(result, lost), *self._credit_notes(result), *rest]
         if result.not_sent:
             told.append(f"waits      {escape(result.not_sent)}")
         if result.statement:
             told[-1] += f" · {closing.account(result.statement)}"
         say(*(f"  {line}" for line in told))
+
+    def _lost(self, result: NightResult, lost: int) -> list[str]:
+        if not lost:
+            return []
+        unsure = words.amounts(closing.by_outcome(result).get("uncertain", {}))
+        twice = len(self.world.truth()[COMPANY].double_effects)
+        return [
+            f"lost       {lost} answers ({unsure}); asked by our own reference: {lost - self.unknown} are there, "
+            f"{twice} duplicates {_mark(not twice)}"
+        ]
+
+    def _credit_notes(self, result: NightResult) -> list[str]:
+        """Matched credit notes among tonight's reductions; one that is not matched is no business of the agency's."""
+        matched = [
+            f"{effect.details['document_type']} {effect.details['number']} on {effect.content.document}"
+            for effect in (result.plan.plan.effects if result.plan else ())
+            if effect.kind == Kind.REDUCTION and effect.details["kind"] == "CREDIT"
+        ]
+        unmatched = self.world.notable.get("credit_note_unmatched")
+        rest = f"; {unmatched} is not matched: not told" if unmatched else ""
+        return [f"credits    {', '.join(matched)} is told{rest}"] if matched else []
 
     @contextmanager
     def _open(self, chapter: Chapter) -> Iterator[Night]:
@@ -196,10 +210,10 @@ class Story:
         say(
             "",
             f"[bold]Account {statement.account}[/]  {closing.movements(statement)}",
-            f"              general ledger {display(statement.ledger)} {_mark(statement.ledger_difference == 0)} · "
+            f"  general ledger {display(statement.ledger)} {_mark(statement.ledger_difference == 0)} · "
             f"the agency owes {display(truth.unsettled_principal)} "
             f"{_mark(statement.agency_unsettled == truth.unsettled_principal)} · "
-            f"{len(truth.balances) - differ} of {len(truth.balances)} claims equal on both sides, "
+            f"claims equal on both sides: {len(truth.balances) - differ} of {len(truth.balances)}, "
             f"{differ} for a person {_mark(not problems)}",
         )
         self._needs_a_person()
@@ -208,7 +222,7 @@ class Story:
         call = command()
         say(
             f"[bold]Files[/]  {self.folder}: settings in cloudcollect.toml, journal and ledger in {COMPANY}/",
-            f"[bold]Next[/]   {call} explain {number} · {call} up (Dagster) · {call} init (your own company)",
+            f"[bold]Next[/]   {call} explain {number} | up (Dagster) | init (your own company)",
             *(f"{closing.NO} {escape(problem)}" for problem in problems),
         )
         return ERROR if problems else OK

@@ -35,12 +35,14 @@ class PublishedLedger(Ledger):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._made = set()
+        self.db = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
         try:
-            self.db = duckdb.connect(str(path), read_only=True)
+            self.db.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
         except duckdb.Error as error:
             raise LedgerError(
                 f"{path} cannot be read: {str(error).splitlines()[0]}. The next night publishes it anew."
             ) from None
+        self.db.execute("use published")
         self.db.execute("set TimeZone = 'UTC'")
         self.db.execute("attach ':memory:' as persons")
         self.db.execute(sql("persons"))
@@ -58,8 +60,13 @@ class Snapshot:
             self.journal = Journal(self.folder, slug, settings.erp.tenant_id, self.made_at, read_only=True)
             nights = self.journal.nights(1)
         except (FileNotFoundError, sqlite3.OperationalError):
-            raise Stop(f"{slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`") from None
+            raise Stop(
+                f"{slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`"
+            ) from None
         self.night = date.fromisoformat(nights[0]["night"]) if nights else self.made_at.date()
+
+    def _never(self) -> str:
+        return f"{self.slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`"
 
     def close(self) -> None:
         """Close the files."""
@@ -72,7 +79,7 @@ class Snapshot:
         """The ledger with planning's views, as of the last night."""
         path = self.folder / "ledger.duckdb"
         if not path.exists():
-            raise Stop(f"{self.slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`")
+            raise Stop(self._never())
         ledger = PublishedLedger(path)
         for finding in self.open_findings():
             if finding["code"] == "CONTRACT_BROKEN":
@@ -105,7 +112,7 @@ class Snapshot:
         if not plans:
             return None
         plan = plans[0]
-        reasons = next(
+        reasons: list[str] = next(
             (n["summary"]["reasons"] for n in self.journal.nights(200) if n["summary"].get("plan") == plan["hash"]), []
         )
         effects = [json.loads(body) for body in self.journal.planned(plan["hash"])]
@@ -136,4 +143,6 @@ def snapshot(settings: Settings, slug: str) -> Iterator[Snapshot]:
 
 def counts(held_back: list[HeldBack]) -> dict[str, int]:
     """Rule -> how many it holds back, the most frequent first."""
-    return dict(sorted(Counter(code for held in held_back for code in held.failed).items(), key=lambda i: (-i[1], i[0])))
+    return dict(
+        sorted(Counter(code for held in held_back for code in held.failed).items(), key=lambda i: (-i[1], i[0]))
+    )

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -48,9 +48,14 @@ def table(*columns: str, right: tuple[str, ...] = (), wrap: tuple[str, ...] = ()
 
 
 def say_table(made: Table, indent: int = 2) -> None:
-    """Print a table, a little to the right, without blanks at the ends of its lines."""
+    """Print a table, a little to the right."""
+    print_lines(Padding(made, (0, 0, 0, indent), expand=False))
+
+
+def print_lines(made: RenderableType) -> None:
+    """Print something drawn, without blanks at the ends of its lines."""
     with console().capture() as captured:
-        console().print(Padding(made, (0, 0, 0, indent), expand=False))
+        console().print(made)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 

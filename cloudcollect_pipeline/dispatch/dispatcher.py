@@ -339,6 +339,9 @@ class Dispatcher:
         self._journal(effect, state, remote_id=remote_id, note=note)
         with self._lock:
             self.result.add(effect, state)
+            if state == "rejected" and effect.kind != Kind.CASE_REFERENCE:
+                text = f"{effect.kind} of {display(effect.content.amount)} for {effect.content.document} was refused: {note}"
+                self.result.findings.append(Finding("EFFECT_REFUSED", effect.reference, text, effect.content.amount))
             if state == "uncertain":
                 self._uncertain_in_a_row += 1
                 if self._uncertain_in_a_row >= STOP_AFTER_UNCERTAIN:

@@ -546,6 +546,8 @@ class Journal:
         copy = sqlite3.connect(partial)
         with self._lock:
             self.db.backup(copy)
+        # A copy in WAL mode could not be opened by a reader who may not write beside it.
+        copy.execute("pragma journal_mode=delete")
         copy.close()
         partial.chmod(0o600)
         partial.replace(target)

@@ -1,6 +1,7 @@
 """Open, stage, mirror: what happens to landed records inside DuckDB."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from cloudcollect_pipeline.landing import Spool, raw_records
 from cloudcollect_pipeline.ledger.tables import TABLES, Table
 
 SCHEMA_VERSION = 1
+SMALL = 64 * 1024 * 1024
+"""Bytes of a ledger file below which one thread is enough."""
 
 
 class LedgerError(Exception):
@@ -54,11 +57,15 @@ class Mirrored:
 class Ledger:
     """One company's ledger file with its one writer. Persons and raw set-aside records live in a file of their own."""
 
-    def __init__(self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int = 2) -> None:
+    def __init__(self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int | None = None) -> None:
         self.folder = folder
         self._made: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "ledger.duckdb"
+        if threads is None:
+            # A small ledger is answered faster by one thread than by several that wait for each other.
+            small = not self.path.exists() or self.path.stat().st_size < SMALL
+            threads = 1 if small else os.cpu_count() or 1
         spill = folder / "spill"
         spill.mkdir(exist_ok=True, mode=0o700)
         try:
@@ -207,7 +214,7 @@ class Ledger:
 
         keys = ", ".join(f"coalesce({key}, '?')" for key in table.key)
         rows = self.rows(
-            f"select n, concat_ws(' ', {keys}) as key, {pick('document_type')} as document_type, "
+            f"select n, concat_ws(' ', {keys}) as key, {table.key[-1]} as id, {pick('document_type')} as document_type, "
             f"{pick('document_number', 'number') if table.name in ('claim', 'receivable') else 'null'} as number, "
             f"{'number' if table.name == 'customer' else pick('customer')} as customer "
             f"from {staged} where n in (select unnest($broken)) order by n",
@@ -230,12 +237,13 @@ class Ledger:
                 )
             )
             self.db.execute(
-                "insert or replace into staged_aside values ($side, $feed, $key, $document_type, $number, $customer, "
+                "insert or replace into staged_aside values ($side, $feed, $key, $id, $document_type, $number, $customer, "
                 "$reasons, $raw, $spool, $n)",
                 {
                     "side": side,
                     "feed": feed.name,
                     "key": key,
+                    "id": row["id"],
                     "document_type": row["document_type"],
                     "number": row["number"],
                     "customer": row["customer"],
@@ -262,8 +270,8 @@ class Ledger:
         The version is the history's clock: a row is valid from the commit that brought it to the one that changed it.
         """
         self.db.execute(
-            "create or replace temp table staged_aside (side varchar, feed varchar, key varchar, document_type varchar, "
-            "number varchar, customer varchar, reasons varchar, raw varchar, spool varchar, n bigint, "
+            "create or replace temp table staged_aside (side varchar, feed varchar, key varchar, id varchar, "
+            "document_type varchar, number varchar, customer varchar, reasons varchar, raw varchar, spool varchar, n bigint, "
             "primary key (side, feed, key))"
         )
         staged: dict[str, int] = {feed.table: 0 for feed, _ in landed}
@@ -302,14 +310,17 @@ class Ledger:
                 "select number as customer, name, address, postal_code, city, email, phone from staged_customer"
             )
         for feed, _ in landed:
-            keys = ", ".join(TABLES[feed.table].key)
+            key = TABLES[feed.table].key
             self.db.execute(
-                f"delete from persons.set_aside where feed = $feed and key in "
-                f"(select concat_ws(' ', {keys}) from staged_{feed.table})",
+                f"delete from persons.set_aside where feed = $feed and (key in "
+                f"(select concat_ws(' ', {', '.join(key)}) from staged_{feed.table}) "
+                f"or (reasons like '%document_type must%' and id in (select {key[-1]} from staged_{feed.table})))",
                 {"feed": feed.name},
             )
+        if not self.value("select count(*) from staged_aside"):
+            return
         self.db.execute(
-            "insert or replace into persons.set_aside select side, feed, key, document_type, number, customer, reasons, "
+            "insert or replace into persons.set_aside select side, feed, key, id, document_type, number, customer, reasons, "
             "raw, spool, n, $night from staged_aside",
             {"night": night},
         )

@@ -24,11 +24,10 @@ def build_definitions(
     *,
     companies: Sequence[str] | None = None,
     resources: Mapping[str, Any] | None = None,
-    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """Assets, jobs and a schedule per company. Of the settings only the companies' short names are read.
 
-    `companies` stands in for those in the settings file; `resources` and `loggers` go over the defaults.
+    `companies` stands in for those in the settings file; `resources` go over the defaults.
     """
     slugs = list(companies if companies is not None else configured_companies(None, os.environ)) or [DEMO_COMPANY]
     jobs = {slug: company_jobs(slug, slugs) for slug in slugs}
@@ -38,6 +37,5 @@ def build_definitions(
         schedules=[nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs],
         sensors=SENSORS,
         resources={"nights": Nights(), **(resources or {})},
-        loggers=loggers,
         executor=dg.in_process_executor,
     )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from cloudcollect_pipeline.orchestration.assets import dispatch, planning, reconciliation
 
@@ -23,21 +22,8 @@ AFTERWARDS = tuple(stage.run.__name__ for stage in reconciliation.STAGES)
 SENT = tuple(stage.name for stage in dispatch.STAGES)
 
 
-class StoredPlan(dg.Config):
-    """Which stored plan a job carries out."""
-
-    plan_hash: str = Field(
-        default="",
-        description="Hash of a stored plan, as the asset plan and `cloudcollect plan` show it (8 characters at least). "
-        "Launching with it approves that plan: exactly it is carried out, if it is at most 24 hours old. "
-        "Empty: the newest plan, if it needs no approval. Nothing is landed or planned anew either way.",
-    )
-
-
-@dg.config_mapping
-def stored_plan(given: StoredPlan) -> dict[str, Any]:
-    """What the Launchpad asks, handed to the run's nights."""
-    return {"resources": {"nights": {"config": {"plan_hash": given.plan_hash}}}}
+STORED_PLAN = {"resources": {"nights": {"config": {"plan_hash": ""}}}}
+"""What the Launchpad shows for a job that carries out a stored plan; its help is the field's description."""
 
 
 def job_name(slug: str, name: str, companies: Sequence[str]) -> str:
@@ -74,14 +60,14 @@ def company_jobs(slug: str, companies: Sequence[str]) -> dict[str, Any]:
             select(*OUT, *AFTERWARDS),
             "Send a stored plan's transfers, reductions, holds and case references, then reconcile. Makes no plan.",
             tags=NO_RETRY,
-            config=stored_plan,
+            config=STORED_PLAN,
         ),
         job(
             "payment_posting",
             select(*IN, *AFTERWARDS),
             "Post a stored plan's agency payments and settlements in the ERP, then reconcile. Makes no plan.",
             tags=NO_RETRY,
-            config=stored_plan,
+            config=STORED_PLAN,
         ),
         job(
             "plan_only",

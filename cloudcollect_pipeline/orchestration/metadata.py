@@ -27,7 +27,7 @@ def table_schema(table: Table) -> dg.TableSchema:
 
 
 def _column(column: Column, table: Table) -> dg.TableColumn:
-    rules = [f"part of the key {', '.join(table.key)}"] if len(table.key) > 1 and column.name in table.key else []
+    rules = ["part of the key"] if len(table.key) > 1 and column.name in table.key else []
     rules += [f"one of {', '.join(column.one_of)}"] if column.one_of else []
     rules += [f"matches {column.pattern}"] if column.pattern else []
     rules += [f"at least {column.minimum}"] if column.minimum is not None else []
@@ -72,6 +72,16 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], limit: int
         "| " + " | ".join(name.removeprefix(">") for name in header) + " |",
         "|" + "|".join("--:" if name.startswith(">") else ":--" for name in header) + "|",
     ]
+    return _fitting(head, body, limit)
+
+
+def bullets(lines: Iterable[str], limit: int = INLINE_LIMIT) -> str:
+    """A Markdown list below the length that Dagster draws inline; the last are dropped, and it says so."""
+    body = [f"- {_cell(line)}" for line in lines]
+    return _fitting([], body, limit) if body else "none"
+
+
+def _fitting(head: list[str], body: list[str], limit: int) -> str:
     for kept in range(len(body), -1, -1):
         left = [] if kept == len(body) else ["", f"… and {len(body) - kept} more"]
         text = "\n".join([*head, *body[:kept], *left])

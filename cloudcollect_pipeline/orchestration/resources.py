@@ -9,7 +9,7 @@ one asset from the UI, and of a backfill alike.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Self
 
@@ -120,23 +120,26 @@ class Nights(dg.ConfigurableResource[Any]):
 
     plan_hash: str = Field(
         default="",
-        description="Hash of a stored plan (8 characters at least) to approve and carry out, at most 24 hours old. "
-        "Empty: the newest plan that needs no approval.",
+        description="Hash of a stored plan, as the asset plan and `cloudcollect plan` show it (8 characters at least). "
+        "Launching a run with it approves that plan: exactly it is carried out, if it is at most 24 hours old. "
+        "Empty: the newest plan, if it needs no approval.",
     )
     at: str = Field(
         default="",
         description="Run as of this moment (such as 2026-02-03T04:00:00+01:00). Refused unless both counterparties are "
         "on this machine. Empty: now.",
     )
-    _who: str = PrivateAttr(default="")
+    _who: str = PrivateAttr(default="Dagster")
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _opened: dict[str, Tonight] = PrivateAttr(default_factory=dict)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Once per run: nothing is opened yet, and all that will be is closed in the end."""
-        job = context.run.job_name if context.run else "a test"
-        self._who = f"Dagster run {(context.run_id or 'none')[:8]} ({'Materialize' if job.startswith('__') else job})"
+        run = context.run
+        if run is not None:
+            job = "Materialize" if run.job_name.startswith("__") else run.job_name
+            self._who = f"Dagster run {run.run_id[:8]} ({job})"
         with ExitStack() as self._stack:
             self._opened = {}
             yield self
@@ -150,8 +153,13 @@ class Nights(dg.ConfigurableResource[Any]):
         return self._opened[slug]
 
     def open_night(self, slug: str, who: str) -> AbstractContextManager[Night]:
-        """Open one company's night with the settings and the clock of this process."""
-        settings = load(None, os.environ)
-        clock = run_clock(settings.companies[slug], self.at, os.environ.get(SANDBOX_VARIABLE, ""))
-        patience = 600.0 if isinstance(clock, SystemClock) else 0.0
-        return Night.open(slug, settings, clock, who=who, patience=patience)
+        """Open one company's night; another source of nights overrides this."""
+        return open_night(slug, who, os.environ, self.at)
+
+
+def open_night(slug: str, who: str, environ: Mapping[str, str], at: str = "") -> AbstractContextManager[Night]:
+    """One company's night with the settings that are in force, and the clock that its run goes by."""
+    settings = load(None, environ)
+    clock = run_clock(settings.companies[slug], at, environ.get(SANDBOX_VARIABLE, ""))
+    patience = 600.0 if isinstance(clock, SystemClock) else 0.0  # waiting would only move a made-up time
+    return Night.open(slug, settings, clock, who=who, patience=patience)

@@ -34,6 +34,10 @@ from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, rules
 from cloudcollect_pipeline.settings import CompanySettings
 
 HERE = "cloudcollect_pipeline.planning.sql"
+TRANSFER_FEEDS = ("erp documents", "erp payments", "erp customers", "agency claims", "agency entries")
+MONEY_FEEDS = ("erp documents", "erp payments", "agency claims", "agency entries")
+SETTLEMENT_FEEDS = ("erp payments", "agency claims", "agency entries", "agency settlements")
+"""What must have been read whole before transfers, money facts and settlements may be planned."""
 ORDER = {kind: place for place, kind in enumerate(Kind)}
 
 
@@ -50,6 +54,10 @@ class Facts:
     holds: Sequence[Mapping[str, Any]] = ()
     decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     incomplete_feeds: Sequence[str] = ()
+
+    def missing(self, *feeds: str) -> set[str]:
+        """Which of these feeds could not be read tonight."""
+        return set(feeds) & set(self.incomplete_feeds)
 
     def name(self, kind: str, source: str, ordinal: int) -> str:
         """The reference of an effect of this company at this agency."""
@@ -118,7 +126,7 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
         ("hold_now", held),
         ("episode_approved", approved),
         ("dismissed", dismissed),
-        ("incomplete_feed", list(facts.incomplete_feeds)),
+        ("incomplete_feed", sorted(facts.missing(*TRANSFER_FEEDS))),
     ):
         ledger.db.execute(
             f"create or replace temp table {name} as select unnest(cast($values as varchar[])) as subject",
@@ -268,7 +276,7 @@ def _known(ledger: Ledger, kind: Kind) -> dict[str, tuple[Known, ...]]:
 
 
 def _customers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    if facts.incomplete_feeds:
+    if facts.missing(*MONEY_FEEDS):
         return
     ledger.db.execute("create or replace temp table planned_customer as select customer from customer_to_plan")
     for state in customer_states(ledger, facts, findings):
@@ -550,7 +558,7 @@ def _case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findin
 
 
 def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    if facts.incomplete_feeds:
+    if facts.missing(*SETTLEMENT_FEEDS):
         return
     known = _known(ledger, Kind.SETTLEMENT)
     carried: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -38,6 +38,9 @@ TERMS = timedelta(days=14)
 GRACE_DAYS, BANKING_DAYS = 14, 1
 """The pipeline's default policy, by which some invoices are timed."""
 
+LIVELY_DAYS = range(5, 29)
+"""Days after the first night on which debtors go on paying; most of them lie behind the story's last night."""
+
 LOST_ANSWERS = ((0, 2), (1, 2), (2, 2), (3, 1))
 """(claims let through until then, claims whose answer is lost after them): seven of ten, never three in a row."""
 
@@ -202,7 +205,7 @@ class Story:
         plan(1, time(12), world.agency_faults.clear)
         plan(1, time(13), self._debtors_pay_both)
         plan(2, time(13), self._second_thoughts)
-        for days in (5, 6, 7):
+        for days in LIVELY_DAYS:
             plan(days, time(13), self._life_goes_on)
         plan(6, time(14), self._invoice_is_excluded)
         plan(6, time(15), self._people_intervene)

@@ -8,4 +8,5 @@ select '', feed, key,
        case when feed = 'documents' then nullif(split_part(key, ' ', 2), '') end,
        case when feed = 'customers' then key end,
        '', '', '', 0, cast($night as date)
-from named;
+from named
+where feed in ('documents', 'customers');

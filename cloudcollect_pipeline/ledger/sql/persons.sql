@@ -13,6 +13,7 @@ create table if not exists persons.set_aside (
     side varchar not null,
     feed varchar not null,
     key varchar not null,
+    id varchar,
     document_type varchar,
     number varchar,
     customer varchar,

@@ -86,7 +86,9 @@ def _shown(result: NightResult, statement: Statement) -> dict[str, Any]:
         ("general ledger", statement.ledger),
         ("difference", statement.ledger_difference),
     )
-    people = [(CATALOGUE[found.code].text, found.subject, CATALOGUE[found.code].fix) for found in result.findings]
+    people = [
+        f"**{found.subject}**: {CATALOGUE[found.code].text}. *{CATALOGUE[found.code].fix}*" for found in result.findings
+    ]
     items = sorted(statement.items, key=lambda item: (item.value_date, item.entry))
     return {
         "verdict": (
@@ -100,7 +102,7 @@ def _shown(result: NightResult, statement: Statement) -> dict[str, Any]:
                 (f"account {statement.account}", ">NOK"), [(name, display(amount)) for name, amount in lines]
             )
         ),
-        "needs_a_person": dg.MetadataValue.md(metadata.markdown(("what", "which", "what to do"), people[:5])),
+        "needs_a_person": dg.MetadataValue.md(metadata.bullets(people)),
         "oldest_open_items": dg.MetadataValue.md(
             metadata.markdown(
                 ("entry", "customer", "value date", ">NOK"),

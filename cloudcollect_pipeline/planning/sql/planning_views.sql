@@ -62,7 +62,7 @@ union
 select r.customer
 from entry_line l join entry_now e using (entry_id) join our_claim c on c.claim_id = l.claim_id
 join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
-where e.received_by = 'CREDITOR' and (l.cancelled or not exists (select 1 from effect f where f.reference = e.reference))
+where coalesce(e.received_by, 'CREDITOR') = 'CREDITOR' and e.kind <> 'CHARGE' and (l.cancelled or not exists (select 1 from effect f where f.reference = e.reference))
 union
 select r.customer
 from application a join our_claim c on c.document_type = a.receivable_type and c.document_number = a.receivable_number

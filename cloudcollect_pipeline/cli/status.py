@@ -1,0 +1,124 @@
+"""`status`: how a company stands, from what its last night published."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.markup import escape
+
+from cloudcollect_pipeline.cli import closing, context, words
+from cloudcollect_pipeline.cli.exits import OK, Stop
+from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
+from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.web.clock import SystemClock
+
+
+def run(slug: str | None, *, as_json: bool) -> int:
+    """One company, or all of them."""
+    settings = context.settings()
+    names = [context.company(settings, slug)] if slug or len(settings.companies) == 1 else list(settings.companies)
+    now = SystemClock().now()
+    facts = []
+    for name in names:
+        try:
+            with snapshot(settings, name) as seen:
+                facts.append(_facts(seen, now))
+        except Stop as never:
+            facts.append({"company": name, "never_run": str(never), "next_run": next_run(now).isoformat()})
+    if as_json:
+        say_json(facts if len(names) > 1 else facts[0])
+    else:
+        for fact in facts:
+            _show(fact)
+    return OK
+
+
+def next_run(now: datetime) -> datetime:
+    """When the schedule would start the next night: 04:00 in Norway."""
+    today = now.astimezone(OSLO).date()
+    at = datetime.combine(today, context.NIGHT_AT, OSLO)
+    return (at if at > now else datetime.combine(today + timedelta(days=1), context.NIGHT_AT, OSLO)).astimezone(UTC)
+
+
+def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
+    journal = seen.journal
+    nights = journal.nights(1)
+    last = nights[0] if nights else None
+    summary = last["summary"] if last else {}
+    plans = journal.plans(1)
+    findings = seen.open_findings()
+    by_severity = {
+        severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in words.SEVERITIES
+    }
+    quiet = journal.quiet_until()
+    return {
+        "company": seen.slug,
+        "name": seen.settings.name,
+        "account": seen.settings.erp.suspense_account,
+        "night": last["night"] if last else None,
+        "outcome": last["outcome"] if last else None,
+        "ended_at": last["ended_at"] if last else None,
+        "not_sent": summary.get("not_sent", ""),
+        "dispatched": summary.get("dispatched", {}),
+        "planned": summary.get("planned", {}),
+        "held_back": summary.get("held_back"),
+        "closing": summary.get("closing"),
+        "ledger": summary.get("ledger"),
+        "ties": summary.get("ties"),
+        "plan_waiting": plans[0]["hash"]
+        if plans and plans[0]["state"] == "stored" and plans[0]["verdict"] == "approval"
+        else None,
+        "unknown_outcomes": len(journal.effects(states=("intent", "uncertain"))),
+        "findings": by_severity,
+        "paused": journal.paused(),
+        "quiet_until": quiet.isoformat() if quiet and quiet.year < 9999 else None,
+        "held": len(journal.holds()),
+        "published_at": seen.made_at.isoformat(),
+        "age_seconds": int((now - seen.made_at).total_seconds()),
+        "next_run": next_run(now).isoformat(),
+    }
+
+
+def _show(fact: dict[str, Any]) -> None:
+    if "never_run" in fact:
+        say(f"[bold]{fact['company']}[/]  {escape(fact['never_run'])}")
+        return
+    say(f"[bold]{escape(fact['name'])}[/] ({fact['company']}) · night {fact['night']} · {fact['outcome']}")
+    done = {kind: outcomes["confirmed"] for kind, outcomes in fact["dispatched"].items() if outcomes.get("confirmed")}
+    sent = words.amounts(done, words.TO_THE_AGENCY) or "nothing"
+    posted = words.amounts(done, words.TO_THE_ERP) or "nothing"
+    say(f"  sent       {sent}", f"  posted     {posted}")
+    if fact["not_sent"]:
+        say(f"  waits      {escape(fact['not_sent'])}")
+    if fact["held_back"] is not None:
+        say(f"  held back  {fact['held_back']} receivables ({command()} plan says why)")
+    if fact["closing"] is not None:
+        mark = closing.YES if fact["ties"] else closing.NO
+        say(
+            f"  account    {fact['account']} closing {display(fact['closing'])}, "
+            f"general ledger {display(fact['ledger'])} {mark}"
+        )
+    if fact["unknown_outcomes"]:
+        say(f"  unknown    {fact['unknown_outcomes']} outcomes, asked for every night")
+    found = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in fact["findings"].items() if n]
+    say(f"  findings   {' · '.join(found) or 'none'}")
+    if fact["held"]:
+        say(f"  on hold    {fact['held']} ({command()} hold list)")
+    if fact["quiet_until"]:
+        say(f"  quiet      nothing is written until {moment(fact['quiet_until'])}: the journal is new or restored")
+    writing = "[bold red]paused[/]: nothing is written" if fact["paused"] else "on"
+    say(
+        f"  writing    {writing}",
+        f"  next run   {moment(fact['next_run'])} by the schedule, if it is on",
+        f"  published  {age(fact['age_seconds'])} ago",
+    )
+
+
+def age(seconds: int) -> str:
+    """A stretch of time in its largest unit."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            number = seconds // length
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"{max(seconds, 0)} seconds"
