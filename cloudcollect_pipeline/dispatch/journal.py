@@ -64,6 +64,7 @@ class Journal:
         self._head_path = folder / "journal.head"
         self._lock = threading.RLock()
         self._depth = 0
+        self._head: int | None = None
         if read_only:
             self.db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
             self.db.row_factory = sqlite3.Row
@@ -173,10 +174,12 @@ class Journal:
 
     def _write_head(self) -> None:
         row = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
-        if row:
+        if row and self._head is not None:
             os.pwrite(self._head, f"{row['seq']:020d} {row['hash']}\n".encode(), 0)
 
     def _read_head(self) -> tuple[int, str]:
+        if self._head is None:
+            return 0, ""
         text = os.pread(self._head, 200, 0).decode("ascii", "replace").split()
         return (int(text[0]), text[1]) if len(text) == 2 and text[0].isdigit() else (0, "")
 
@@ -555,9 +558,9 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self.db.close()
-        head = getattr(self, "_head", None)
-        if head is not None:
-            os.close(head)
+        if self._head is not None:
+            os.close(self._head)
+            self._head = None
 
 
 def seal(before: str, seq: int, at: str, kind: str, subject: str, data: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 
 LENGTH = 15
 
@@ -12,5 +13,5 @@ def reference(tenant: str, agency: str, kind: str, source: str, ordinal: int) ->
     No secret, slug, date, run or payload goes in, so that a restored, lost or renamed installation derives the same
     name for the same fact and finds at the counterparty what it sent before.
     """
-    fact = "\x1f".join((tenant, agency, kind, source, str(ordinal)))
+    fact = json.dumps((tenant, agency, kind, source, ordinal))
     return base64.b32encode(hashlib.sha256(fact.encode()).digest()).decode()[:LENGTH]

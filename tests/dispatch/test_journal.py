@@ -1,0 +1,201 @@
+"""The journal: durable, append-only, chained, and only legal moves."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from cloudcollect_pipeline.dispatch.caps import breaches
+from cloudcollect_pipeline.dispatch.journal import SETTLE, Journal, JournalError
+from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
+from cloudcollect_pipeline.settings import CapSettings
+
+AT = datetime(2026, 1, 6, 3, tzinfo=UTC)
+NIGHT = date(2026, 1, 6)
+EFFECT = Effect(
+    Kind.POSTING,
+    "REFERENCE000001",
+    "entry:1001",
+    1,
+    Content("1001", "entry", "suspense", "NOK", 1500),
+    "entry e",
+    "customer 1001",
+    details={"carried": {"Invoice 1": 1500}},
+)
+
+
+@pytest.fixture
+def open_journal(tmp_path):
+    opened = []
+
+    def open_(company="nordlys", tenant="t1"):
+        journal = Journal(tmp_path, company, tenant, AT)
+        opened.append(journal)
+        return journal
+
+    yield open_
+    for journal in opened:
+        journal.close()
+
+
+LEGAL = [
+    ["intent", "created", "confirmed"],
+    ["intent", "rejected", "intent", "confirmed"],
+    ["intent", "later", "intent", "confirmed"],
+    ["intent", "uncertain", "absent", "intent", "uncertain", "quarantined", "absent"],
+    ["dropped", "intent", "uncertain", "confirmed"],
+    ["confirmed"],
+]
+ILLEGAL = [
+    ["uncertain"],
+    ["absent"],
+    ["confirmed", "intent"],
+    ["confirmed", "rejected"],
+    ["intent", "intent"],
+    ["intent", "absent"],
+    ["intent", "uncertain", "intent"],
+    ["quarantined", "intent"],
+]
+
+
+@pytest.mark.parametrize("states", LEGAL, ids=" → ".join)
+def test_legal_moves_are_kept(open_journal, states):
+    journal = open_journal()
+    for state in states:
+        journal.record(EFFECT, state, AT, NIGHT)
+    assert journal.effect(EFFECT.reference).state == states[-1]
+
+
+@pytest.mark.parametrize("states", ILLEGAL, ids=" → ".join)
+def test_illegal_moves_are_impossible(open_journal, states):
+    journal = open_journal()
+    for state in states[:-1]:
+        journal.record(EFFECT, state, AT, NIGHT)
+    before = journal.seq()
+    with pytest.raises(sqlite3.IntegrityError, match="illegal"):
+        journal.record(EFFECT, states[-1], AT, NIGHT)
+    assert journal.seq() == before
+
+
+def test_an_intent_keeps_its_content_until_it_is_known_not_to_be_done(open_journal):
+    journal = open_journal()
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    other = replace(EFFECT, content=replace(EFFECT.content, amount=900), details={"carried": {"Invoice 1": 900}})
+    journal.record(other, "confirmed", AT, NIGHT)
+    assert journal.effect(EFFECT.reference).content.amount == 1500
+    assert journal.effect(EFFECT.reference).details["carried"] == {"Invoice 1": 1500}
+
+
+def test_a_reference_proven_not_done_carries_new_content(open_journal):
+    journal = open_journal()
+    for state in ("intent", "uncertain", "absent"):
+        journal.record(EFFECT, state, AT, NIGHT)
+    other = replace(EFFECT, content=replace(EFFECT.content, amount=900))
+    journal.record(other, "intent", AT + timedelta(days=3), NIGHT)
+    row = journal.effect(EFFECT.reference)
+    assert (row.content.amount, row.intents, row.misses) == (900, 2, 0)
+
+
+def test_a_look_up_counts_once_a_night(open_journal):
+    journal = open_journal()
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    assert [journal.missed(EFFECT.reference, AT, NIGHT) for _ in range(3)] == [1, 1, 1]
+    assert journal.missed(EFFECT.reference, AT, NIGHT + timedelta(days=1)) == 2
+
+
+@pytest.mark.parametrize(
+    "statement", ["update event set data = '{}' where seq = 1", "delete from event where seq = 1", "delete from event"]
+)
+def test_the_log_cannot_be_changed(open_journal, statement):
+    journal = open_journal()
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        journal.db.execute(statement)
+
+
+def test_a_changed_entry_breaks_the_chain_and_the_journal_refuses(open_journal, tmp_path):
+    journal = open_journal()
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    journal.record(EFFECT, "confirmed", AT, NIGHT)
+    journal.db.execute("drop trigger event_is_append_only_update")
+    journal.db.execute("update event set data = replace(data, '1500', '2500') where kind = 'intent'")
+    with pytest.raises(JournalError, match="chain breaks"):
+        open_journal()
+
+
+def test_another_companys_journal_is_refused(open_journal):
+    open_journal()
+    with pytest.raises(JournalError, match="belongs to company nordlys"):
+        open_journal("sorvind", "t2")
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path):
+    (tmp_path / "journal.sqlite").write_bytes(b"not a database, but long enough to look like one" * 50)
+    with pytest.raises(JournalError, match="cannot be read"):
+        Journal(tmp_path, "nordlys", "t1", AT)
+
+
+def test_a_new_journal_is_quiet_until_twelve_hours_after_its_first_landing(open_journal):
+    journal = open_journal()
+    assert journal.quiet_until() > AT + timedelta(days=1000)
+    journal.landed(AT)
+    assert journal.quiet_until() == AT + SETTLE
+    assert not journal.trusts_itself()
+
+
+def test_a_company_declared_new_may_write_at_once(open_journal):
+    journal = open_journal()
+    journal.declare_new(AT, "operator")
+    assert journal.quiet_until() is None
+    assert journal.trusts_itself()
+
+
+def test_an_older_copy_is_noticed_by_the_head_beside_it(open_journal, tmp_path):
+    journal = open_journal()
+    journal.declare_new(AT, "operator")
+    journal.backup(tmp_path / "old.sqlite")
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    journal.close()
+    for path in tmp_path.glob("journal.sqlite*"):
+        path.unlink()
+    (tmp_path / "old.sqlite").rename(tmp_path / "journal.sqlite")
+    restored = open_journal()
+    assert restored.quiet_until() is not None
+    assert restored.events()[-1]["kind"] == "restored"
+
+
+def test_findings_age_close_and_come_back(open_journal):
+    journal = open_journal()
+    seen = [("CLAIM_UNKNOWN", "clm_1", "text", 100)]
+    journal.see_findings(NIGHT, AT, seen)
+    journal.see_findings(NIGHT + timedelta(days=1), AT, seen)
+    [finding] = journal.findings()
+    assert (finding["first_night"], finding["last_night"]) == ("2026-01-06", "2026-01-07")
+    journal.resolve_finding(finding["id"], "asked the agency", "person", AT)
+    assert journal.findings()[0]["state"] == "resolved"
+    journal.see_findings(NIGHT + timedelta(days=2), AT, [])
+    assert journal.findings() == []
+    journal.see_findings(NIGHT + timedelta(days=3), AT, seen)
+    assert (journal.findings()[0]["state"], journal.findings()[0]["first_night"]) == ("open", "2026-01-09")
+
+
+CAPS = CapSettings(floor_count=10, floor_sum=1000, single_amount=500)
+
+
+@pytest.mark.parametrize(
+    ("total", "history", "words"),
+    [
+        ({"count": 10, "sum": 100000, "largest": 50000}, [], []),
+        ({"count": 11, "sum": 100000, "largest": 50000}, [], ["effects, cap 10"]),
+        ({"count": 10, "sum": 100001, "largest": 50000}, [], ["in all"]),
+        ({"count": 10, "sum": 100000, "largest": 50001}, [], ["a single"]),
+        ({"count": 30, "sum": 300000, "largest": 1}, [{"transfer": {"count": 10, "sum": 100000}}] * 20, []),
+        ({"count": 31, "sum": 300001, "largest": 1}, [{"transfer": {"count": 10, "sum": 100000}}] * 20, ["31", "in all"]),
+        ({"count": 11, "sum": 1, "largest": 1}, [{}] * 19 + [{"transfer": {"count": 99, "sum": 9}}], ["11"]),
+    ],
+)
+def test_a_plan_is_capped_by_floor_and_median(total, history, words):
+    found = breaches({"transfer": total}, history, CAPS)
+    assert len(found) == len(words)
+    assert all(word in text for word, text in zip(words, found, strict=True))
