@@ -3,7 +3,6 @@
 Dagster's assets, the command line and the tests all drive a `Night`; nothing here knows who does.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
-from cloudcollect_pipeline.erp.port import DocumentKey, Erp
+from cloudcollect_pipeline.erp.port import RECEIVABLE_TYPES, DocumentKey, Erp
 from cloudcollect_pipeline.erp.visma_net.client import VismaNet
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.landing import Landing, Spool
@@ -41,12 +40,15 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
 }
 PLAN_LIFE = timedelta(hours=24)
 MOVEMENT_WINDOW = timedelta(days=60)
+ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
 
 class Progress(Protocol):
     """Told what is going on: a stage and a line of text without personal data."""
 
-    def __call__(self, stage: str, text: str) -> None: ...
+    def __call__(self, stage: str, text: str) -> None:
+        """Tell it."""
+        ...
 
 
 def silent(stage: str, text: str) -> None:
@@ -280,21 +282,13 @@ class Night:
         """Read by key the receivables that changed payments name: their own clock need not move when one is applied."""
         if self.ledger.watermark("erp", "documents") is None:
             return
-        feeds = self.erp.feeds
+        feeds, documents = self.erp.feeds, spools.get("documents", [])
         self.ledger.map(feeds["payments"], spools["payments"], "delta_payment")
-        self.ledger.map(feeds["documents"], spools.get("documents", []), "delta_document") if spools.get(
-            "documents"
-        ) else None
-        fresh = (
-            "select document_type, number from delta_document"
-            if spools.get("documents")
-            else "select null, null where false"
-        )
-        keys = self.ledger.db.execute(
-            "select distinct line.document_type, line.number from delta_payment, unnest(lines) as unnested(line) "
-            "where line.document_type in ('Invoice', 'DebitNote', 'OverdueCharge') and line.number is not null "
-            f"and (line.document_type, line.number) not in ({fresh}) order by 1, 2"
-        ).fetchall()
+        if documents:
+            self.ledger.map(feeds["documents"], documents, "delta_document")
+        else:
+            self.ledger.db.execute("create or replace temp table delta_document (document_type varchar, number varchar)")
+        keys = self.ledger.db.execute(sql("touched")).fetchall()
         if not keys:
             return
         try:
@@ -303,7 +297,7 @@ class Night:
             self.progress("land", f"erp documents: touched ones could not be read: {error}")
             self._incomplete.append("erp documents")
             return
-        first = sum(spool.records for spool in spools.get("documents", [])) + 1
+        first = sum(spool.records for spool in documents) + 1
         spool = self.landing.land(
             "erp", "documents", self.night, self.clock.now(), [records], purpose="touched", first=first
         )
@@ -311,19 +305,20 @@ class Night:
 
     def _ask_again(self, side: str, spools: dict[str, list[Spool]]) -> None:
         """Read by key what was set aside on earlier nights: a record mended at its source may not count as changed."""
-        for feed, read in (
-            ("documents", lambda rows: self.erp.documents([DocumentKey(r["document_type"], r["id"]) for r in rows])),
-            ("payments", lambda rows: self.erp.payments_of(sorted({r["customer"] for r in rows if r["customer"]}))),
-            ("customers", lambda rows: self.erp.customers([r["id"] for r in rows])),
-            ("claims", lambda rows: self.agency.claims([r["id"] for r in rows])),
-            ("entries", lambda rows: self.agency.entries([r["id"] for r in rows])),
-            ("settlements", lambda rows: self.agency.settlements([r["id"] for r in rows])),
-        ):
+        by_key: Mapping[str, Callable[[list[dict[str, Any]]], list[bytes]]] = {
+            "documents": lambda rows: self.erp.documents([key for r in rows for key in _possible_keys(r)]),
+            "payments": lambda rows: self.erp.payments_of(sorted({r["customer"] for r in rows if r["customer"]})),
+            "customers": lambda rows: self.erp.customers([r["id"] for r in rows]),
+            "claims": lambda rows: self.agency.claims([r["id"] for r in rows]),
+            "entries": lambda rows: self.agency.entries([r["id"] for r in rows]),
+            "settlements": lambda rows: self.agency.settlements([r["id"] for r in rows]),
+        }
+        for feed, read in by_key.items():
             if feed not in spools:
                 continue
             aside = self.ledger.rows(
-                "select id, document_type, customer from persons.set_aside where side = ? and feed = ? and id is not null "
-                "and (feed <> 'documents' or document_type in ('Invoice', 'DebitNote', 'OverdueCharge')) order by id",
+                "select id, document_type, customer from persons.set_aside "
+                "where side = ? and feed = ? and id is not null order by id",
                 [side, feed],
             )
             if not aside:
@@ -375,7 +370,8 @@ class Night:
         return {
             row["class"]: {"count": row["n"], "amount": ore(row["amount"])}
             for row in self.ledger.rows(
-                "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"
+                "select class, count(*) as n, sum(difference) as amount from subledger_diff "
+                "group by class order by class"
             )
         }
 
@@ -464,14 +460,12 @@ class Night:
         self.journal.mark_plan(found["hash"], "approved", self.clock.now(), self.who)
         return str(found["hash"])
 
-    def dispatch(
-        self, phases: Sequence[str] = tuple(name for name, _ in PHASES), plan_hash: str | None = None
-    ) -> Dispatched:
+    def dispatch(self, phases: Sequence[str] = ALL_PHASES, plan_hash: str | None = None) -> Dispatched:
         """Carry out these phases of a plan that may be sent. Raises `NothingSent` when nothing may be."""
         digest = self.dispatchable(plan_hash)
         facts = self.facts()
         dispatcher = self._dispatcher(facts)
-        kinds = [kind for name, kinds in PHASES for kind in kinds if name in phases]
+        kinds = [kind for phase, kinds in PHASES for kind in kinds if phase in phases]
         try:
             done = dispatcher.dispatch(digest, kinds)
         finally:
@@ -563,7 +557,7 @@ class Night:
         partial = target / "ledger.partial"
         shutil.copyfile(self.ledger.path, partial)
         partial.chmod(0o600)
-        os.replace(partial, target / "ledger.duckdb")
+        partial.replace(target / "ledger.duckdb")
         self.journal.backup(target / "journal.sqlite")
 
     # -- whole nights --------------------------------------------------------------------------------------------
@@ -598,6 +592,12 @@ class Night:
         self.read_again()
         self.statement()
         return self.finish()
+
+
+def _possible_keys(row: Mapping[str, Any]) -> list[DocumentKey]:
+    """The keys a set-aside document may have: when its type could not be read, one of each."""
+    known = (row["document_type"],) if row["document_type"] in RECEIVABLE_TYPES else RECEIVABLE_TYPES
+    return [DocumentKey(document_type, row["id"]) for document_type in known]
 
 
 def dumps(value: Any) -> str:

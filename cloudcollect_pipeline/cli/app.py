@@ -20,7 +20,7 @@ app = typer.Typer(
 Seed = Annotated[int, typer.Option(help="Another seed makes another world.")]
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:

@@ -104,7 +104,7 @@ def exit_code(result: NightResult) -> int:
 
 def waits_for_approval(result: NightResult) -> bool:
     """Whether the plan was not sent because a person must look at it first."""
-    return bool(result.not_sent and result.plan and result.plan.reasons)
+    return "waits for approval" in result.not_sent
 
 
 def summed(totals: Mapping[str, Mapping[str, int]]) -> int:

@@ -92,10 +92,12 @@ class Story:
     def _introduce(self) -> None:
         invoices = sum(1 for _ in self.books.documents(DocumentType.INVOICE))
         name = escape(self.settings.companies[COMPANY].name)
+        account = self.settings.companies[COMPANY].erp.suspense_account
         erp, agency = self.servers.erp_url, self.servers.agency_url
         say(
-            f"[bold]{name}[/] and its debt-collection agency, both invented, over real HTTP · {invoices} invoices, NOK",
-            f"ERP {erp} · agency {agency} · each night reads, plans, sends, reads again",
+            f"[bold]{name}[/] and its debt-collection agency, both invented · {invoices} invoices, amounts in NOK · "
+            f"account {account} holds what the agency owes",
+            f"ERP {erp} · agency {agency} · each night reads both, plans, sends, reads again",
         )
 
     # -- nights
@@ -127,7 +129,7 @@ class Story:
 
     def _held_back(self, held_back: Sequence[HeldBack]) -> None:
         reasons = closing.reasons(held_back)
-        shown = table("what", "count", "code", "what fails", title=False)
+        shown = table("what", "count", "code", "rule", wrap=("rule",), title=False)
         for place, (code, number, text) in enumerate(reasons[:TOP_REASONS]):
             head = "" if place else f"held back  {len(held_back)} for {len(reasons)} reasons:"
             shown.add_row(head, f"{number} ×", code, f"rule: {text}")

@@ -77,11 +77,12 @@ def _tell(night: Night, result: NightResult, *, as_json: bool, plan_only: bool =
     if result.plan and result.not_sent:
         planned = words.amounts(result.plan.plan.totals) or "nothing"
         told.insert(0, f"planned    {planned} ({result.plan.plan.hash[:SHOWN_DIGITS]})")
-        told += [f"why        {escape(reason)}" for reason in result.plan.reasons]
+        if plan_only or closing.waits_for_approval(result):
+            told += [f"why        {escape(reason)}" for reason in result.plan.reasons]
     told.append(f"files      {night.folder}")
     if "12 hours" in result.not_sent and not night.journal.effects():
         told.append(f"next       never run before? `{command()} init --first-run` says so and ends the quiet time")
-    elif closing.waits_for_approval(result) and result.plan and result.plan.plan.effects:
+    elif code == NEEDS_A_PERSON and result.plan and result.not_sent:
         told.append(f"next       {command()} plan · {command()} approve {result.plan.plan.hash[:SHOWN_DIGITS]}")
     elif result.findings:
         told.append(f"next       {command()} findings list")
@@ -116,7 +117,7 @@ def show_plan(slug: str | None, *, as_json: bool) -> int:
         _totals(plan["totals"])
         _first_rows(plan["effects"])
         say(f"{len(held)} ripe receivables are held back; whether an address is complete is not known here")
-        why = table("count", "code", "text", title=False)
+        why = table("count", "code", "text", wrap=("text",), title=False)
         for code_, number in counts(held).items():
             why.add_row(f"{number} ×", code_, f"rule: {escape(rule(code_).text)}")
         say_table(why)

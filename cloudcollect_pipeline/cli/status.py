@@ -15,7 +15,7 @@ from cloudcollect_pipeline.web.clock import SystemClock
 
 
 def run(slug: str | None, *, as_json: bool) -> int:
-    """One company, or all of them."""
+    """One company, or all of them; as JSON always a list."""
     settings = context.settings()
     names = [context.company(settings, slug)] if slug or len(settings.companies) == 1 else list(settings.companies)
     now = SystemClock().now()
@@ -27,7 +27,7 @@ def run(slug: str | None, *, as_json: bool) -> int:
         except Stop as never:
             facts.append({"company": name, "never_run": str(never), "next_run": next_run(now).isoformat()})
     if as_json:
-        say_json(facts if len(names) > 1 else facts[0])
+        say_json(facts)
     else:
         for fact in facts:
             _show(fact)

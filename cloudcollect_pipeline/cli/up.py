@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cloudcollect_pipeline.cli.context import DEMO_FOLDER, write_private
-from cloudcollect_pipeline.cli.exits import ERROR, OK
+from cloudcollect_pipeline.cli.exits import OK, Stop
 from cloudcollect_pipeline.cli.screen import say, working
 from cloudcollect_pipeline.settings import FILE_VARIABLE, find_file, load
 
+ENDS_WITHIN = 20.0
+"""Seconds that Dagster's processes have to end in."""
 WORKSPACE = """\
 load_from:
   - python_module:
@@ -69,32 +72,45 @@ def _serve(home: Path, environ: Mapping[str, str], port: int, what: str) -> int:
     url = f"http://127.0.0.1:{port}"
     say(f"Dagster on {what}: [bold]{url}[/] in about half a minute; Ctrl-C ends it")
     arguments = ["dev", "--host", "127.0.0.1", "--port", str(port), "--workspace", str(home / "workspace.yaml")]
-    child = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "dagster", *arguments, "--log-level", "warning"],
-        cwd=home,
-        env={**os.environ, **environ, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"},
-        # A session of its own, so that it gets one signal to end by, from us.
-        start_new_session=True,
-    )
-
-    def end(number: int, frame: object) -> None:
-        child.send_signal(signal.SIGINT)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop = threading.Event()
+    # Set before the start: a child inherits a signal that is ignored, as in a shell's background, and would never end.
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        child.wait()
+        child = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "dagster", *arguments, "--log-level", "warning"],
+            cwd=home,
+            env={**os.environ, **environ, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"},
+            # A session of its own, so that it gets one signal to end by, from us.
+            start_new_session=True,
+        )
+        while child.poll() is None and not stop.wait(0.2):
+            pass
+        if stop.is_set():
+            return _end(child)
+        raise Stop(f"Dagster ended by itself (code {child.returncode}); what it said stands above")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return OK if child.returncode in (0, -signal.SIGINT, 130) else ERROR
+
+
+def _end(child: "subprocess.Popen[bytes]") -> int:
+    """Ask Dagster to end; after a while, make it."""
+    say("Dagster ends")
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    return OK
 
 
 def dagster_home() -> Path:
-    """The checkout with dagster.yaml: this folder or the package's own; else a folder below `data`, made for it."""
-    for folder in (Path.cwd(), Path(__file__).parents[2]):
-        if (folder / "dagster.yaml").is_file() and (folder / "workspace.yaml").is_file():
-            return folder
-    home = Path("data/dagster").absolute()
+    """This folder, where it holds a dagster.yaml as the checkout does; else a folder below `data`, made for it."""
+    here = Path.cwd()
+    if (here / "dagster.yaml").is_file() and (here / "workspace.yaml").is_file():
+        return here
+    home = here / "data" / "dagster"
     for name, text in (("dagster.yaml", INSTANCE), ("workspace.yaml", WORKSPACE)):
         if not (home / name).exists():
             write_private(home / name, text)

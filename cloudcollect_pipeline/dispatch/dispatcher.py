@@ -125,16 +125,19 @@ class Dispatcher:
             now = self.clock.now()
             if state:
                 self.journal.move(row.reference, state, now, self.night, remote_id=remote_id, note=note)
-            elif row.intent_at and now - row.intent_at >= SETTLE:
-                if self.journal.missed(row.reference, now, self.night) >= 2:
-                    last = row.intents >= MOST_INTENTS
-                    self.journal.move(
-                        row.reference,
-                        "quarantined" if last else "absent",
-                        now,
-                        self.night,
-                        note=f"not found on two nights after {row.intents} tries",
-                    )
+            elif (
+                row.intent_at
+                and now - row.intent_at >= SETTLE
+                and self.journal.missed(row.reference, now, self.night) >= 2
+            ):
+                last = row.intents >= MOST_INTENTS
+                self.journal.move(
+                    row.reference,
+                    "quarantined" if last else "absent",
+                    now,
+                    self.night,
+                    note=f"not found on two nights after {row.intents} tries",
+                )
 
     def _held(self, effect: Effect, index: Index, known: EffectRow | None) -> tuple[str | None, str | None, str]:
         """What the target holds under the reference: a state to move to, its id there, and a note."""
@@ -272,12 +275,13 @@ class Dispatcher:
             missing = [r for r in effect.after if (k := self.journal.effect(r)) is None or k.state != "confirmed"]
             if missing or effect.chain in blocked:
                 blocked.add(effect.chain)
+                awaited = ", ".join(missing) or "its chain"
                 with self._lock:
                     self.result.findings.append(
                         Finding(
                             "EFFECT_BLOCKED",
                             effect.reference,
-                            f"{effect.kind} for {effect.content.document} waits for {', '.join(missing) or 'its chain'}",
+                            f"{effect.kind} for {effect.content.document} waits for {awaited}",
                             effect.content.amount,
                         )
                     )
@@ -306,7 +310,7 @@ class Dispatcher:
         return _SENDERS[effect.kind](self, effect, fresh)
 
     def _stranger(self, effect: Effect, index: Index) -> str | None:
-        """A payment with the same customer, amount and account that no reference of ours explains (second natural key)."""
+        """A payment with the same customer, amount and account that no reference of ours explains: the second key."""
         if effect.kind != Kind.POSTING:
             return None
         for payment in index.by_content.get((effect.content.party, effect.content.currency, effect.content.amount), ()):
@@ -337,10 +341,11 @@ class Dispatcher:
 
     def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
         self._journal(effect, state, remote_id=remote_id, note=note)
+        document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
             self.result.add(effect, state)
             if state == "rejected" and effect.kind != Kind.CASE_REFERENCE:
-                text = f"{effect.kind} of {display(effect.content.amount)} for {effect.content.document} was refused: {note}"
+                text = f"{effect.kind} of {amount} for {document} was refused: {note}"
                 self.result.findings.append(Finding("EFFECT_REFUSED", effect.reference, text, effect.content.amount))
             if state == "uncertain":
                 self._uncertain_in_a_row += 1
@@ -348,9 +353,7 @@ class Dispatcher:
                     self._stopped = f"{STOP_AFTER_UNCERTAIN} writes in a row have an unknown outcome"
             elif state in ("confirmed", "rejected"):
                 self._uncertain_in_a_row = 0
-        self.progress(
-            f"{effect.kind} {effect.content.document} {display(effect.content.amount)}: {state}{f' ({note})' if note else ''}"
-        )
+        self.progress(f"{effect.kind} {document} {amount}: {f'{state} ({note})' if note else state}")
         return state
 
     def _attempt(
@@ -469,7 +472,8 @@ class Dispatcher:
                     Finding(
                         "POSTING_LEAVES_CREDIT",
                         effect.reference,
-                        f"{display(left)} of entry {told['entry']} is more than the open balances; it stays the credit of customer {told['customer']}",
+                        f"{display(left)} of entry {told['entry']} is more than the open balances; "
+                        f"it stays the credit of customer {told['customer']}",
                         left,
                     )
                 )
@@ -637,12 +641,15 @@ def _effect(body: str) -> Effect:
 
 
 def _groups(effects: Sequence[Effect]) -> list[list[Effect]]:
-    """Groups of about `GROUP` effects, lanes never split and phases kept in order."""
+    """Groups of about `GROUP` effects of one kind, lanes never split.
+
+    One kind at a time, so that what is posted again after a void is judged by a read that saw the void.
+    """
     groups: list[list[Effect]] = []
-    for _, kinds in PHASES:
+    for kind in (kind for _, kinds in PHASES for kind in kinds):
         lanes: dict[str, list[Effect]] = defaultdict(list)
         for effect in effects:
-            if effect.kind in kinds:
+            if effect.kind == kind:
                 lanes[effect.lane].append(effect)
         current: list[Effect] = []
         for lane in lanes.values():

@@ -17,7 +17,10 @@ from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
-from cloudcollect_pipeline.planning.plan import HERE, judge
+from cloudcollect_pipeline.planning.plan import HERE as PLANNING
+from cloudcollect_pipeline.planning.plan import judge
+
+HERE = "cloudcollect_pipeline.dispatch.sql"
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Guard:
         self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
         self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
         db = self.ledger.db
-        db.execute(sql("guard_views", HERE))
+        db.execute(sql("guard_views", PLANNING))
         try:
             db.execute(
                 "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
@@ -91,12 +94,7 @@ class Guard:
             judge(self.ledger)
             verdicts = {row["document"]: row for row in self.ledger.rows("select * from verdict")}
             settled: dict[str, dict[str, int]] = defaultdict(dict)
-            for row in self.ledger.rows(
-                "select receivable_type || ' ' || receivable_number as receivable, document_type || ' ' || number as document, "
-                "paid + write_off as net from application "
-                "where receivable_type || ' ' || receivable_number in (select document_type || ' ' || number from fresh_receivable) "
-                "order by 1, 2"
-            ):
+            for row in self.ledger.rows(sql("settled_of_fresh", HERE)):
                 if row["net"]:
                     settled[row["receivable"]][row["document"]] = ore(row["net"])
             persons = {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
@@ -170,13 +168,8 @@ class Guard:
         self._load(
             "agency", "entries", [raw for page in self.agency.pages("entries", since) for raw in page], "fresh_entry"
         )
-        fresh = self.ledger.rows(
-            "select f.entry_id, coalesce(f.reverses, '') as reverses, coalesce(er.root, '') as root from fresh_entry f "
-            "left join entry_root er on er.entry_id = f.reverses "
-            "left join entry_now e on e.entry_id = f.entry_id "
-            "where e.entry_id is null or (e.amount, e.lines, e.cancelled) is distinct from (f.amount, f.lines, f.cancelled)"
-        )
-        return {name for row in fresh for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
+        changed = self.ledger.rows(sql("changed_entries", HERE))
+        return {name for row in changed for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
 
 
 def _key(document: str) -> DocumentKey:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
 SCHEMA_VERSION = 1
 SETTLE = timedelta(hours=12)
-"""A look-up says something about a write only this long after its intent; also the pause between two writes of one reference."""
+"""How long after its intent a look-up says something about a write; also the pause between writes of a reference."""
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
 """States in which nobody may build on the effect yet."""
@@ -104,7 +105,8 @@ class Journal:
         broken = self.verify()
         if broken:
             raise JournalError(
-                f"{self.path}: {broken}. Restore the newest backup; what it has forgotten is asked of both counterparties."
+                f"{self.path}: {broken}. Restore the newest backup; "
+                "what it has forgotten is asked of both counterparties."
             )
         seq, digest = self._read_head()
         mine = self.db.execute("select hash from event where seq = ?", (seq,)).fetchone()
@@ -211,7 +213,7 @@ class Journal:
         started = self.meta().get("quiet_from")
         if started is None:
             return None
-        return datetime.fromisoformat(started) + SETTLE if started else datetime.max.replace(tzinfo=None).astimezone()
+        return datetime.fromisoformat(started) + SETTLE if started else FOR_EVER
 
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""
@@ -283,10 +285,12 @@ class Journal:
         note: str = "",
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Move an effect to a state with tonight's content; durable when it returns. State `intent` announces a write."""
+        """Move an effect to a state with tonight's content; durable when it returns. `intent` announces a write."""
         known = self.effect(effect.reference)
-        kept = known.details if known and details is None and state in ("confirmed", "created", "quarantined", "uncertain") else None
-        told = dict(details if details is not None else kept if kept is not None else effect.details)
+        if details is None:
+            standing = known if state in ("confirmed", "created", "quarantined", "uncertain") else None
+            details = standing.details if standing else effect.details
+        told = dict(details)
         content = (
             known.content if known and state in ("confirmed", "created") and known.state in FROZEN else effect.content
         )
@@ -498,7 +502,8 @@ class Journal:
                     state = "open" if row["state"] == "closed" else row["state"]
                     first = night.isoformat() if row["state"] == "closed" else row["first_night"]
                     self.db.execute(
-                        "update finding set text = ?, amount = ?, first_night = ?, last_night = ?, state = ? where id = ?",
+                        "update finding set text = ?, amount = ?, first_night = ?, last_night = ?, state = ? "
+                        "where id = ?",
                         (text, amount, first, night.isoformat(), state, row["id"]),
                     )
             for key, row in known.items():

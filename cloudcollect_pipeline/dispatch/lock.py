@@ -31,7 +31,8 @@ def company_lock(folder: Path, who: str, clock: Clock, *, patience: float = 600.
                 if waited >= patience:
                     holder = os.pread(descriptor, 500, 0).decode(errors="replace").strip() or "another run"
                     raise CompanyBusy(
-                        f"{folder.name} is held by {holder}; nothing was read or sent. Wait for it to end, then run again."
+                        f"{folder.name} is held by {holder}; nothing was read or sent. "
+                        "Wait for it to end, then run again."
                     ) from None
                 clock.sleep(0.5)
                 waited += 0.5

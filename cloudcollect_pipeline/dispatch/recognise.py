@@ -11,9 +11,10 @@ from typing import Any
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
-from cloudcollect_pipeline.ledger.ledger import Ledger
+from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.plan import Facts, prepare
 
+HERE = "cloudcollect_pipeline.dispatch.sql"
 MOST_ORDINALS = 50
 
 
@@ -39,14 +40,7 @@ def sync(ledger: Ledger, journal: Journal) -> None:
 
 
 def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    unknown = ledger.rows(
-        "select c.claim_id, c.reference, c.document_type, c.document_number, c.currency, c.principal, "
-        "r.customer, r.amount, r.due_date, e.state "
-        "from claim_now c left join effect e on e.reference = c.reference and e.kind = 'transfer' "
-        "left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number "
-        "where e.state is distinct from 'confirmed' and e.state is distinct from 'quarantined' order by c.claim_id"
-    )
-    for row in unknown:
+    for row in ledger.rows(sql("unconfirmed_transfers", HERE)):
         document = f"{row['document_type']} {row['document_number']}"
         known = journal.effect(row["reference"]) if row["reference"] else None
         if known:
@@ -103,10 +97,7 @@ def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
     left = ore(claim["amount"]) - ore(claim["principal"])
     baseline: dict[str, int] = {}
     for row in ledger.rows(
-        "select a.document_type || ' ' || a.number as document, a.paid + a.write_off as net from application a, policy "
-        "where a.receivable_type = $type and a.receivable_number = $number "
-        "and coalesce(a.cash_account, '') <> policy.suspense_cash_account order by a.payment_date, document",
-        {"type": claim["document_type"], "number": claim["document_number"]},
+        sql("settled_by_others", HERE), {"type": claim["document_type"], "number": claim["document_number"]}
     ):
         share = min(left, ore(row["net"]))
         if share > 0:
@@ -118,16 +109,7 @@ def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
 
 
 def _reductions(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    for row in ledger.rows(
-        "select e.entry_id, e.reference, e.currency, sum(l.amount) as amount, e.source_document_type, e.source_document_number, "
-        "e.kind, e.value_date, any_value(c.claim_id) as claim_id, any_value(c.reference) as transfer, any_value(c.document) as document, "
-        "any_value(f.state) as state, any_value(r.customer) as customer "
-        "from entry_now e join entry_line l using (entry_id) join our_claim c on c.claim_id = l.claim_id "
-        "left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number "
-        "left join effect f on f.reference = e.reference "
-        "where coalesce(e.reference, '') <> '' and f.state is distinct from 'confirmed' and f.state is distinct from 'quarantined' "
-        "group by all order by e.entry_id"
-    ):
+    for row in ledger.rows(sql("unconfirmed_reductions", HERE)):
         known = journal.effect(row["reference"])
         if known:
             if known.content.amount == ore(row["amount"]):
@@ -167,12 +149,7 @@ def _reductions(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) ->
 
 
 def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    rows = ledger.rows(
-        "select p.number, p.customer, p.reference, p.status, p.currency, p.amount, p.payment_date, e.state "
-        "from payment_now p left join effect e on e.reference = p.reference, policy "
-        "where p.cash_account = policy.suspense_cash_account and p.document_type = 'Payment' and coalesce(p.reference, '') <> '' "
-        "and e.state is distinct from 'confirmed' and e.state is distinct from 'quarantined' order by p.number"
-    )
+    rows = ledger.rows(sql("unconfirmed_postings", HERE))
     if not rows:
         return
     roots: dict[str, list[str]] = defaultdict(list)

@@ -35,12 +35,12 @@ def add_working_days(day: date, count: int) -> date:
 
 
 def adjusted_due_date(due: date) -> date:
-    """The day payment can first be demanded: a due date on a free day moves to the next working day (gjeldsbrevloven § 5)."""
+    """The day payment can first be demanded: off a free day, on the next working day (gjeldsbrevloven § 5)."""
     return next_working_day(due)
 
 
 def transferable_from(due: date, grace_days: int, banking_days: int) -> date:
-    """First day a receivable may be transferred: adjusted due date + full grace days + banking days for money under way.
+    """First day a receivable may be transferred: adjusted due date + grace days + banking days for money under way.
 
     Fourteen days is the wait before a reminder may carry a fee (inkassoforskriften § 1-2); both numbers are settings.
     """

@@ -35,7 +35,8 @@ CATALOGUE: Mapping[str, Reason] = {
     "FEED_INCOMPLETE": Reason(
         "error",
         "A feed could not be read to its end",
-        "Nothing was mirrored from it tonight and what depends on it waits; look at the counterparty's status, then run again.",
+        "Nothing was mirrored from it tonight and what depends on it waits; look at the counterparty's status, "
+        "then run again.",
     ),
     "LEDGER_ROW_INCONSISTENT": Reason(
         "error",
@@ -50,7 +51,8 @@ CATALOGUE: Mapping[str, Reason] = {
     "FOREIGN_SUSPENSE_PAYMENT": Reason(
         "error",
         "A payment on the suspense account is not ours",
-        "Void it in the ERP, or type our reference into its payment reference. Transfers and postings of the customer wait.",
+        "Void it in the ERP, or type our reference into its payment reference. "
+        "Transfers and postings of the customer wait.",
     ),
     "FOREIGN_MOVEMENT": Reason(
         "error",

@@ -14,7 +14,7 @@ class NotMoney(ValueError):
 
 
 def ore(text: str | Decimal | int) -> int:
-    """Kroner as text, `Decimal` or whole number -> øre. `1234.7700` is 123477; `12.345`, `1e3`, `NaN` raise `NotMoney`."""
+    """Kroner as text, `Decimal` or whole number -> øre: `1234.7700` is 123477; `12.345`, `1e3` raise `NotMoney`."""
     written = format(text, "f") if isinstance(text, Decimal) else str(text)
     if not _money.fullmatch(written):
         raise NotMoney("an amount must be digits with at most two decimals")

@@ -157,7 +157,10 @@ class Erp(Protocol):
     """Keys: documents, payments, customers."""
 
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
-        """Raw records changed since a moment (None: all), page by page; rows may repeat. Raises Transient/Permanent/Unreadable."""
+        """Raw records changed since a moment (None: all), page by page; rows may repeat.
+
+        Raises Transient, Permanent or Unreadable.
+        """
         ...
 
     def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
@@ -169,11 +172,17 @@ class Erp(Protocol):
         ...
 
     def payments_of(self, customers: Sequence[str]) -> list[bytes]:
-        """Fresh raw records of the feed `payments`: every payment and credit note of these customers that is not Closed or Voided."""
+        """Fresh raw records of the feed `payments`.
+
+        Every payment and credit note of these customers that is not Closed or Voided.
+        """
         ...
 
     def posted_payments(self, since: date) -> Iterator[PostedPayment]:
-        """All payments dated since a day on the suspense account, and every Balanced or Hold one of any date, for the look-up by reference."""
+        """Payments on the suspense account, for the look-up by reference.
+
+        All those dated since a day, and every Balanced or Hold one of any date.
+        """
         ...
 
     def payment(self, document_type: str, number: str) -> PostedPayment | None:

@@ -1,4 +1,4 @@
-"""Spools: NDJSON.zst files, one record a line, each wrapped with its line number, beside a manifest that proves them."""
+"""Spools: NDJSON.zst files, one numbered record a line, each file beside a manifest that proves it."""
 
 import hashlib
 import io
@@ -58,7 +58,7 @@ class Landing:
         records = 0
         try:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as out:
+            with os.fdopen(descriptor, "wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as out:
                 for page in pages:
                     chunk = io.BytesIO()
                     for raw in page:

@@ -57,7 +57,9 @@ class Mirrored:
 class Ledger:
     """One company's ledger file with its one writer. Persons and raw set-aside records live in a file of their own."""
 
-    def __init__(self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int | None = None
+    ) -> None:
         self.folder = folder
         self._made: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -154,10 +156,7 @@ class Ledger:
         """Map landed records to canonical columns in a temporary table, in the order in which they were read."""
         struct = ", ".join(f'"{name}" {type_}' for name, type_ in feed.columns.items())
         self.db.execute(
-            f"create or replace temp table {into} as with raw as (select n, doc, filename as spool from "
-            "read_json($paths, format = 'newline_delimited', ignore_errors = true, filename = true, "
-            f"maximum_object_size = 67108864, columns = {{n: 'BIGINT', doc: 'STRUCT({struct})', odd: 'VARCHAR'}})), "
-            "mapped as (" + feed.mapping + ") select * from mapped",
+            sql("map").format(into=into, struct=struct, mapping=feed.mapping),
             {"paths": [str(spool.path) for spool in spools]},
         )
 
@@ -212,14 +211,15 @@ class Ledger:
         def pick(*candidates: str) -> str:
             return next((c for c in candidates if c in names), "null")
 
-        keys = ", ".join(f"coalesce({key}, '?')" for key in table.key)
-        rows = self.rows(
-            f"select n, concat_ws(' ', {keys}) as key, {table.key[-1]} as id, {pick('document_type')} as document_type, "
-            f"{pick('document_number', 'number') if table.name in ('claim', 'receivable') else 'null'} as number, "
-            f"{'number' if table.name == 'customer' else pick('customer')} as customer "
-            f"from {staged} where n in (select unnest($broken)) order by n",
-            {"broken": list(broken)},
+        query = sql("broken").format(
+            staged=staged,
+            keys=", ".join(f"coalesce({key}, '?')" for key in table.key),
+            id=table.key[-1],
+            document_type=pick("document_type"),
+            number=pick("document_number", "number") if table.name in ("claim", "receivable") else "null",
+            customer="number" if table.name == "customer" else pick("customer"),
         )
+        rows = self.rows(query, {"broken": list(broken)})
         raw = {n: (line, spool.path.name) for spool in spools for n, line in raw_records(spool.path, list(broken))}
         aside: list[SetAside] = []
         for row in rows:
@@ -237,8 +237,8 @@ class Ledger:
                 )
             )
             self.db.execute(
-                "insert or replace into staged_aside values ($side, $feed, $key, $id, $document_type, $number, $customer, "
-                "$reasons, $raw, $spool, $n)",
+                "insert or replace into staged_aside values "
+                "($side, $feed, $key, $id, $document_type, $number, $customer, $reasons, $raw, $spool, $n)",
                 {
                     "side": side,
                     "feed": feed.name,
@@ -269,11 +269,7 @@ class Ledger:
 
         The version is the history's clock: a row is valid from the commit that brought it to the one that changed it.
         """
-        self.db.execute(
-            "create or replace temp table staged_aside (side varchar, feed varchar, key varchar, id varchar, "
-            "document_type varchar, number varchar, customer varchar, reasons varchar, raw varchar, spool varchar, n bigint, "
-            "primary key (side, feed, key))"
-        )
+        self.db.execute(sql("staged_aside"))
         staged: dict[str, int] = {feed.table: 0 for feed, _ in landed}
         changed: dict[str, int] = {feed.table: 0 for feed, _ in landed}
         aside: list[SetAside] = []
@@ -312,22 +308,20 @@ class Ledger:
         for feed, _ in landed:
             key = TABLES[feed.table].key
             self.db.execute(
-                f"delete from persons.set_aside where feed = $feed and (key in "
-                f"(select concat_ws(' ', {', '.join(key)}) from staged_{feed.table}) "
-                f"or (reasons like '%document_type must%' and id in (select {key[-1]} from staged_{feed.table})))",
-                {"feed": feed.name},
+                sql("mended").format(table=feed.table, keys=", ".join(key), id=key[-1]), {"feed": feed.name}
             )
         if not self.value("select count(*) from staged_aside"):
             return
         self.db.execute(
-            "insert or replace into persons.set_aside select side, feed, key, id, document_type, number, customer, reasons, "
-            "raw, spool, n, $night from staged_aside",
+            "insert or replace into persons.set_aside select side, feed, key, id, document_type, number, customer, "
+            "reasons, raw, spool, n, $night from staged_aside",
             {"night": night},
         )
 
     def watermark(self, side: str, feed: str) -> datetime | None:
         """Up to when a feed has been read (UTC), or None before the first night."""
-        return self.value("select read_at from watermark where side = ? and feed = ?", [side, feed])
+        read_at: datetime | None = self.value("select read_at from watermark where side = ? and feed = ?", [side, feed])
+        return read_at
 
     def version(self) -> int:
         """The newest mirror version, 0 before the first."""

@@ -9,7 +9,7 @@ MOMENT = "TIMESTAMPTZ"
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `one_of` and `pattern` restrict its values; `personal` columns live in the erasable table `person`."""
+    """One column. `one_of` and `pattern` restrict its values; `personal` ones live in the erasable table `person`."""
 
     name: str
     type: str

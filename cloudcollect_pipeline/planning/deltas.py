@@ -36,7 +36,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Application:
-    """What one released paying document settles of a receivable, net. `entry` is the root entry when it is our posting."""
+    """What one released paying document settles of a receivable, net. `entry`: the root entry, if we posted it."""
 
     document: str
     kind: str
@@ -48,7 +48,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Listed:
-    """A creditor-side entry on the agency's list. `document` is the ERP document it names, `ours` whether we wrote it."""
+    """A creditor-side entry on the agency's list. `document` is the ERP document it names, `ours`: we wrote it."""
 
     entry_id: str
     document: str | None
@@ -155,12 +155,12 @@ class Planned:
 
 
 def next_ordinal(known: Iterable[Known]) -> int:
-    """Highest ordinal that is frozen at the target or in the journal, plus one: a reference proven not done is reused."""
+    """Highest ordinal frozen at the target or in the journal, plus one: a reference proven not done is reused."""
     return max((k.ordinal for k in known if k.state in FROZEN), default=0) + 1
 
 
 def refused_before(known: Iterable[Known], ordinal: int, amount: int, facts: str) -> bool:
-    """Whether the same content was refused under this ordinal with the same facts: asking again would annoy, not help."""
+    """Whether the same content was refused under this ordinal with the same facts: asking again would not help."""
     return any(k.ordinal == ordinal and k.state == "rejected" and (k.amount, k.facts) == (amount, facts) for k in known)
 
 
@@ -211,7 +211,8 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
                 planned.find(
                     "REDUCTION_CANCELLED",
                     item.entry_id,
-                    f"the agency cancelled the reduction of {display(item.amount)} for {item.document} on {claim.document}",
+                    f"the agency cancelled the reduction of {display(item.amount)} for {item.document} "
+                    f"on {claim.document}",
                     item.amount,
                 )
                 listed[item.document or "?"] += item.amount
@@ -268,8 +269,14 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
                 kind = "WRITE_OFF"
             result.append(_News(document, amount, kind, fact.value_date if fact else None))
     for entry_id in sorted({*own, *claim.carried}):
-        entry = entries.get(entry_id)
-        if entry is None or not entry.settled:
+        if entry_id not in entries and own[entry_id]:
+            planned.find(
+                "OWN_POSTING_MOVED",
+                f"{entry_id} {claim.document}",
+                f"{display(own[entry_id])} of a posting for another customer's entry settles {claim.document}",
+                own[entry_id],
+            )
+        if entry_id not in entries or not entries[entry_id].settled:
             continue
         amount = own[entry_id] - claim.carried.get(entry_id, 0)
         if amount:
@@ -279,12 +286,12 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
             result.append(_News(documents[-1] if documents else "?", amount, "DIRECT_PAYMENT", None, entry_id))
     # A raise that the agency made by hand is adopted: it answers decreases that were not sent.
     raised = claim.principal - claim.transferred
-    for item in result:
-        if raised > 0 and item.amount < 0 and not item.entry:
-            answered = min(raised, -item.amount)
-            item.amount += answered
+    for change in result:
+        if raised > 0 and change.amount < 0 and not change.entry:
+            answered = min(raised, -change.amount)
+            change.amount += answered
             raised -= answered
-    return [item for item in result if item.amount]
+    return [change for change in result if change.amount]
 
 
 def _adopted(state: CustomerState, item: Listed) -> str | None:
@@ -303,7 +310,8 @@ def _withhold_moved(claim: ClaimState, news: list[_News], short: dict[str, int],
             planned.find(
                 "OWN_POSTING_MOVED",
                 f"{item.entry} {claim.document}",
-                f"{display(withheld)} of the posting {item.document} settles {claim.document}, which the entry does not say",
+                f"{display(withheld)} of the posting {item.document} settles {claim.document}, "
+                "which the entry does not say",
                 withheld,
             )
             item.amount -= withheld
@@ -352,8 +360,8 @@ def _reduce(
             planned.find(
                 "REDUCTION_OVER_CEILING",
                 f"{claim.document} {rise.document}",
-                f"{display(rise.amount - amount)} of {rise.document} would bring {claim.document} below the ERP's balance "
-                f"at the agency (open there {display(claim.open)}, balance {display(claim.balance)})",
+                f"{display(rise.amount - amount)} of {rise.document} would bring {claim.document} below the ERP's "
+                f"balance at the agency (open there {display(claim.open)}, balance {display(claim.balance)})",
                 rise.amount - amount,
             )
 
@@ -504,11 +512,19 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
                 planned.find(
                     "POSTING_VOIDED_BY_HAND",
                     newest.reference,
-                    f"payment {newest.number} of {display(newest.amount)} for entry {entry.entry} was voided by a person",
+                    f"payment {newest.number} of {display(newest.amount)} for entry {entry.entry} "
+                    "was voided by a person",
                     newest.amount,
                 )
                 return
     if state.foreign_payment:
+        planned.find(
+            "EFFECT_BLOCKED",
+            f"entry {entry.entry}",
+            f"{display(wanted)} for {', '.join(sorted(entry.carried))} waits: "
+            f"customer {state.customer} has a payment on the suspense account that is not ours",
+            wanted,
+        )
         return
     highest = max([p.ordinal for p in entry.postings], default=0)
     ordinal = max(next_ordinal(entry.known), highest + 1)
@@ -584,7 +600,8 @@ def _void(
     planned.find(
         "POSTING_VOIDED",
         posting.reference,
-        f"payment {posting.number} of {display(posting.amount)} gives way to {display(entry.principal)}; it was applied: {applied}",
+        f"payment {posting.number} of {display(posting.amount)} gives way to {display(entry.principal)}; "
+        f"it was applied: {applied}",
         posting.amount,
     )
     facts = f"{posting.status}/{entry.principal}"

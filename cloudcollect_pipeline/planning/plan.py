@@ -155,7 +155,7 @@ def latest_due_date(night: date, grace_days: int, banking_days: int) -> date:
 
 
 def time_barred_due_date(night: date) -> date:
-    """The latest due date that is time-barred on `night`; a due date on a free day is taken as it stands, which is earlier."""
+    """The latest due date that is time-barred on `night`; one on a free day is taken as it stands, which is earlier."""
     due = night - timedelta(days=3 * 365 - 3)
     while three_years_after(due) > night:
         due -= timedelta(days=1)
@@ -210,6 +210,7 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 # -- transfers -------------------------------------------------------------------------------------------------------
 
+
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
     refused = _known(ledger, Kind.TRANSFER)
     for row in ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document"):
@@ -250,8 +251,8 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
         )
     held: list[HeldBack] = []
     for row in ledger.rows(
-        "select * from verdict where len(failed) > 0 and not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) "
-        "order by document"
+        "select * from verdict where len(failed) > 0 "
+        "and not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) order by document"
     ):
         held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
         if row["failed"] == ["NEW_EPISODE_APPROVED"]:
@@ -264,7 +265,8 @@ def _known(ledger: Ledger, kind: Kind) -> dict[str, tuple[Known, ...]]:
     """Source -> effects of a kind that are refused, parked or settled."""
     known: dict[str, list[Known]] = defaultdict(list)
     for row in ledger.rows(
-        "select source, reference, ordinal, state, amount, details from effect where kind = $kind order by source, ordinal",
+        "select source, reference, ordinal, state, amount, details from effect "
+        "where kind = $kind order by source, ordinal",
         {"kind": kind.value},
     ):
         told = json.loads(row["details"]).get("facts") or ""
@@ -355,7 +357,8 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
     balances = {
         f"{r['document_type']} {r['number']}": ore(r["balance"])
         for r in ledger.rows(
-            "select document_type, number, balance from receivable_now where customer in (select customer from planned_customer)"
+            "select document_type, number, balance from receivable_now "
+            "where customer in (select customer from planned_customer)"
         )
     }
     foreign = {r[0] for r in ledger.db.execute("select distinct customer from foreign_suspense_payment").fetchall()}
@@ -445,7 +448,8 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
     last_hold = {
         row["source"]: json.loads(row["details"])["hold"]
         for row in ledger.rows(
-            "select source, arg_max(details, ordinal) as details from effect where kind = 'hold' and state = 'confirmed' group by source"
+            "select source, arg_max(details, ordinal) as details from effect "
+            "where kind = 'hold' and state = 'confirmed' group by source"
         )
     }
     waiting = {
@@ -560,13 +564,10 @@ def _case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findin
 def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     if facts.missing(*SETTLEMENT_FEEDS):
         return
+    _finish_settlements(ledger, effects, findings)
     known = _known(ledger, Kind.SETTLEMENT)
     carried: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in ledger.rows(
-        "select p.root, p.customer, sum(p.carried) as carried, any_value(l.posted) as posted from entry_principal p left join "
-        "(select source, sum(amount) as posted from own_posting where status in ('Open', 'Closed') group by source) l "
-        "on l.source = p.root || ':' || p.customer group by p.root, p.customer order by p.root, p.customer"
-    ):
+    for row in ledger.rows(sql("carried_and_posted", HERE)):
         carried[row["root"]].append(row)
     tonight: dict[str, list[str]] = defaultdict(list)
     for effect in effects:
@@ -613,7 +614,8 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
                 Finding(
                     "SETTLEMENT_DOES_NOT_ADD_UP",
                     subject,
-                    f"settlement {row['number']}: net {row['net']} against {net}, principal {row['principal']} against lines {row['principal_lines']}",
+                    f"settlement {row['number']}: net {row['net']} against {net}, "
+                    f"principal {row['principal']} against lines {row['principal_lines']}",
                     ore(row["net"]),
                 )
             )
@@ -673,6 +675,28 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
         )
 
 
+def _finish_settlements(ledger: Ledger, effects: list[Effect], findings: list[Finding]) -> None:
+    """Vouchers that were created but never released are finished, never made again."""
+    for row in ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference"):
+        text = f"voucher {row['remote_id']} of {display(row['amount'])} for {row['document']} is not released"
+        findings.append(Finding("POSTING_NOT_RELEASED", row["reference"], text, row["amount"]))
+        content = Content(row["party"], row["document"], row["account"], row["currency"], row["amount"])
+        details = json.loads(row["details"])
+        effects.append(
+            Effect(
+                Kind.SETTLEMENT,
+                row["reference"],
+                row["source"],
+                row["ordinal"],
+                content,
+                chain=row["chain"],
+                lane="settlements",
+                details=details,
+                expect={"status": "", "net": 0},
+            )
+        )
+
+
 def voucher_lines(row: Mapping[str, Any], settings: CompanySettings, sign: int) -> list[dict[str, Any]]:
     """The voucher of a settlement as signed lines (debit positive, øre) that add up to zero; `sign` -1 mirrors it."""
     accounts = settings.accounts
@@ -713,20 +737,17 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
             )
         )
     for row in ledger.rows("select * from foreign_suspense_payment order by document_type, number"):
+        payment = f"{row['document_type']} {row['number']}"
         findings.append(
             Finding(
                 "FOREIGN_SUSPENSE_PAYMENT",
-                f"{row['document_type']} {row['number']}",
-                f"{row['document_type']} {row['number']} of {row['amount']} {row['currency']} from customer {row['customer']} has no reference of ours",
+                payment,
+                f"{payment} of {row['amount']} {row['currency']} from customer {row['customer']} "
+                "has no reference of ours",
                 ore(row["amount"]),
             )
         )
-    for row in ledger.rows(
-        "select distinct l.document_type || ' ' || l.number as payment, l.receivable_type || ' ' || l.receivable_number as document "
-        "from payment_line l where l.receivable_type in ('Invoice', 'DebitNote', 'OverdueCharge') and not exists "
-        "(select 1 from receivable_now r where r.document_type = l.receivable_type and r.number = l.receivable_number) "
-        "order by 1, 2"
-    ):
+    for row in ledger.rows(sql("unknown_documents", HERE)):
         findings.append(
             Finding(
                 "PAYMENT_LINE_UNKNOWN_DOCUMENT",
@@ -734,21 +755,16 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 f"{row['payment']} names {row['document']}, which the ERP does not list",
             )
         )
-    for row in ledger.rows(
-        "select claim_id, document_type, document_number from claim_now c where not exists "
-        "(select 1 from effect e where e.reference = c.reference and e.kind = 'transfer') order by claim_id"
-    ):
+    for row in ledger.rows(sql("unknown_claims", HERE)):
+        document = f"{row['document_type']} {row['document_number']}"
         findings.append(
             Finding(
                 "CLAIM_UNKNOWN",
                 row["claim_id"],
-                f"claim {row['claim_id']} for {row['document_type']} {row['document_number']} was not transferred by us",
+                f"claim {row['claim_id']} for {document} was not transferred by us",
             )
         )
-    for row in ledger.rows(
-        "select claim_id, document from our_claim c where live and not exists (select 1 from receivable_now r "
-        "where r.document_type = c.document_type and r.number = c.document_number) order by claim_id"
-    ):
+    for row in ledger.rows(sql("claims_without_receivable", HERE)):
         findings.append(
             Finding(
                 "CLAIM_WITHOUT_RECEIVABLE",
@@ -766,7 +782,8 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
             )
         )
     for row in ledger.rows(
-        "select reference, kind, document, amount, state from effect where state in ('uncertain', 'intent', 'quarantined') order by reference"
+        "select reference, kind, document, amount, state from effect "
+        "where state in ('uncertain', 'intent', 'quarantined') order by reference"
     ):
         code = "EFFECT_QUARANTINED" if row["state"] == "quarantined" else "EFFECT_UNCERTAIN"
         findings.append(
@@ -777,10 +794,7 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 row["amount"],
             )
         )
-    for row in ledger.rows(
-        "select e.reference, e.document, e.amount from effect e where e.kind = 'transfer' and e.state = 'confirmed' and not exists "
-        "(select 1 from claim_now c where c.reference = e.reference) order by e.reference"
-    ):
+    for row in ledger.rows(sql("unlisted_transfers", HERE)):
         findings.append(
             Finding(
                 "EFFECT_NOT_LISTED", row["reference"], f"the agency does not list {row['document']} yet", row["amount"]

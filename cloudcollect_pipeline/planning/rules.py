@@ -38,9 +38,7 @@ def own_rules() -> str:
 
 def failed_codes() -> str:
     """SQL list items: the code of each rule that fails, else NULL."""
-    return ", ".join(
-        f"case when not coalesce(({rule.predicate}), false) then '{rule.code}' end" for rule in rules()
-    )
+    return ", ".join(f"case when not coalesce(({rule.predicate}), false) then '{rule.code}' end" for rule in rules())
 
 
 def rule(code: str) -> Rule:

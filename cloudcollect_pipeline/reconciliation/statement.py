@@ -93,7 +93,8 @@ class Statement:
             "agency_difference": self.agency_difference,
             "ties": self.ties,
         }
-        return json.loads(json.dumps(body, default=str))
+        plain: dict[str, Any] = json.loads(json.dumps(body, default=str))
+        return plain
 
     def findings(self) -> list[Finding]:
         """What a person must see."""
@@ -111,7 +112,8 @@ class Statement:
                 Finding(
                     "STATEMENT_DOES_NOT_TIE",
                     f"account {self.account}",
-                    f"general ledger differs by {display(self.ledger_difference)}, agency by {display(self.agency_difference)}"
+                    f"general ledger differs by {display(self.ledger_difference)}, "
+                    f"agency by {display(self.agency_difference)}"
                     + (f": {'; '.join(self.unexplained[:5])}" if self.unexplained else ""),
                     self.ledger_difference or self.agency_difference,
                 )
@@ -130,21 +132,17 @@ def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -
         ledger.db.executemany("insert into read_movement values (?, ?, ?, ?, ?, ?)", rows)
     ledger.db.execute(sql("movements", HERE))
     with ledger.transaction():
-        ledger.db.execute(
-            "insert into suspense_movement by name select batch, line, module, document, posting_date, amount, movement, "
-            "posting_source as subject, reference, posting_date as value_date, $night as first_known_night from explained_movement "
-            "on conflict do update set movement = excluded.movement, subject = excluded.subject, reference = excluded.reference",
-            {"night": night},
-        )
+        ledger.db.execute(sql("keep_movements", HERE), {"night": night})
 
 
 def make_statement(ledger: Ledger, night: date, at: datetime, account: str, opening: int, go_live: date) -> Statement:
-    """Work both identities out from the effects, the movements kept and the agency's entries. Planning's views stand."""
+    """Work both identities out from effects, movements kept and the agency's entries. Planning's views stand."""
     expected: dict[str, int] = defaultdict(int)
     posted = reversed_ = settled = 0
     transit = ledger.value("select coalesce(sum(amount), 0) from own_posting where status in ('Balanced', 'Hold')")
     for row in ledger.rows(
-        "select reference, number, status, amount from own_posting where status not in ('Balanced', 'Hold') order by reference"
+        "select reference, number, status, amount from own_posting "
+        "where status not in ('Balanced', 'Hold') order by reference"
     ):
         amount = ore(row["amount"])
         posted += amount
@@ -153,7 +151,8 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
             reversed_ += amount
             expected[row["number"]] -= amount
     for row in ledger.rows(
-        "select reference, remote_id, amount from effect where kind = 'settlement' and state = 'confirmed' order by reference"
+        "select reference, remote_id, amount from effect "
+        "where kind = 'settlement' and state = 'confirmed' order by reference"
     ):
         settled += row["amount"]
         expected[f"voucher {row['remote_id']}"] -= row["amount"]
@@ -203,13 +202,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
             "select coalesce(sum(amount), 0) from settlement_line where bucket = 'principal' and status = 'PUBLISHED'"
         )
     )
-    carried = ore(
-        ledger.value(
-            "select coalesce(sum(l.amount), 0) from entry_line l join entry_root er using (entry_id) "
-            "join entry_now root on root.entry_id = er.root "
-            "where root.received_by = 'AGENCY' and l.bucket = 'principal' and not l.cancelled"
-        )
-    )
+    carried = ore(ledger.value(sql("carried", HERE)))
     differences: dict[str, dict[str, int]] = {}
     for row in ledger.rows(
         "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"

@@ -1,5 +1,7 @@
 """Two years of a real receivables history, every night of it: with its disputes and without."""
 
+from typing import Any
+
 import pytest
 
 from cloudcollect_pipeline.sandbox.world import World
@@ -12,7 +14,9 @@ CSV = "data/accounts-receivable-history.csv"
 @pytest.mark.parametrize("disputes", [True, False], ids=["with its disputes", "ignoring them"])
 def test_a_real_history_ends_equal_with_nothing_done_twice(shared, tmp_path, disputes):
     world = World.from_history(shared / CSV, disputes=disputes)
-    story = Story(tmp_path, world=world, **world.policy)
+    assert world.ends is not None
+    policy: dict[str, Any] = dict(world.policy)
+    story = Story(tmp_path, world=world, **policy)
     with story.opened() as night:
         while story.world.today <= world.ends:
             story.morning()

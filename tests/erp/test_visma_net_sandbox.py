@@ -19,6 +19,8 @@ from cloudcollect_pipeline.erp.port import (
     NewVoucher,
     PaymentLine,
     Period,
+    PostedPayment,
+    PostedVoucher,
     VoucherLine,
 )
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
@@ -35,7 +37,7 @@ Mapped = Callable[[Feed, Iterable[bytes]], list[dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def books(company: Company) -> None:
-    company.books.payment_methods["INK"] = PaymentMethod("INK", "Inkasso", frozenset({"1510"}))
+    company.books.payment_methods["INK"] = PaymentMethod("INK", "Inkasso", ("1510",))
     company.books.add_customer("10001", "Kari Nordmann", business=False)
     company.books.add_customer("10002", "Firma AS", organisation_number="974760673")
 
@@ -355,7 +357,10 @@ def test_a_create_is_sent_once_whatever_comes_back(
     assert [request.method for request in company.requests].count("POST") == 1
     payments = company.books.payments_with_reference(REFERENCE)
     assert len(payments) + len(company.books.vouchers_with_reference(REFERENCE)) == written
-    found = [*company.erp.posted_payments(TODAY), *company.erp.posted_vouchers(TODAY)]
+    found: list[PostedPayment | PostedVoucher] = [
+        *company.erp.posted_payments(TODAY),
+        *company.erp.posted_vouchers(TODAY),
+    ]
     assert [each.reference for each in found] == [REFERENCE] * written
 
 

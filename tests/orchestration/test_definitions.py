@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import dagster as dg
@@ -62,9 +62,7 @@ def test_definitions_load(one, several):
 
 def test_a_companys_assets_are_keyed_by_it_and_grouped_by_stage(one):
     assert all(spec.key.path[0] == "nordlys" for spec in one.resolve_all_asset_specs())
-    assert {
-        group: {n for n, spec in specs(one).items() if spec.group_name == group} for group in GROUPS
-    } == GROUPS
+    assert {group: {n for n, spec in specs(one).items() if spec.group_name == group} for group in GROUPS} == GROUPS
 
 
 def test_every_asset_says_what_it_is_who_owns_it_and_what_it_is_made_of(one):
@@ -142,17 +140,15 @@ def test_the_launchpad_asks_for_a_plan_hash_and_explains_it(one):
 )
 def test_a_night_is_asked_for_once(one, moment, night):
     schedule = one.resolve_schedule_def("nightly_at_four")
-    with dg.build_schedule_context(
-        scheduled_execution_time=moment, repository_def=one.get_repository_def()
-    ) as context:
+    with dg.build_schedule_context(scheduled_execution_time=moment, repository_def=one.get_repository_def()) as context:
         tick = schedule.evaluate_tick(context)
     assert [(request.run_key, request.partition_key) for request in tick.run_requests] == [(night, night)]
 
 
-@pytest.mark.parametrize(("day", "utc_hour"), [((2026, 3, 29), 2), ((2026, 10, 25), 3), ((2026, 7, 1), 2)])
+@pytest.mark.parametrize(("day", "utc_hour"), [(date(2026, 3, 29), 2), (date(2026, 10, 25), 3), (date(2026, 7, 1), 2)])
 def test_the_schedule_ticks_once_a_day_at_four_in_norway(one, day, utc_hour):
     schedule = one.resolve_schedule_def("nightly_at_four")
-    midnight = datetime(*day, tzinfo=UTC)
+    midnight = datetime.combine(day, time(), UTC)
     ticks = schedule_execution_time_iterator(
         midnight.timestamp(), schedule.cron_schedule, schedule.execution_timezone, True
     )

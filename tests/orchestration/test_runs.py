@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from tests.orchestration.conftest import Stage, checks, key, shown
@@ -43,15 +42,13 @@ def played(stage) -> Played:
     digest = story.with_journal(lambda journal: journal.plans(1)[0]["hash"])
     approved = made.run("transfer", plan_hash=digest[:12])
     story.collect(document, 200_000)
-    story.pay_bank = story.erp.pay(other, 100_000)
+    story.erp.pay(other, 100_000)
     story.morning()
     second = made.run("nightly")
     story.morning(3)
     before = len(made.opened)
     ranged = made.run("nightly", nights=3)
-    return Played(
-        made, document, waiting, alone, unknown, between, approved, second, ranged, len(made.opened) - before
-    )
+    return Played(made, document, waiting, alone, unknown, between, approved, second, ranged, len(made.opened) - before)
 
 
 def test_the_first_plan_waits_and_every_page_says_so(played):

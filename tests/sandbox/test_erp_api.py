@@ -40,7 +40,8 @@ class Client:
             **changes,
         }
         body = "&".join(f"{name}={value.replace(' ', '+')}" for name, value in form.items()).encode()
-        return json.loads(self.api.handle(Request("POST", "/connect/token", body=body)).body)
+        granted: dict[str, Any] = json.loads(self.api.handle(Request("POST", "/connect/token", body=body)).body)
+        return granted
 
     def send(self, method: str, target: str, body: Any = None, **headers: str) -> Response:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()

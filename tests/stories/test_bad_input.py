@@ -1,4 +1,4 @@
-"""Bad input: each gets a finding that names the record and what to do; the rest of the night goes on; nothing is lost."""
+"""Bad input: each gets a finding that names the record and what to do; the night goes on and nothing is lost."""
 
 import json
 import re

@@ -245,3 +245,60 @@ def test_a_5xx_is_uncertain_and_never_sent_again_the_same_night(story):
     story.night(same_night=True)
     ends_equal(story, invoice)
     assert len(story.agency.account(story.slug).claims) == 2
+
+
+def test_a_voucher_left_unreleased_is_finished_not_repeated(story):
+    invoice = transferred(story)
+    story.collect(invoice, 3000)
+    story.night()
+    story.agency.settle(story.slug, story.world.today)
+    for _ in range(4):
+        story.erp.fail_next_release("the ledger is being closed")
+    story.night()
+    assert story.erp.balance("1510") == 3000
+    assert "POSTING_NOT_RELEASED" in story.findings()
+    for _ in range(4):
+        story.night()
+    assert story.erp.balance("1510") == 0
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_an_entry_over_two_invoices_that_is_reallocated_is_posted_anew_against_the_balances_after_its_void(story):
+    customer = story.customer()
+    first, second = (story.receivable(6000, customer=customer) for _ in range(2))
+    story.night()
+    claims = [story.claim(first), story.claim(second)]
+    entry = story.agency.receive_many({claims[0]: 6000, claims[1]: 1000}, on=story.world.today)
+    story.night()
+    assert (first.balance, second.balance) == (0, 5000)
+    story.agency.reallocate(entry, *claims, 1000)
+    story.night()
+    assert (first.balance, second.balance) == (1000, 4000)
+    ends_equal(story, first, second)
+    assert not story.findings()
+
+
+def test_a_posting_applied_to_another_customers_invoice_is_named(story):
+    ours, other = story.receivable(6000), story.receivable(6000)
+    story.night()
+    story.collect(ours, 3000)
+    story.night()
+    posting = next(p for p in story.erp.documents("Payment") if p.cash_account == "1510")
+    story.erp.unapply(posting, ours, 500)
+    story.erp.apply(posting, other, 500)
+    assert not story.night().plan.plan.effects
+    assert any(other.number in subject for subject in story.findings()["OWN_POSTING_MOVED"])
+    story.erp.unapply(posting, other, 500)
+    story.erp.apply(posting, ours, 500)
+    ends_equal(story, ours, other)
+    assert not story.findings()
+
+
+def test_what_waits_behind_a_foreign_payment_is_listed(story):
+    invoice = transferred(story)
+    story.erp.pay(invoice, 1000, cash_account="1510")
+    story.collect(invoice, 2000)
+    story.night()
+    finding = next(f for f in story.with_journal(lambda j: j.findings()) if f["code"] == "EFFECT_BLOCKED")
+    assert f"Invoice {invoice.number}" in finding["text"]

@@ -338,6 +338,7 @@ def test_excluded_recalled_unexcluded_approved_money_on_the_old_claim(tmp_path):
     assert old.hold == "RECALLED"
     story.erp.exclude(invoice, False)
     result = story.night()
+    assert result.plan is not None
     assert not result.plan.plan.effects
     assert "NEW_EPISODE" in story.findings()
     story.decide("NEW_EPISODE", "approve")

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, final
 from zoneinfo import ZoneInfo
 
 from cloudcollect_pipeline.sandbox.erp.wire import BadRequest, T, local, parse_day, parse_moment
@@ -19,6 +19,7 @@ CONDITIONS: dict[str, Callable[[Any, Any], bool]] = {
 DST_SHIFT = timedelta(hours=1)
 
 
+@final
 @dataclass(frozen=True)
 class ModifiedFilter:
     """A comparison of local clock times, as a database without zones makes it: it errs in the hour October repeats."""

@@ -1,0 +1,10 @@
+-- Landed records as canonical columns, by the adapter's mapping; `n` is the line in the spool.
+create or replace temp table {into} as
+with raw as (
+    select n, doc, filename as spool
+    from read_json($paths, format = 'newline_delimited', ignore_errors = true, filename = true,
+                   maximum_object_size = 67108864,
+                   columns = {{n: 'BIGINT', doc: 'STRUCT({struct})', odd: 'VARCHAR'}})
+),
+mapped as ({mapping})
+select * from mapped;
