@@ -287,7 +287,9 @@ class Night:
         if documents:
             self.ledger.map(feeds["documents"], documents, "delta_document")
         else:
-            self.ledger.db.execute("create or replace temp table delta_document (document_type varchar, number varchar)")
+            self.ledger.db.execute(
+                "create or replace temp table delta_document (document_type varchar, number varchar)"
+            )
         keys = self.ledger.db.execute(sql("touched")).fetchall()
         if not keys:
             return

@@ -6,6 +6,7 @@ The production night runs unchanged; only the transport and the clock are the wo
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import httpx
 
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.nightly import Night, NightResult
-from cloudcollect_pipeline.sandbox.agency.books import Claim, Entry
+from cloudcollect_pipeline.sandbox.agency.books import Agency, Claim, Entry
+from cloudcollect_pipeline.sandbox.erp.books import ErpCompany
 from cloudcollect_pipeline.sandbox.http import Request, Response
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.settings import CompanySettings, Settings
@@ -94,7 +96,7 @@ class Story:
             with self.opened(slug) as night:
                 night.journal.declare_new(self.world.now, "test")
 
-    def opened(self, slug: str | None = None, **options: Any) -> Any:
+    def opened(self, slug: str | None = None, **options: Any) -> AbstractContextManager[Night]:
         return Night.open(
             slug or self.slug,
             self.settings,
@@ -106,11 +108,11 @@ class Story:
         )
 
     @property
-    def erp(self):
+    def erp(self) -> ErpCompany:
         return self.world.erp(self.slug)
 
     @property
-    def agency(self):
+    def agency(self) -> Agency:
         return self.world.agency
 
     # -- time
@@ -124,13 +126,13 @@ class Story:
                 at = datetime.combine(today.date() + timedelta(days=1), time(4), OSLO)
             self.world.advance(at)
 
-    def night(self, approve: bool = True, slug: str | None = None, *, same_night: bool = False) -> NightResult:
+    def night(self, approve: bool = True, slug: str | None = None, *, same_night: bool = False) -> Any:
         """One night; a plan that waits is approved right away unless told otherwise."""
         if not same_night:
             self.morning()
         with self.opened(slug) as night:
             result = night.run()
-        if approve and "waits for approval" in result.not_sent:
+        if approve and result.plan and "waits for approval" in result.not_sent:
             with self.opened(slug) as night:
                 digest = night.approve(result.plan.plan.hash)
                 dispatched = night.carry_out(digest)
@@ -139,7 +141,7 @@ class Story:
         self.results.append(result)
         return result
 
-    def quiet(self, nights: int = 3) -> NightResult:
+    def quiet(self, nights: int = 3) -> Any:
         """Nights without news; the last one must plan nothing."""
         result = self.night()
         for _ in range(nights - 1):

@@ -69,7 +69,11 @@ def command(*words: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "CLOUDCOLLECT_CONFIG": str(folder / "cloudcollect.toml"), "CLOUDCOLLECT_DATA_DIR": str(folder)}
+    return {
+        **os.environ,
+        "CLOUDCOLLECT_CONFIG": str(folder / "cloudcollect.toml"),
+        "CLOUDCOLLECT_DATA_DIR": str(folder),
+    }
 
 
 def run(folder: Path, *words: str) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -180,7 +181,8 @@ def test_findings_age_close_and_come_back(open_journal):
     assert (journal.findings()[0]["state"], journal.findings()[0]["first_night"]) == ("open", "2026-01-09")
 
 
-CAPS = CapSettings(floor_count=10, floor_sum=1000, single_amount=500)
+USUAL = [{"transfer": {"count": 10, "sum": 100000}}] * 20
+CAPS = CapSettings(floor_count=10, floor_sum=Decimal(1000), single_amount=Decimal(500))
 
 
 @pytest.mark.parametrize(
@@ -190,8 +192,12 @@ CAPS = CapSettings(floor_count=10, floor_sum=1000, single_amount=500)
         ({"count": 11, "sum": 100000, "largest": 50000}, [], ["effects, cap 10"]),
         ({"count": 10, "sum": 100001, "largest": 50000}, [], ["in all"]),
         ({"count": 10, "sum": 100000, "largest": 50001}, [], ["a single"]),
-        ({"count": 30, "sum": 300000, "largest": 1}, [{"transfer": {"count": 10, "sum": 100000}}] * 20, []),
-        ({"count": 31, "sum": 300001, "largest": 1}, [{"transfer": {"count": 10, "sum": 100000}}] * 20, ["31", "in all"]),
+        ({"count": 30, "sum": 300000, "largest": 1}, USUAL, []),
+        (
+            {"count": 31, "sum": 300001, "largest": 1},
+            [{"transfer": {"count": 10, "sum": 100000}}] * 20,
+            ["31", "in all"],
+        ),
         ({"count": 11, "sum": 1, "largest": 1}, [{}] * 19 + [{"transfer": {"count": 99, "sum": 9}}], ["11"]),
     ],
 )

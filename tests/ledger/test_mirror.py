@@ -41,8 +41,8 @@ class Company:
 
     def open_as_of(self, version):
         rows = self.ledger.rows(
-            "select document_number, principal_open from claim where valid_from <= $v and coalesce(valid_to, $v + 1) > $v "
-            "order by 1",
+            "select document_number, principal_open from claim "
+            "where valid_from <= $v and coalesce(valid_to, $v + 1) > $v order by 1",
             {"v": version},
         )
         return {row["document_number"]: str(row["principal_open"]) for row in rows}

@@ -1,6 +1,7 @@
 """Dagster over a world without sockets."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -76,15 +77,12 @@ def shown(result: Any, asset: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
-    """Makes stages whose instances are closed in the end."""
-    folders: list[Any] = []
+    """Makes stages whose instances are closed in the end, the last one first as Dagster wants it."""
+    with ExitStack() as instances:
 
-    def make(**options: Any) -> Stage:
-        home = tmp_path_factory.mktemp("dagster")
-        instance = dg.instance_for_test(temp_dir=str(home))
-        folders.append(instance)
-        return Stage(Story(tmp_path_factory.mktemp("stage"), **options), instance.__enter__(), home)
+        def make(**options: Any) -> Stage:
+            home = tmp_path_factory.mktemp("dagster")
+            instance = instances.enter_context(dg.instance_for_test(temp_dir=str(home)))
+            return Stage(Story(tmp_path_factory.mktemp("stage"), **options), instance, home)
 
-    yield make
-    for instance in folders:
-        instance.__exit__(None, None, None)
+        yield make

@@ -1,4 +1,4 @@
--- A record that was read well is set aside no longer; where its type could not be read, its id tells that it is the one.
+-- A record that was read well is set aside no longer; where its type could not be read, its id tells which it is.
 delete from persons.set_aside
 where feed = $feed
   and (key in (select concat_ws(' ', {keys}) from staged_{table})
