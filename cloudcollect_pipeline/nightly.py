@@ -536,7 +536,7 @@ class Night:
         findings = set(self._extra)
         if self.result.plan:
             findings |= set(self.result.plan.plan.findings)
-            if self.result.plan.reasons and self.result.not_sent:
+            if self.result.plan.reasons and "waits for approval" in self.result.not_sent:
                 digest = self.result.plan.plan.hash[:12]
                 findings.add(Finding("PLAN_OVER_CAPS", f"plan {digest}", "; ".join(self.result.plan.reasons)))
         if self.result.statement:

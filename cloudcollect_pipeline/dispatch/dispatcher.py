@@ -224,6 +224,8 @@ class Dispatcher:
             self._send_group(group, fresh, index)
             if self._stopped or self.journal.paused():
                 break
+        if self._stopped:
+            self.result.findings.append(Finding("DISPATCH_STOPPED", f"plan {plan_hash[:12]}", self._stopped))
         return self.result
 
     def _may_still_be_sent(self, effect: Effect) -> bool:

@@ -187,6 +187,11 @@ CATALOGUE: Mapping[str, Reason] = {
         "Nobody knows yet whether an effect was carried out",
         "Nothing: it is asked for on the next nights.",
     ),
+    "DISPATCH_STOPPED": Reason(
+        "error",
+        "Dispatch stopped before its plan was carried out",
+        "Look at the counterparty's status; what is left is planned again on the next night.",
+    ),
     "EFFECT_NOT_LISTED": Reason(
         "warning",
         "A confirmed effect is not listed by its counterparty yet",

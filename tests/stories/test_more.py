@@ -232,6 +232,7 @@ def test_three_lost_answers_in_a_row_stop_the_night(story):
         story.world.agency_faults.add("lost_after", "POST", r"/v1/claims$")
     result = story.night()
     assert result.dispatched.counts["transfer"] == {"uncertain": 3}
+    assert "DISPATCH_STOPPED" in story.findings()
     story.world.agency_faults.clear()
     ends_equal(story)
 
