@@ -474,7 +474,8 @@ class Night:
             sync(self.ledger, self.journal)
             self._extra += dispatcher.result.findings
             self._merge(dispatcher.result)
-            self.journal.backup(self.folder / "journal.backup.sqlite")
+            if dispatcher.result.counts:
+                self.journal.backup(self.folder / "journal.backup.sqlite")
         self.journal.mark_plan(digest, "dispatched", self.clock.now(), self.who)
         return done
 

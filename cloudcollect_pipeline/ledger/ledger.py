@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class LedgerError(Exception):
     """The ledger file cannot be used; the message says which file, why, and what to do."""
 
 
+@cache
 def sql(name: str, package: str = "cloudcollect_pipeline.ledger.sql") -> str:
     """The text of a .sql file of this package."""
     return files(package).joinpath(f"{name}.sql").read_text()
@@ -133,9 +135,9 @@ class Ledger:
             raise
         self.db.execute("commit")
 
-    def once(self, name: str, script: str) -> None:
-        """Run a script that makes temporary views, once per connection."""
-        if name not in self._made:
+    def once(self, name: str, script: str, *, again: bool = False) -> None:
+        """Run a script that makes temporary views or tables, once per connection and name."""
+        if again or name not in self._made:
             self.db.execute(script)
             self._made.add(name)
 

@@ -54,12 +54,6 @@ def columns(*described: tuple[str, str, str]) -> dg.TableSchema:
     )
 
 
-def amounts(**ore: int) -> dict[str, Any]:
-    """Each amount twice: `closing="1 234,50"` to read and `closing_ore=123450` to plot."""
-    shown: dict[str, Any] = {name: display(value) for name, value in ore.items()}
-    return shown | {f"{name}_ore": value for name, value in ore.items()}
-
-
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], limit: int = INLINE_LIMIT) -> str:
     """A Markdown table below the length that Dagster draws inline: rows are dropped from the end, and it says so.
 

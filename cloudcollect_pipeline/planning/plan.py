@@ -135,9 +135,9 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
     ledger.once("planning views", sql("planning_views", HERE))
 
 
-def raise_fence(ledger: Ledger) -> None:
-    """Work out what may not be built on tonight; `prepare` has been called."""
-    ledger.db.execute(sql("fence", HERE))
+def raise_fence(ledger: Ledger, *, again: bool = False) -> None:
+    """Work out what may not be built on tonight, once per mirror version unless told `again`; `prepare` comes first."""
+    ledger.once(f"fence of version {ledger.version()}", sql("fence", HERE), again=again)
 
 
 def judge(ledger: Ledger) -> None:
@@ -165,7 +165,7 @@ def time_barred_due_date(night: date) -> date:
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     """Everything tonight's facts ask for. Reads the ledger only; the same ledger and facts give the same plan."""
     prepare(ledger, facts)
-    raise_fence(ledger)
+    raise_fence(ledger, again=True)
     ledger.db.execute(sql("subject", HERE).format(own_rules=own_rules()))
     judge(ledger)
     effects: list[Effect] = []

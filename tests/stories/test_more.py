@@ -303,3 +303,16 @@ def test_what_waits_behind_a_foreign_payment_is_listed(story):
     story.night()
     finding = next(f for f in story.with_journal(lambda j: j.findings()) if f["code"] == "EFFECT_BLOCKED")
     assert f"Invoice {invoice.number}" in finding["text"]
+
+
+def test_a_matched_credit_is_told_once_though_a_payment_follows(story):
+    customer = story.customer()
+    invoice = story.receivable(6000, customer=customer)
+    story.night()
+    story.erp.match(story.erp.credit_note(customer, 2000, story.world.today), invoice, 2000)
+    story.night()
+    story.erp.pay(invoice, 1000)
+    result = story.night()
+    assert [effect.content.amount for effect in result.plan.plan.effects] == [1000]
+    assert story.open_at_agency(invoice) == 3000
+    ends_equal(story, invoice)

@@ -30,7 +30,7 @@ def plan(tonight: Tonight) -> Result:
             "totals": dg.MetadataValue.md(metadata.counted(made.totals)),
             "held_back": dg.MetadataValue.md(
                 metadata.markdown(
-                    ("reason", ">count"), [(rule(code).text, count) for code, count in reasons.most_common()]
+                    ("rule not met", ">count"), [(rule(code).text, count) for code, count in reasons.most_common()]
                 )
             ),
             "largest_held_back": dg.MetadataValue.md(

@@ -85,6 +85,8 @@ def _shown(result: NightResult, statement: Statement) -> dict[str, Any]:
         ("= closing", statement.closing),
         ("general ledger", statement.ledger),
         ("difference", statement.ledger_difference),
+        ("in transit, not released", statement.in_transit),
+        ("unsettled at the agency", statement.agency_unsettled),
     )
     people = [
         f"**{found.subject}**: {CATALOGUE[found.code].text}. *{CATALOGUE[found.code].fix}*" for found in result.findings
@@ -112,12 +114,9 @@ def _shown(result: NightResult, statement: Statement) -> dict[str, Any]:
         "not_sent": result.not_sent or "everything planned was tried",
         "findings": len(result.findings),
         "open_items": len(items),
-        **metadata.amounts(
-            closing=statement.closing,
-            general_ledger=statement.ledger,
-            in_transit=statement.in_transit,
-            agency_unsettled=statement.agency_unsettled,
-        ),
+        "closing_ore": statement.closing,
+        "general_ledger_ore": statement.ledger,
+        "agency_unsettled_ore": statement.agency_unsettled,
     }
 
 

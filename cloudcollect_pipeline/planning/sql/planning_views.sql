@@ -8,16 +8,6 @@ where p.cash_account = policy.suspense_cash_account and p.document_type in ('Pay
   and p.status <> 'Voided'
   and not exists (select 1 from effect e where e.reference = p.reference and e.kind = 'posting');
 
--- Receivables whose settlements do not add up to amount minus balance (rules §4).
-create or replace temp view inconsistent_receivable as
-with settled as (
-    select receivable_type, receivable_number, sum(paid + write_off) as net from application group by all
-)
-select r.document_type, r.number, r.customer, r.amount - r.balance as expected, coalesce(s.net, 0) as found
-from receivable_now r
-left join settled s on s.receivable_type = r.document_type and s.receivable_number = r.number
-where r.status in ('Open', 'Closed') and coalesce(s.net, 0) <> r.amount - r.balance;
-
 -- Claims of ours, with the transfer that made them.
 create or replace temp view our_claim as
 select c.*, e.amount as transferred, e.details, e.source, e.ordinal,
@@ -65,6 +55,10 @@ join receivable_now r on r.document_type = c.document_type and r.number = c.docu
 where coalesce(e.received_by, 'CREDITOR') = 'CREDITOR' and e.kind <> 'CHARGE' and (l.cancelled or not exists (select 1 from effect f where f.reference = e.reference))
 union
 select r.customer
-from application a join our_claim c on c.document_type = a.receivable_type and c.document_number = a.receivable_number
+from (select receivable_type, receivable_number from payment_line where abs(write_off) > (select write_off_tolerance from policy)
+      union
+      select document_type, number from receivable_now, unnest(applications) as unnested(shown)
+      where shown.document_type = 'WriteOff' and abs(shown.amount) > (select write_off_tolerance from policy)) written
+join our_claim c on c.document_type = written.receivable_type and c.document_number = written.receivable_number
 join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
-where c.live and abs(a.write_off) > (select write_off_tolerance from policy);
+where c.live;
