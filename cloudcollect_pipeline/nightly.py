@@ -500,21 +500,25 @@ class Night:
         self._read_movements()
 
     def _read_movements(self) -> None:
-        account = self.settings.erp.suspense_account
         newest = self.ledger.value("select max(first_known_night) from suspense_movement")
         since = self.settings.go_live if newest is None else max(self.settings.go_live, self.night - MOVEMENT_WINDOW)
-        keep_movements(self.ledger, self.erp.movements(account, since, self.night), self.night)
+        self._keep_movements(since)
+
+    def _keep_movements(self, since: date) -> None:
+        account = self.settings.erp.suspense_account
+        try:
+            keep_movements(self.ledger, self.erp.movements(account, since, self.night), self.night)
+        except CounterpartyError as error:
+            self.progress("read again", f"the movements of account {account} could not be read: {error}")
+            text = "the suspense account's movements could not be read to their end"
+            self._extra.append(Finding("FEED_INCOMPLETE", "erp movements", text))
 
     def statement(self) -> Statement:
         """Explain the suspense account. A first attempt that does not tie reads the whole account once more."""
         self.diff()
         statement = self._statement()
         if not statement.ties:
-            keep_movements(
-                self.ledger,
-                self.erp.movements(self.settings.erp.suspense_account, self.settings.go_live, self.night),
-                self.night,
-            )
+            self._keep_movements(self.settings.go_live)
             statement = self._statement()
         keep_statement(self.ledger, statement)
         self.result.statement = statement

@@ -208,12 +208,12 @@ class Dispatcher:
             return self.result
         prepare(self.ledger, self.facts)
         raise_fence(self.ledger)
-        index = build_index(self.erp, self.agency, effects, self._since())
+        index = self._index(effects)
         indexed_at = self.clock.now()
         effects = self._without_changed_entries(effects)
         for group in _groups(effects):
             if self.clock.now() - indexed_at > RECHECK:
-                index = build_index(self.erp, self.agency, effects, self._since())
+                index = self._index(effects)
                 indexed_at = self.clock.now()
             try:
                 fresh = self.guard.read(group)
@@ -228,6 +228,12 @@ class Dispatcher:
             self.result.findings.append(Finding("DISPATCH_STOPPED", f"plan {plan_hash[:12]}", self._stopped))
         return self.result
 
+    def _index(self, effects: Sequence[Effect]) -> Index:
+        try:
+            return build_index(self.erp, self.agency, effects, self._since())
+        except CounterpartyError as error:
+            raise NothingSent(f"the counterparties could not be asked what they hold: {error}") from None
+
     def _may_still_be_sent(self, effect: Effect) -> bool:
         known = self.journal.effect(effect.reference)
         if known is None:
@@ -238,7 +244,7 @@ class Dispatcher:
             return effect.kind in (Kind.POSTING, Kind.SETTLEMENT)
         if known.intent_at and self.clock.now() - known.intent_at < SETTLE:
             return False
-        return known.intents < MOST_INTENTS or known.state != "absent"
+        return True
 
     def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
         """Money facts that changed since the mirror are planned anew, not posted as they were."""
@@ -342,6 +348,9 @@ class Dispatcher:
         return row
 
     def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
+        known = self.journal.effect(effect.reference)
+        if state == "dropped" and known and known.state == "created":
+            state = "created"  # what exists is not dropped: it is finished on a later night
         self._journal(effect, state, remote_id=remote_id, note=note)
         document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
@@ -479,7 +488,10 @@ class Dispatcher:
                         left,
                     )
                 )
-        on = self._open_day(date.fromisoformat(told["value_date"]))
+        try:
+            on = self._open_day(date.fromisoformat(told["value_date"]))
+        except CounterpartyError as error:
+            return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
         if on.isoformat() != told["value_date"]:
             with self._lock:
                 self.result.findings.append(
@@ -610,9 +622,13 @@ class Dispatcher:
         told = effect.details
         code = self.facts.settings.accounts.input_vat_code
         vat = self.facts.settings.accounts.input_vat
+        try:
+            on = self._open_day(date.fromisoformat(told["booking_date"]))
+        except CounterpartyError as error:
+            return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
         voucher = NewVoucher(
             effect.reference,
-            self._open_day(date.fromisoformat(told["booking_date"])),
+            on,
             effect.content.currency,
             f"Settlement {told['number']} {self.facts.agency}"[:60],
             tuple(

@@ -110,16 +110,19 @@ class Guard:
             if verdict["failed"]:
                 fresh.refused[effect.reference] = f"no longer passes {', '.join(verdict['failed'])}"
                 continue
+            row = fresh.receivables[document]
+            person = persons.get(row["customer"])
+            if person is None or row["amount"] is None or row["balance"] is None:
+                fresh.refused[effect.reference] = "its customer or its amounts could not be read again"
+                continue
             if ore(verdict["balance"]) != effect.expect["balance"]:
                 fresh.refused[effect.reference] = "the balance changed since the plan"
                 continue
-            row = fresh.receivables[document]
             baseline = settled[document]
             if sum(baseline.values()) != ore(row["amount"]) - ore(row["balance"]):
                 fresh.refused[effect.reference] = "its applications do not add up to amount minus balance"
                 continue
             fresh.baselines[effect.reference] = baseline
-            person = persons[row["customer"]]
             fresh.debtors[effect.reference] = Debtor(
                 row["customer"],
                 person["name"],

@@ -326,7 +326,8 @@ class Journal:
                 "amount": content.amount,
                 "details": json.dumps(told, sort_keys=True),
                 "remote_id": remote_id or (known.remote_id if known else None),
-                "intents": (known.intents if known else 0) + intent,
+                # What is proven not done was no try: only unknown outcomes count towards giving up.
+                "intents": 0 if state in ("later", "rejected") else (known.intents if known else 0) + intent,
                 "intent_at": at.isoformat() if intent else _iso(known.intent_at if known else None),
                 "misses": 0 if intent or known is None else known.misses,
                 "missed_night": None if intent or known is None else _iso(known.missed_night),

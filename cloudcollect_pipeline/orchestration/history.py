@@ -116,7 +116,7 @@ def record(
     newest: date,
     tell: Tell,
 ) -> None:
-    """Run the story's nights and those after it, up to the newest, as Dagster runs; the first plan is approved."""
+    """Run the story's nights as Dagster runs, and one more for all since. The first plan is approved."""
 
     class DemoNights(Nights):
         """The demo's nights, in this process."""
@@ -127,8 +127,10 @@ def record(
     definitions = build_definitions(companies=[COMPANY], resources={"nights": DemoNights()})
     first, *others = story
     days = [(night.date, night.title, night.missed) for night in others]
-    ordinary = range(1, (newest - story[-1].date).days + 1)
-    days += [(story[-1].date + timedelta(days=day), "an ordinary night", False) for day in ordinary]
+    behind = (newest - story[-1].date).days
+    days += [
+        (newest - timedelta(days=left), "one run for the nights since", left > 0) for left in reversed(range(behind))
+    ]
     total = 1 + sum(not missed for _, _, missed in days)
 
     def run(job: str, title: str, *labels: date, **config: Any) -> None:
@@ -138,9 +140,8 @@ def record(
     world.advance(first.at)
     _declare_new(environ)
     run("nightly", first.title, first.date)
-    digest = _newest_plan(environ)
-    for job in ("transfer", "payment_posting"):
-        run(job, "the first plan, approved", first.date, resources={"nights": {"config": {"plan_hash": digest}}})
+    approved = {"nights": {"config": {"plan_hash": _newest_plan(environ)}}}
+    run("transfer", "the first plan, approved", first.date, resources=approved)
     done, labels = 1, list[date]()
     for day, title, missed in days:
         labels.append(day)

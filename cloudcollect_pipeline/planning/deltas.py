@@ -489,7 +489,10 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
     wanted = entry.principal
     keep = next((p for p in live if _right(p, entry)), None)
     for posting in live:
-        if posting is not keep:
+        if posting is not keep and posting.status in ("Balanced", "Hold"):
+            # An unreleased payment cannot be voided: it is released first, and gives way on the next night.
+            _release(state, entry, posting, source, planned)
+        elif posting is not keep:
             _void(state, entry, posting, source, reference, planned)
     if keep:
         if keep.status in ("Balanced", "Hold"):
@@ -502,7 +505,7 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
                 keep.amount,
             )
         return
-    if wanted <= 0:
+    if wanted <= 0 or any(posting.status in ("Balanced", "Hold") for posting in live):
         return
     if not live and entry.postings:
         newest = max(entry.postings, key=lambda p: p.ordinal)

@@ -569,13 +569,13 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
     carried: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in ledger.rows(sql("carried_and_posted", HERE)):
         carried[row["root"]].append(row)
-    tonight: dict[str, list[str]] = defaultdict(list)
+    tonight: dict[str, list[Effect]] = defaultdict(list)
     for effect in effects:
         if effect.kind in (Kind.POSTING, Kind.VOID):
-            tonight[str(effect.details["entry"])].append(effect.reference)
+            tonight[str(effect.details["entry"])].append(effect)
     for row in ledger.rows(sql("settlements", HERE)):
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
-        booked = any(k.state in BLOCKING | {"confirmed"} for k in known.get(published, ()))
+        booked = any(k.state == "confirmed" for k in known.get(published, ()))
         if row["status"] == "PUBLISHED":
             source, sign = published, 1
         elif booked:
@@ -623,9 +623,13 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
         after: list[str] = []
         waits: list[str] = []
         for root in row["items"] if sign > 0 else ():
-            if tonight.get(root):
-                after += tonight[root]
-            elif any(item["carried"] != (item["posted"] or 0) for item in carried.get(root, ())):
+            items = carried.get(root, [])
+            planned = tonight.get(root, [])
+            after += [effect.reference for effect in planned]
+            right = bool(items) and all(item["carried"] == (item["posted"] or 0) for item in items)
+            posts = any(effect.kind == Kind.POSTING for effect in planned)
+            emptied = bool(planned) and all(item["carried"] == 0 for item in items)
+            if not (right or posts or emptied):
                 waits.append(root)
         if waits:
             findings.append(

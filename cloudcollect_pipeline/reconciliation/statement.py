@@ -3,7 +3,7 @@
 First, by ERP posting date: opening + posted − reversed − settled + foreign = general ledger. What is posted, reversed
 and settled comes from our own effects, the general ledger from the ERP's lines, so that they can disagree.
 Second, by agency date: closing + what entries carry beyond what is posted + what is booked beyond what is due
-− foreign = the agency's unsettled principal.
+− foreign = the agency's unsettled principal, which comes from its claims' own balances and its settlements' lines.
 """
 
 import json
@@ -203,6 +203,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
         )
     )
     carried = ore(ledger.value(sql("carried", HERE)))
+    collected = ore(ledger.value(sql("collected", HERE)))
     differences: dict[str, dict[str, int]] = {}
     for row in ledger.rows(
         "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"
@@ -221,7 +222,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
         carried_not_posted=carried - (posted - reversed_),
         booked_not_due=settled - due,
         in_transit=ore(transit),
-        agency_unsettled=opening + carried - due,
+        agency_unsettled=opening + collected - due,
         items=tuple(item for item in items if item.open or item.in_transit or item.principal != item.posted),
         foreign_movements=tuple(strangers),
         unexplained=tuple(unexplained),

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.clock import VirtualClock
+from cloudcollect_pipeline.nightly import Night
 from cloudcollect_pipeline.sandbox import demo
 from cloudcollect_pipeline.sandbox.serve import serve, write_settings
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.settings import load
 
 QUIET_NIGHTS = 5
 KILLS = 10
@@ -81,33 +84,47 @@ def run(folder: Path, *words: str) -> None:
     assert done.returncode in (0, 3), done.stdout + done.stderr
 
 
-def night(folder: Path, at: datetime) -> None:
-    run(folder, "run", "--at", at.isoformat(), "--yes")
+def nights_of_the_demo() -> list[datetime]:
+    nights = [night for night in demo.nights(demo.FIRST_NIGHT) if not night.missed]
+    quiet = [datetime.combine(nights[-1].date + timedelta(days=n), time(4), OSLO) for n in range(1, QUIET_NIGHTS + 1)]
+    return [*(night.at for night in nights), *quiet]
 
 
-def lived(folder: Path, kills: dict[int, list[tuple[float, bool]]]) -> tuple[World, int, list[int]]:
-    """Live the demo's nights; per night a list of (share of a usual night's requests, before or after)."""
+def undisturbed(folder: Path) -> tuple[World, list[int]]:
+    """The same nights in one process; also how many requests each of them takes."""
     folder.mkdir()
-    killed = 0
     lengths = []
-    with sandbox(folder) as (world, killer):
-        nights = [n for n in demo.nights(demo.FIRST_NIGHT) if not n.missed]
-        last = nights[-1].date
-        quiet = [datetime.combine(last + timedelta(days=n), time(4), OSLO) for n in range(1, QUIET_NIGHTS + 1)]
-        for number, at in enumerate([*(n.at for n in nights), *quiet]):
+    with sandbox(folder) as (world, counter):
+        settings = load(folder / "cloudcollect.toml", environment(folder))
+        for at in nights_of_the_demo():
             world.advance(at)
-            for share, before in kills.get(number, []):
-                killer.seen, killer.at, killer.before = 0, max(1, int(share)), before
+            counter.seen = 0
+            with Night.open("nordlys", settings, VirtualClock(at)) as night:
+                stored = night.prepare_plan()
+                if stored.reasons:
+                    night.approve(stored.plan.hash)
+                night.carry_out()
+            lengths.append(counter.seen)
+        return world, lengths
+
+
+def killed(folder: Path, kills: dict[int, list[tuple[int, bool]]]) -> tuple[World, int]:
+    """Per night, real runs that are killed at a request (before it is carried out, or after), then one that is not."""
+    folder.mkdir()
+    dead = 0
+    with sandbox(folder) as (world, killer):
+        for number, at in enumerate(nights_of_the_demo()):
+            world.advance(at)
+            for request, before in kills.get(number, []):
+                killer.seen, killer.at, killer.before = 0, request, before
                 with subprocess.Popen(
                     command("run", "--at", at.isoformat(), "--yes"),
                     env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 ) as killer.process:  # fmt: skip
-                    killed += killer.process.wait(timeout=110) == -signal.SIGKILL
+                    dead += killer.process.wait(timeout=110) == -signal.SIGKILL
                 killer.at = None
-            killer.seen = 0
-            night(folder, at)
-            lengths.append(killer.seen)
-        return world, killed, lengths
+            run(folder, "run", "--at", at.isoformat(), "--yes")
+        return world, dead
 
 
 def books(world: World):
@@ -123,13 +140,12 @@ def books(world: World):
 
 @pytest.mark.timeout(600)
 def test_ten_kills_of_the_demo_lead_to_the_same_final_books(tmp_path):
-    undisturbed, _, lengths = lived(tmp_path / "undisturbed", {})
+    quiet_world, lengths = undisturbed(tmp_path / "undisturbed")
     rng = random.Random(SEED)
-    kills: dict[int, list[tuple[float, bool]]] = {}
-    for number in rng.choices(range(len(demo.nights(demo.FIRST_NIGHT)) - 3), k=KILLS):
-        kills.setdefault(number, []).append((rng.uniform(1, lengths[number]), rng.random() < 0.5))
-    world, killed, _ = lived(tmp_path / "killed", kills)
-    assert killed == KILLS
-    truth = world.truth()["nordlys"]
-    assert not truth.double_effects
-    assert books(world) == books(undisturbed)
+    kills: dict[int, list[tuple[int, bool]]] = {}
+    for number in rng.choices(range(len(lengths) - QUIET_NIGHTS), k=KILLS):
+        kills.setdefault(number, []).append((rng.randint(1, lengths[number]), rng.random() < 0.5))
+    world, dead = killed(tmp_path / "killed", kills)
+    assert dead == KILLS
+    assert not world.truth()["nordlys"].double_effects
+    assert books(world) == books(quiet_world)

@@ -57,7 +57,6 @@ def test_the_demos_nights_are_in_the_history_once_and_its_world_goes_on(tmp_path
         assert sorted(run[:2] for run in runs) == [
             ("nightly", "2026-02-03"),
             ("nightly", "2026-02-04"),
-            ("payment_posting", "2026-02-03"),
             ("transfer", "2026-02-03"),
         ]
         assert all(run.remote_job_origin for run in instance.get_runs())

@@ -1,0 +1,6 @@
+-- Principal the agency has collected by its claims' own balances: handed over, not open any more, and not by reductions.
+-- Independent of the entries that carry it, so that the second identity can fail.
+select (select coalesce(sum(principal - principal_open), 0) from claim_now)
+     - (select coalesce(sum(l.amount), 0)
+        from entry_line l join entry_root er using (entry_id) join entry_now root on root.entry_id = er.root
+        where root.received_by is distinct from 'AGENCY' and l.bucket = 'principal' and not l.cancelled) as collected;
