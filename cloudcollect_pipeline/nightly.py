@@ -39,6 +39,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "agency": ("claims", "cases", "entries", "settlements"),
 }
 PLAN_LIFE = timedelta(hours=24)
+OF_THE_ACCOUNT = ("FOREIGN_MOVEMENT", "STATEMENT_DOES_NOT_TIE", "PLAN_OVER_CAPS")
+"""Findings that a run without a plan looks for anew: what only planning sees stays open."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
@@ -229,7 +231,9 @@ class Night:
                 connection.close()
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; a night that was begun and not finished says so."""
+        if self._night_number is not None:
+            self.journal.night_ended(self._night_number, self.night, self.clock.now(), "unfinished", {})
         self.ledger.close()
         self.journal.close()
 
@@ -549,10 +553,14 @@ class Night:
         self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))
         one_per_subject = {(f.code, f.subject): f for f in self.result.findings}
         self.journal.see_findings(
-            self.night, now, [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()]
+            self.night,
+            now,
+            [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()],
+            looked_for=None if self.result.plan else OF_THE_ACCOUNT,
         )
         if self._night_number is not None:
             self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())
+            self._night_number = None
         self.publish()
         return self.result
 

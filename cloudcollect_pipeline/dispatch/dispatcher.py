@@ -43,6 +43,7 @@ MOST_INTENTS = 3
 POLLS = 4
 POLL_SECONDS = 15.0
 RECHECK = timedelta(minutes=10)
+GUARD_LIFE = timedelta(seconds=60)
 
 PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("transfers", (Kind.TRANSFER,)),
@@ -242,9 +243,7 @@ class Dispatcher:
             return False
         if known.state == "created":
             return effect.kind in (Kind.POSTING, Kind.SETTLEMENT)
-        if known.intent_at and self.clock.now() - known.intent_at < SETTLE:
-            return False
-        return True
+        return not (known.intent_at and self.clock.now() - known.intent_at < SETTLE)
 
     def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
         """Money facts that changed since the mirror are planned anew, not posted as they were."""
@@ -303,6 +302,8 @@ class Dispatcher:
         known = self.journal.effect(effect.reference)
         if known and known.state == "created":
             return self._finish_created(effect, known)
+        if self.clock.now() - fresh.read_at > GUARD_LIFE:
+            return self._outcome(effect, "dropped", note="the guard's read is more than a minute old")
         refused = fresh.refused.get(effect.reference)
         if refused:
             return self._outcome(effect, "dropped", note=refused)
@@ -377,7 +378,9 @@ class Dispatcher:
         except NotSent as error:
             return "later", None, str(error)
         except Refused as error:
-            return "rejected", None, str(error)
+            # A refusal with a code needs no words: those may name a person.
+            code = getattr(error, "code", "")
+            return "rejected", None, f"{getattr(error, 'status', '')} {code}".strip() if code else str(error)
         except Uncertain as error:
             return "uncertain", None, str(error)
 
@@ -469,6 +472,11 @@ class Dispatcher:
 
     def _posting(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details
+        unread = [
+            document for document, amount in told["carried"].items() if amount > 0 and document not in fresh.balances
+        ]
+        if unread:
+            return self._outcome(effect, "dropped", note=f"{', '.join(sorted(unread))} could not be read again")
         lines: list[PaymentLine] = []
         left = effect.content.amount
         for document, amount in sorted(told["carried"].items()):

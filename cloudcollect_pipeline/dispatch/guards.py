@@ -7,7 +7,7 @@ group is sent.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from cloudcollect_pipeline.agency.port import Agency, Debtor
@@ -27,6 +27,7 @@ HERE = "cloudcollect_pipeline.dispatch.sql"
 class Fresh:
     """What a group of effects was judged by. `refused` maps a reference to why its guard failed."""
 
+    read_at: datetime
     refused: dict[str, str] = field(default_factory=dict)
     baselines: dict[str, dict[str, int]] = field(default_factory=dict)
     debtors: dict[str, Debtor] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Guard:
 
     def read(self, effects: Sequence[Effect]) -> Fresh:
         """Judge a group. Raises what the reads raise: then none of the group is sent."""
-        fresh = Fresh()
+        fresh = Fresh(self.clock.now())
         by_kind: dict[Kind, list[Effect]] = defaultdict(list)
         for effect in effects:
             by_kind[effect.kind].append(effect)

@@ -169,6 +169,11 @@ class Journal:
         """Number of the newest entry, 0 when empty."""
         return int(self.db.execute("select coalesce(max(seq), 0) from event").fetchone()[0])
 
+    def seal_of(self, seq: int) -> str:
+        """The seal of one entry; empty for none."""
+        row = self.db.execute("select hash from event where seq = ?", (seq,)).fetchone()
+        return str(row["hash"]) if row else ""
+
     def events(self, subject: str | None = None) -> list[dict[str, Any]]:
         """Log entries in order, of one subject or all."""
         query = "select * from event where ? is null or subject = ? order by seq"
@@ -480,8 +485,19 @@ class Journal:
 
     # -- findings ------------------------------------------------------------------------------------------------
 
-    def see_findings(self, night: date, at: datetime, seen: Sequence[tuple[str, str, str, int | None]]) -> None:
-        """Tonight's findings as (code, subject, text, amount): new ones open, known ones age, those not seen close."""
+    def see_findings(
+        self,
+        night: date,
+        at: datetime,
+        seen: Sequence[tuple[str, str, str, int | None]],
+        *,
+        looked_for: Iterable[str] | None = None,
+    ) -> None:
+        """Tonight's findings as (code, subject, text, amount): new ones open, known ones age, those not seen close.
+
+        A run that looked only for some codes says which: findings of other codes stay as they are.
+        """
+        closable = None if looked_for is None else set(looked_for)
         with self._transaction():
             known = {(r["code"], r["subject"]): r for r in self.db.execute("select * from finding")}
             current: set[tuple[str, str]] = set()
@@ -508,7 +524,7 @@ class Journal:
                         (text, amount, first, night.isoformat(), state, row["id"]),
                     )
             for key, row in known.items():
-                if key not in current and row["state"] != "closed":
+                if key not in current and row["state"] != "closed" and (closable is None or key[0] in closable):
                     self._append(at, "gone", f"{key[0]} {key[1]}", {"night": night})
                     self.db.execute("update finding set state = 'closed' where id = ?", (row["id"],))
 

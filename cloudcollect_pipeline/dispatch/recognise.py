@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, datetime
 from typing import Any
 
-from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.journal import BLOCKING, Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
@@ -32,18 +32,19 @@ def recognise(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
 
 def sync(ledger: Ledger, journal: Journal) -> None:
     """Copy changed effects into the ledger; all of them when the journal is another one than before."""
-    known = ledger.effects_known()
-    if known > journal.seq():
+    known, seal = ledger.effects_known()
+    if journal.seal_of(known) != seal:
         ledger.forget_effects()
         known = 0
-    ledger.copy_effects(journal.effects_since(known))
+    newest = journal.seq()
+    ledger.copy_effects(journal.effects_since(known), newest, journal.seal_of(newest))
 
 
 def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
     for row in ledger.rows(sql("unconfirmed_transfers", HERE)):
         document = f"{row['document_type']} {row['document_number']}"
         known = journal.effect(row["reference"]) if row["reference"] else None
-        if known:
+        if known and (known.state in BLOCKING or known.details.get("baseline") is not None):
             same = (known.content.document, known.content.currency, known.content.amount) == (
                 document,
                 row["currency"],
@@ -53,7 +54,7 @@ def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> 
                 journal.move(
                     known.reference, "confirmed", at, facts.night, remote_id=row["claim_id"], note="found at the agency"
                 )
-            elif known.state in ("intent", "uncertain"):
+            elif known.state in BLOCKING:
                 journal.move(
                     known.reference,
                     "quarantined",
@@ -62,7 +63,8 @@ def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> 
                     remote_id=row["claim_id"],
                     note="found with other content",
                 )
-            continue
+            if same or known.state in BLOCKING:
+                continue
         ordinal = next(
             (n for n in range(1, MOST_ORDINALS) if facts.name(Kind.TRANSFER, document, n) == row["reference"]), None
         )
@@ -111,12 +113,12 @@ def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
 def _reductions(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
     for row in ledger.rows(sql("unconfirmed_reductions", HERE)):
         known = journal.effect(row["reference"])
-        if known:
+        if known and (known.state in BLOCKING or known.content.amount == ore(row["amount"])):
             if known.content.amount == ore(row["amount"]):
                 journal.move(
                     known.reference, "confirmed", at, facts.night, remote_id=row["entry_id"], note="found at the agency"
                 )
-            elif known.state in ("intent", "uncertain"):
+            else:
                 journal.move(
                     known.reference,
                     "quarantined",
@@ -153,11 +155,10 @@ def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
     if not rows:
         return
     roots: dict[str, list[str]] = defaultdict(list)
-    if any(row["state"] is None for row in rows):
-        for customer, root in ledger.db.execute(
-            "select distinct customer, root from entry_principal order by 1, 2"
-        ).fetchall():
-            roots[customer].append(root)
+    for customer, root in ledger.db.execute(
+        "select distinct customer, root from entry_principal order by 1, 2"
+    ).fetchall():
+        roots[customer].append(root)
     for row in rows:
         state = "created" if row["status"] in ("Balanced", "Hold") else "confirmed"
         known = journal.effect(row["reference"])
@@ -171,7 +172,7 @@ def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
                 continue
             if same:
                 journal.move(known.reference, state, at, facts.night, remote_id=row["number"], note="found in the ERP")
-            elif known.state in ("intent", "uncertain", "created"):
+            elif known.state in BLOCKING:
                 journal.move(
                     known.reference,
                     "quarantined",
@@ -180,7 +181,8 @@ def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
                     remote_id=row["number"],
                     note="found with other content",
                 )
-            continue
+            if same or known.state in BLOCKING:
+                continue
         for root in roots.get(row["customer"], ()):
             source = f"{root}:{row['customer']}"
             ordinal = next(

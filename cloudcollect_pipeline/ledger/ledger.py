@@ -331,12 +331,17 @@ class Ledger:
 
     # -- the journal's copy --------------------------------------------------------------------------------------
 
-    def effects_known(self) -> int:
-        """The journal sequence up to which effects have been copied."""
-        return int(self.value("select coalesce(max(seq), 0) from effect"))
+    def effects_known(self) -> tuple[int, str]:
+        """The journal entry up to which effects have been copied, and its seal: another journal has another."""
+        known = str(self.value("select value from meta where name = 'journal'") or "0 ")
+        seq, _, seal = known.partition(" ")
+        return int(seq), seal
 
-    def copy_effects(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Bring the copy of the journal's effects up to date."""
+    def copy_effects(self, rows: Sequence[Mapping[str, Any]], seq: int, seal: str) -> None:
+        """Bring the copy of the journal's effects up to one of its entries."""
+        if (seq, seal) == self.effects_known():
+            return
+        self.db.execute("insert or replace into meta values ('journal', ?)", [f"{seq} {seal}"])
         if not rows:
             return
         values = [

@@ -256,7 +256,7 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
     ):
         held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
         if row["failed"] == ["NEW_EPISODE_APPROVED"]:
-            text = f"{row['document']} was recalled and may be transferred again"
+            text = f"{row['document']} was recalled or rejected, and may be transferred again"
             findings.append(Finding("NEW_EPISODE", row["document"], text, ore(row["balance"])))
     return held
 
@@ -484,7 +484,7 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
                 wanted, reason = by_policy, "excluded"
         if wanted == row["hold"] or (wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED"):
             continue
-        if wanted == "NONE" and row["transfer"] in waiting:
+        if wanted == "NONE" and (row["transfer"] in waiting or "TRUSTED" in row["failed"]):
             continue
         ordinal = next_ordinal(known.get(row["transfer"], ()))
         name = facts.name(Kind.HOLD, row["transfer"], ordinal)
@@ -732,6 +732,11 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
     findings += [
         Finding("FEED_INCOMPLETE", feed, f"{feed} could not be read to its end") for feed in facts.incomplete_feeds
     ]
+    for row in ledger.rows(sql("left_credit", HERE)):
+        text = (
+            f"{display(ore(row['balance']))} of payment {row['number']} stays the credit of customer {row['customer']}"
+        )
+        findings.append(Finding("POSTING_LEAVES_CREDIT", row["reference"], text, ore(row["balance"])))
     for row in ledger.rows("select * from inconsistent_receivable order by document_type, number"):
         findings.append(
             Finding(

@@ -316,3 +316,22 @@ def test_a_matched_credit_is_told_once_though_a_payment_follows(story):
     assert [effect.content.amount for effect in result.plan.plan.effects] == [1000]
     assert story.open_at_agency(invoice) == 3000
     ends_equal(story, invoice)
+
+
+def test_a_run_without_a_plan_closes_no_finding_it_did_not_look_for(story):
+    invoice = transferred(story)
+    story.agency.book_direct(story.claim(invoice), 1000)
+    story.night()
+    assert "CREDITOR_ENTRY_UNKNOWN" in story.findings()
+    with story.opened() as night:
+        night.carry_out()
+    assert "CREDITOR_ENTRY_UNKNOWN" in story.findings()
+
+
+def test_a_night_that_was_begun_and_not_finished_says_so(story):
+    transferred(story)
+    story.morning()
+    with story.opened() as night:
+        night.land("agency", "claims")
+    newest = story.with_journal(lambda j: j.nights(1))[0]
+    assert newest["outcome"] == "unfinished"

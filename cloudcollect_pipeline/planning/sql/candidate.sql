@@ -14,7 +14,7 @@ unreleased as (
 claims as (
     select document_type, document_number,
            count(*) filter (status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and hold <> 'RECALLED') as live,
-           count(*) filter (status in ('WITHDRAWN', 'MERGED') or hold = 'RECALLED') as past,
+           count(*) filter (status in ('WITHDRAWN', 'REJECTED', 'MERGED') or hold = 'RECALLED') as past,
            coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed
     from claim_now group by all
 ),
