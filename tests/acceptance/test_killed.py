@@ -116,12 +116,16 @@ def killed(folder: Path, kills: dict[int, list[tuple[int, bool]]]) -> tuple[Worl
         for number, at in enumerate(nights_of_the_demo()):
             world.advance(at)
             for request, before in kills.get(number, []):
-                killer.seen, killer.at, killer.before = 0, request, before
-                with subprocess.Popen(
-                    command("run", "--at", at.isoformat(), "--yes"),
-                    env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                ) as killer.process:  # fmt: skip
-                    dead += killer.process.wait(timeout=110) == -signal.SIGKILL
+                died = False
+                while not died:  # a night begun again may be shorter than the request that was drawn
+                    killer.seen, killer.at, killer.before = 0, request, before
+                    with subprocess.Popen(
+                        command("run", "--at", at.isoformat(), "--yes"),
+                        env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    ) as killer.process:  # fmt: skip
+                        died = killer.process.wait(timeout=110) == -signal.SIGKILL
+                    request = max(1, request // 2)
+                dead += 1
                 killer.at = None
             run(folder, "run", "--at", at.isoformat(), "--yes")
         return world, dead
