@@ -120,7 +120,15 @@ class Dispatcher:
         if not waiting:
             return
         effects = [as_effect(row) for row in waiting]
-        index = build_index(self.erp, self.agency, effects, self._since())
+        oldest = min((row.intent_at.date() for row in waiting if row.intent_at), default=None)
+        index = build_index(
+            self.erp,
+            self.agency,
+            effects,
+            min(filter(None, (oldest, self._since())), default=None),
+            self.night,
+            self.facts.settings.erp.suspense_cash_account,
+        )
         for row, effect in zip(waiting, effects, strict=True):
             state, remote_id, note = self._held(effect, index, row)
             now = self.clock.now()
@@ -231,7 +239,14 @@ class Dispatcher:
 
     def _index(self, effects: Sequence[Effect]) -> Index:
         try:
-            return build_index(self.erp, self.agency, effects, self._since())
+            return build_index(
+                self.erp,
+                self.agency,
+                effects,
+                self._since(),
+                self.night,
+                self.facts.settings.erp.suspense_cash_account,
+            )
         except CounterpartyError as error:
             raise NothingSent(f"the counterparties could not be asked what they hold: {error}") from None
 
@@ -302,7 +317,7 @@ class Dispatcher:
         known = self.journal.effect(effect.reference)
         if known and known.state == "created":
             return self._finish_created(effect, known)
-        if self.clock.now() - fresh.read_at > GUARD_LIFE:
+        if effect.kind == Kind.TRANSFER and self.clock.now() - fresh.read_at > GUARD_LIFE:
             return self._outcome(effect, "dropped", note="the guard's read is more than a minute old")
         refused = fresh.refused.get(effect.reference)
         if refused:
@@ -551,11 +566,7 @@ class Dispatcher:
             release = lambda: self.erp.release_payment("Payment", number)  # noqa: E731
         else:
             status = lambda: next(  # noqa: E731
-                (
-                    v.status
-                    for v in self.erp.posted_vouchers(date.fromisoformat(known.details["value_date"]))
-                    if v.number == number
-                ),
+                (v.status for v in self.erp.posted_vouchers(self._written_since(known)) if v.number == number),
                 None,
             )
             release = lambda: self.erp.release_voucher(number)  # noqa: E731
@@ -575,6 +586,12 @@ class Dispatcher:
                 )
             )
         return self._outcome(as_effect(known), "created", remote_id=number, note=note)
+
+    def _written_since(self, known: EffectRow) -> date:
+        """A day before which a voucher of ours cannot have been written, whatever date it bears."""
+        booked = date.fromisoformat(known.details["value_date"])
+        written = known.intent_at.date() if known.intent_at else self.night
+        return min(booked, written, self.night) - timedelta(days=1)
 
     def _release(self, status: Callable[[], str | None], release: Callable[[], None]) -> tuple[bool, str]:
         """Ask for release only while the document is unreleased; polls are at least 15 seconds apart."""

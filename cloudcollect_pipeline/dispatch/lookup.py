@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from cloudcollect_pipeline.agency.port import Agency, Held
 from cloudcollect_pipeline.domain.effect import Effect, Kind
@@ -22,11 +22,18 @@ class Index:
     vouchers: Mapping[str, PostedVoucher] = field(default_factory=dict)
 
 
-def build_index(erp: Erp, agency: Agency, effects: Iterable[Effect], since: date | None) -> Index:
+VOUCHER_LOOKBACK = timedelta(days=40)
+"""Vouchers are listed by when they were written, which can be before the date they bear or long after."""
+
+
+def build_index(
+    erp: Erp, agency: Agency, effects: Iterable[Effect], since: date | None, tonight: date, suspense: str
+) -> Index:
     """Ask both targets once for everything these effects could collide with.
 
     Payments are paged from the earliest value date among the effects, or from `since` when the journal cannot be
-    trusted yet; vouchers from the earliest booking date.
+    trusted yet or an intent is older; vouchers from well before the earliest of booking date and tonight. Only payments
+    on the suspense cash account count as look-alikes.
     """
     effects = list(effects)
     index = Index()
@@ -42,12 +49,13 @@ def build_index(erp: Erp, agency: Agency, effects: Iterable[Effect], since: date
             if payment.document_type != "Payment":
                 continue
             by_reference.setdefault(payment.reference, payment)
-            if payment.status != "Voided":
+            if payment.status != "Voided" and payment.cash_account == suspense:
                 by_content[(payment.customer, payment.currency, payment.amount)].append(payment)
         index.payments, index.by_content = by_reference, by_content
     settlements = [effect for effect in effects if effect.kind == Kind.SETTLEMENT]
     if settlements:
-        earliest = min(date.fromisoformat(effect.details["value_date"]) for effect in settlements)
+        dates = [date.fromisoformat(effect.details["value_date"]) for effect in settlements]
+        earliest = min([*dates, tonight]) - VOUCHER_LOOKBACK
         index.vouchers = {
             v.reference: v for v in erp.posted_vouchers(min(earliest, since) if since else earliest) if v.reference
         }

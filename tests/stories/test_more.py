@@ -335,3 +335,16 @@ def test_a_night_that_was_begun_and_not_finished_says_so(story):
         night.land("agency", "claims")
     newest = story.with_journal(lambda j: j.nights(1))[0]
     assert newest["outcome"] == "unfinished"
+
+
+def test_a_settlement_dated_ahead_whose_answer_is_lost_is_booked_once(story):
+    invoice = transferred(story)
+    story.collect(invoice, 3000)
+    story.night()
+    story.agency.settle(story.slug, story.world.today.replace(day=story.world.today.day + 2))
+    story.world.erp_faults.add("lost_after", "POST", r"/journaltransaction$")
+    for _ in range(5):
+        story.night()
+    truth = story.world.truth()[story.slug]
+    assert not truth.double_effects
+    assert len([reference for reference in truth.vouchers if reference]) == 1

@@ -77,7 +77,7 @@ class CloudCollect:
         *,
         capabilities: AgencyCapabilities | None = None,
         page_size: int = 500,
-        overlap: timedelta = timedelta(hours=6),
+        overlap: timedelta = timedelta(hours=26),
     ) -> None:
         if not 1 <= page_size <= 1000 or overlap < timedelta(0):
             raise ValueError("page_size must be 1 to 1000, overlap not negative")
@@ -88,7 +88,7 @@ class CloudCollect:
 
     @classmethod
     def connect(
-        cls, web: Web, agency_id: str, *, page_size: int = 500, overlap: timedelta = timedelta(hours=6)
+        cls, web: Web, agency_id: str, *, page_size: int = 500, overlap: timedelta = timedelta(hours=26)
     ) -> Self:
         """The same with the capabilities that the agency declares. One read."""
         capabilities = declared_capabilities(web)
