@@ -7,7 +7,7 @@ UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo test lint format lock up clean
+.PHONY: help demo test history lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -20,6 +20,9 @@ up: $(READY) ## Dagster's UI on the demo's data
 
 test: $(READY) ## all tests; one of them: make test ARGS='-k money'
 	@.venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+history: $(READY) ## every night of the real history, about ten minutes
+	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py
 
 lint: $(READY) ## style, types and the order of the rooms
 	@.venv/bin/ruff check .
