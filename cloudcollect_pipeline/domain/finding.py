@@ -217,6 +217,11 @@ CATALOGUE: Mapping[str, Reason] = {
         "A settlement waits until all its items are posted",
         "Deal with the items it names.",
     ),
+    "SETTLEMENT_REPEATS": Reason(
+        "error",
+        "A settlement pays out an entry that another published settlement has paid out already",
+        "Ask the agency which of the two it will cancel; this one is not booked until then.",
+    ),
     "SETTLEMENT_UNKNOWN_ITEM": Reason(
         "error",
         "A settlement names an entry that the agency does not list",

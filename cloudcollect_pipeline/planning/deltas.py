@@ -372,7 +372,8 @@ def _reduce(
             continue
         need = -fall.amount
         if fall.entry:
-            for_entry = sum(i.amount for i in ours if i.document == fall.document)
+            own = {f"Payment {posting.number}" for posting in entries[fall.entry].postings} | {fall.document}
+            for_entry = sum(i.amount for i in ours if i.document in own)
             back = min(need, max(0, for_entry), can_take_back)
             if back < need:
                 planned.find(

@@ -566,13 +566,11 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
         return
     _finish_settlements(ledger, effects, findings)
     known = _known(ledger, Kind.SETTLEMENT)
-    carried: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in ledger.rows(sql("carried_and_posted", HERE)):
-        carried[row["root"]].append(row)
-    tonight: dict[str, list[Effect]] = defaultdict(list)
+    carried = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
+    tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
     for effect in effects:
         if effect.kind in (Kind.POSTING, Kind.VOID):
-            tonight[str(effect.details["entry"])].append(effect)
+            tonight[str(effect.details["entry"]), effect.content.party].append(effect)
     for row in ledger.rows(sql("settlements", HERE)):
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
         booked = any(k.state == "confirmed" for k in known.get(published, ()))
@@ -583,9 +581,13 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
         else:
             continue
         states = known.get(source, ())
+        subject = f"settlement {row['number']}"
+        if row["status"] == "PUBLISHED" and row["repeated"]:
+            text = f"settlement {row['number']} settles {', '.join(row['repeated'][:5])} once more"
+            findings.append(Finding("SETTLEMENT_REPEATS", subject, text, ore(row["net"])))
+            continue
         if any(k.state in BLOCKING | {"confirmed"} for k in states):
             continue
-        subject = f"settlement {row['number']}"
         if row["currency"] != facts.settings.currency:
             findings.append(
                 Finding("CURRENCY_NOT_SUPPORTED", subject, f"settlement {row['number']} is in {row['currency']}")
@@ -622,15 +624,16 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
             continue
         after: list[str] = []
         waits: list[str] = []
-        for root in row["items"] if sign > 0 else ():
-            items = carried.get(root, [])
-            planned = tonight.get(root, [])
+        for item in row["items"] if sign > 0 else ():
+            key = (item["root"], item["customer"])
+            share = carried.get(key)
+            planned = tonight.get(key, [])
             after += [effect.reference for effect in planned]
-            right = bool(items) and all(item["carried"] == (item["posted"] or 0) for item in items)
+            right = share is not None and share["carried"] == (share["posted"] or 0)
             posts = any(effect.kind == Kind.POSTING for effect in planned)
-            emptied = bool(planned) and all(item["carried"] == 0 for item in items)
-            if not (right or posts or emptied):
-                waits.append(root)
+            emptied = bool(planned) and share is not None and share["carried"] == 0
+            if not (right or posts or emptied) and item["root"] not in waits:
+                waits.append(item["root"])
         if waits:
             findings.append(
                 Finding(

@@ -98,6 +98,9 @@ class Statement:
 
     def findings(self) -> list[Finding]:
         """What a person must see."""
+        left: dict[tuple[str, str], int] = defaultdict(int)
+        for m in self.foreign_movements:
+            left[m["module"], m["document"]] += m["amount"]
         found = [
             Finding(
                 "FOREIGN_MOVEMENT",
@@ -106,6 +109,7 @@ class Statement:
                 m["amount"],
             )
             for m in self.foreign_movements
+            if left[m["module"], m["document"]]  # what was voided leaves nothing to look at
         ]
         if not self.ties:
             found.append(
@@ -170,6 +174,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
                 {
                     "batch": row["batch"],
                     "line": row["line"],
+                    "module": row["module"],
                     "document": row["document"],
                     "posting_date": row["posting_date"],
                     "amount": amount,

@@ -1,12 +1,36 @@
--- Settlements with what their lines add up to.
-select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.roots, []) as items, coalesce(l.unknown, []) as unknown
+-- Settlements with what their lines add up to. `items` are original entry and customer, judged one by one; `repeated`
+-- names entries of which more is settled than they carry, this settlement and the published ones before it together.
+with line as (
+    select sl.*, s.number, er.root, r.customer
+    from settlement_line sl
+    join settlement_now s using (settlement_id)
+    left join entry_root er using (entry_id)
+    left join our_claim oc on oc.claim_id = sl.claim_id
+    left join receivable_now r on r.document_type = oc.document_type and r.number = oc.document_number
+),
+entry_share as (
+    select entry_id, claim_id, sum(amount) as principal from entry_line where bucket = 'principal' group by all
+),
+running as (
+    select settlement_id, entry_id, e.principal,
+           sum(sum(l.amount)) over (partition by entry_id, claim_id order by l.booking_date, l.settlement_id) as settled
+    from line l join entry_share e using (entry_id, claim_id)
+    where l.bucket = 'principal' and l.status = 'PUBLISHED'
+    group by l.settlement_id, l.booking_date, entry_id, claim_id, e.principal
+),
+repeated as (
+    select settlement_id, list(distinct entry_id order by entry_id) as entries
+    from running where settled * sign(principal) > abs(principal) group by settlement_id
+)
+select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.items, []) as items,
+       coalesce(l.unknown, []) as unknown, coalesce(repeated.entries, []) as repeated
 from settlement_now s
 left join (
-    select sl.settlement_id, sum(sl.amount) filter (sl.bucket = 'principal') as principal_lines,
-           list(distinct er.root order by er.root)
-               filter (er.root is not null and sl.bucket = 'principal' and sl.amount <> 0) as roots,
-           list(distinct sl.entry_id order by sl.entry_id) filter (er.root is null) as unknown
-    from settlement_line sl left join entry_root er using (entry_id)
-    group by sl.settlement_id
+    select settlement_id, sum(amount) filter (bucket = 'principal') as principal_lines,
+           list(distinct {'root': root, 'customer': customer} order by {'root': root, 'customer': customer})
+               filter (root is not null and bucket = 'principal' and amount <> 0) as items,
+           list(distinct entry_id order by entry_id) filter (root is null) as unknown
+    from line group by settlement_id
 ) l using (settlement_id)
+left join repeated using (settlement_id)
 order by s.booking_date, s.settlement_id;

@@ -516,6 +516,20 @@ class Agency:
         lines = [Line(from_claim, "principal", -amount), Line(to_claim, "principal", amount)]
         return self._correct(entry, "REALLOCATION", lines)
 
+    def receive_unallocated(self, claim: Claim, amount: int, on: date | None = None) -> Entry:
+        """Receive money that names a claim and is not yet allocated to what it pays."""
+        entry = self._book(claim.creditor, "AGENCY_PAYMENT", "AGENCY", [Line(claim, "unallocated", amount)], on)
+        entry.carried = {(claim, "unallocated"): amount}
+        return entry
+
+    def allocate(self, entry: Entry, claim: Claim, amount: int) -> Entry:
+        """Allocate money received before to a claim's principal: a REALLOCATION whose lines add up to zero."""
+        held = next(((c, left) for (c, bucket), left in entry.carried.items() if bucket == "unallocated"), None)
+        if held is None or not 0 < amount <= min(held[1], claim.principal_open):
+            raise Refusal("exceeds_entry", "the entry has not that much to allocate, or the claim does not owe it")
+        lines = [Line(held[0], "unallocated", -amount), Line(claim, "principal", amount)]
+        return self._correct(entry, "REALLOCATION", lines)
+
     def book_direct(self, claim: Claim, amount: int, on: date | None = None) -> Entry:
         """Book what the debtor says to have paid the creditor: without our reference."""
         if not 0 < amount <= claim.principal_open:

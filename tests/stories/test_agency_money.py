@@ -1,0 +1,106 @@
+"""Stories of money at the agency that is settled, allocated and settled again: each ends with books that tie."""
+
+import pytest
+
+from tests.story import Story
+
+
+@pytest.fixture
+def story(tmp_path):
+    return Story(tmp_path)
+
+
+def transferred(story, amount=6000, **options):
+    invoice = story.receivable(amount, **options)
+    story.night()
+    return invoice
+
+
+def ends_equal(story, *documents):
+    story.quiet(3)
+    story.assert_mirrored(*documents)
+    story.assert_ties()
+    story.assert_quiet()
+
+
+def settle_again(story, entry):
+    """An agency that pays the same money out twice."""
+    account = story.agency.account(story.slug)
+    entry.settlement = None
+    account.unsettled[entry.id] = entry
+    return story.agency.settle(story.slug, story.world.today)
+
+
+def test_a_settlement_over_two_customers_waits_until_both_shares_are_posted(story):
+    first, second = story.receivable(6000), story.receivable(6000)
+    story.night()
+    entry = story.collect(first, 5000)
+    story.night()
+    foreign = story.erp.pay(second, 100, cash_account="1510")
+    story.agency.reallocate(entry, story.claim(first), story.claim(second), 2000)
+    story.agency.settle(story.slug, story.world.today)
+    story.night()
+    assert "SETTLEMENT_WAITS" in story.findings()
+    assert story.erp.balance("1510") == 3000 + 100
+    story.erp.void(foreign)
+    story.quiet(2)
+    assert story.erp.balance("1510") == 0
+    ends_equal(story, first, second)
+    assert not story.findings()
+
+
+def test_an_entry_in_two_published_settlements_is_booked_once_until_the_agency_cancels_one(story):
+    invoice = transferred(story)
+    entry = story.collect(invoice, 3000)
+    story.night()
+    story.agency.settle(story.slug, story.world.today)
+    story.night()
+    again = settle_again(story, entry)
+    result = story.night()
+    assert not result.plan.plan.effects
+    assert "SETTLEMENT_REPEATS" in story.findings()
+    assert story.erp.balance("1510") == 0
+    assert result.statement.ties
+    story.agency.cancel_settlement(again)
+    story.agency.account(story.slug).unsettled.clear()
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_money_that_is_allocated_later_is_posted_then(story):
+    invoice = transferred(story)
+    entry = story.agency.receive_unallocated(story.claim(invoice), 3000, on=story.world.today)
+    story.night()
+    assert story.findings()["ENTRY_UNALLOCATED"] == [entry.id]
+    assert invoice.balance == 6000
+    story.agency.allocate(entry, story.claim(invoice), 1000)
+    story.night()
+    assert "ENTRY_UNALLOCATED" in story.findings()
+    assert invoice.balance == 6000
+    story.agency.allocate(entry, story.claim(invoice), 2000)
+    story.night()
+    assert invoice.balance == 3000
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_a_partial_reversal_of_money_on_an_old_claim_is_taken_back_from_the_new_one(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="recall")
+    invoice = transferred(story)
+    old = story.claim(invoice)
+    story.erp.exclude(invoice, True)
+    story.night()
+    story.erp.exclude(invoice, False)
+    story.night()
+    story.decide("NEW_EPISODE", "approve")
+    story.night()
+    new = story.claim(invoice)
+    assert new is not old
+    entry = story.agency.receive(old, 3000, on=story.world.today, force=True)
+    story.quiet(2)
+    assert (invoice.balance, new.principal_open) == (3000, 3000)
+    story.agency.reverse(entry, 1000)
+    story.quiet(3)
+    assert (invoice.balance, new.principal_open) == (4000, 4000)
+    ends_equal(story)
+    assert not story.findings()
