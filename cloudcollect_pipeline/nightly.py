@@ -4,7 +4,7 @@ Dagster's assets, the command line and the tests all drive a `Night`; nothing he
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
 from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities
-from cloudcollect_pipeline.dispatch.caps import breaches
+from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
 from cloudcollect_pipeline.dispatch.guards import Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
@@ -30,6 +30,7 @@ from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
 from cloudcollect_pipeline.planning.plan import HERE, Facts, Plan, make_plan, prepare
+from cloudcollect_pipeline.reconciliation.differences import documents_named, unexplained
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
@@ -268,12 +269,14 @@ class Night:
         if side == "erp" and any(spool.records for spool in spools.get("payments", ())):
             self._touched(spools)
         self._ask_again(side, spools)
+        gone = self._deleted_drafts(spools) if side == "erp" else []
         mirrored = self.ledger.mirror(
             side,
             self.night,
             self.clock.now(),
             [(port.feeds[feed], files) for feed, files in spools.items()],
             {feed: at for feed, _, at in landed},
+            gone,
         )
         self.result.mirrored[side] = mirrored
         self.journal.landed(self.clock.now())
@@ -308,6 +311,25 @@ class Night:
             "erp", "documents", self.night, self.clock.now(), [records], purpose="touched", first=first
         )
         spools.setdefault("documents", []).append(spool)
+
+    def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
+        """Read unreleased payments again by key: a list of changes does not tell that one was deleted."""
+        drafts = self.ledger.db.execute(sql("drafts")).fetchall()
+        if not drafts or "payments" not in spools:
+            return []
+        try:
+            records = self.erp.payments([DocumentKey(*draft) for draft in drafts])
+        except CounterpartyError as error:
+            self.progress("land", f"erp payments: unreleased ones could not be read again: {error}")
+            return []
+        first = sum(spool.records for spool in spools["payments"]) + 1
+        spool = self.landing.land(
+            "erp", "payments", self.night, self.clock.now(), [records], purpose="unreleased", first=first
+        )
+        spools["payments"].append(spool)
+        self.ledger.map(self.erp.feeds["payments"], [spool], "read_again")
+        found = set(self.ledger.db.execute("select document_type, number from read_again").fetchall())
+        return [draft for draft in drafts if draft not in found]
 
     def _ask_again(self, side: str, spools: dict[str, list[Spool]]) -> None:
         """Read by key what was set aside on earlier nights: a record mended at its source may not count as changed."""
@@ -357,6 +379,7 @@ class Night:
             self.journal.holds(),
             self.journal.decisions(),
             tuple(sorted(set(self._incomplete))),
+            self.journal.forgot(),
         )
 
     def recognise(self) -> None:
@@ -409,6 +432,7 @@ class Night:
         if not any(history):
             reasons.append("first night: a person looks at the first plan")
         reasons += breaches(plan.totals, history, self.settings.caps)
+        reasons += too_few_rows(self.ledger.rows(sql("few_rows", HERE)), self.settings.caps)
         if any(e.ordinal > 1 for e in plan.effects if e.kind == "transfer") and self.settings.mode != "automatic":
             reasons.append("a receivable is transferred again")
         return reasons
@@ -416,7 +440,7 @@ class Night:
     # -- dispatch ------------------------------------------------------------------------------------------------
 
     def _dispatcher(self, facts: Facts) -> Dispatcher:
-        guard = Guard(self.ledger, self.landing, self.erp, self.agency, self.night, self.clock)
+        guard = Guard(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
         return Dispatcher(
             self.journal,
             self.ledger,
@@ -556,6 +580,12 @@ class Night:
                 findings.add(Finding("PLAN_OVER_CAPS", f"plan {digest}", "; ".join(self.result.plan.reasons)))
         if self.result.statement:
             findings |= set(self.result.statement.findings())
+        if self.result.plan and self.result.statement:
+            findings |= set(self._unexplained(self.result.plan.plan, findings))
+        quiet = self.journal.quiet_until()
+        if quiet is not None and now >= quiet and not self.result.not_sent:
+            # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
+            self.journal.end_quiet(now)
         self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))
         one_per_subject = {(f.code, f.subject): f for f in self.result.findings}
         self.journal.see_findings(
@@ -569,6 +599,12 @@ class Night:
             self._night_number = None
         self.publish()
         return self.result
+
+    def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
+        explained = documents_named(text for f in findings for text in (f.subject, f.text))
+        if self.result.not_sent:
+            explained |= {effect.content.document for effect in plan.effects}
+        return unexplained(self.ledger, self.night, plan.version, explained)
 
     def publish(self) -> None:
         """One snapshot for readers: the ledger without persons and a copy of the journal, replaced by rename."""

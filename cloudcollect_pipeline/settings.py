@@ -232,7 +232,7 @@ class CapSettings(_Section):
     single_amount: Money = Decimal(250_000)
     """Largest single effect that always passes."""
     few_rows_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of the usual number of rows below which a source is suspect."""
+    """Share of the records a source should list, by what we wrote there, below which it is suspect."""
 
 
 class AccountSettings(_Section):

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.settings import CapSettings
+
+FEW = 20
+"""Records that may be missing before their share is looked at."""
 
 Totals = Mapping[str, Mapping[str, int]]
 
@@ -28,3 +32,15 @@ def breaches(totals: Totals, history: Sequence[Totals], caps: CapSettings) -> li
         if total["largest"] > ore(caps.single_amount):
             found.append(f"{kind}: a single {display(total['largest'])}, cap {display(ore(caps.single_amount))}")
     return found
+
+
+def too_few_rows(sources: Sequence[Mapping[str, Any]], caps: CapSettings) -> list[str]:
+    """Which sources list suspiciously little of what they should: `source`, `expected` and `listed` records each.
+
+    A handful missing is lag and holds back only what it touches; a share of everything is a source not to be trusted.
+    """
+    return [
+        f"{row['source']}: only {row['listed']} of {row['expected']} records that should be there are listed"
+        for row in sources
+        if row["expected"] - row["listed"] > FEW and row["listed"] < caps.few_rows_share * row["expected"]
+    ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from cloudcollect_pipeline.agency.port import Agency, NewClaim, NewReduction
@@ -105,6 +106,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._uncertain_in_a_row = 0
         self._stopped = ""
+        self._blocked: set[str] = set()
         self._periods: list[Period] | None = None
         self._fee_days: dict[str, str] = {}
 
@@ -112,6 +114,7 @@ class Dispatcher:
 
     def settle(self) -> None:
         """Ask both targets about every effect whose outcome is unknown (rules §2). Reads only."""
+        self._settle_created()
         waiting = [
             row
             for row in self.journal.effects(states=("uncertain",))
@@ -147,6 +150,15 @@ class Dispatcher:
                     self.night,
                     note=f"not found on two nights after {row.intents} tries",
                 )
+
+    def _settle_created(self) -> None:
+        """What was created and is gone on two nights was deleted by a person: it may be made again."""
+        for row in self.journal.effects(states=("created",)):
+            if self._status(row) is not None:
+                continue
+            now = self.clock.now()
+            if self.journal.missed(row.reference, now, self.night) >= 2:
+                self.journal.move(row.reference, "absent", now, self.night, note="deleted in the ERP")
 
     def _held(self, effect: Effect, index: Index, known: EffectRow | None) -> tuple[str | None, str | None, str]:
         """What the target holds under the reference: a state to move to, its id there, and a note."""
@@ -196,13 +208,11 @@ class Dispatcher:
         if self.journal.paused():
             return "writing is paused; `cloudcollect resume` starts it again"
         quiet = self.journal.quiet_until()
-        if quiet is not None:
-            if self.clock.now() < quiet:
-                return (
-                    "the journal is new or restored: nothing is written until 12 hours after its first landing, "
-                    "so that both counterparties can be asked what they hold"
-                )
-            self.journal.end_quiet(self.clock.now())
+        if quiet is not None and self.clock.now() < quiet:
+            return (
+                "the journal is new or restored: nothing is written until 12 hours after its first landing, "
+                "so that both counterparties can be asked what they hold"
+            )
         return None
 
     def dispatch(self, plan_hash: str, kinds: Iterable[Kind] = tuple(Kind)) -> Dispatched:
@@ -224,13 +234,7 @@ class Dispatcher:
             if self.clock.now() - indexed_at > RECHECK:
                 index = self._index(effects)
                 indexed_at = self.clock.now()
-            try:
-                fresh = self.guard.read(group)
-            except CounterpartyError as error:
-                for effect in group:
-                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
-                continue
-            self._send_group(group, fresh, index)
+            self._guard_and_send(group, index)
             if self._stopped or self.journal.paused():
                 break
         if self._stopped:
@@ -277,26 +281,44 @@ class Dispatcher:
                 self._outcome(effect, "dropped", note="the entry changed since the plan")
         return [e for e in effects if e.details.get("entry") not in changed or e.kind not in (Kind.POSTING, Kind.VOID)]
 
-    def _send_group(self, group: Sequence[Effect], fresh: Fresh, index: Index) -> None:
+    def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
+        """Read a group's ground again and send it; what was not sent within a minute of the read is read once more."""
+        left = list(group)
+        while left and not (self._stopped or self.journal.paused()):
+            try:
+                fresh = self.guard.read(left)
+            except CounterpartyError as error:
+                for effect in left:
+                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
+                return
+            waiting = self._send_group(left, fresh, index)
+            if len(waiting) == len(left):
+                for effect in waiting:
+                    self._outcome(effect, "dropped", note="the guard's read took more than a minute")
+                return
+            left = waiting
+
+    def _send_group(self, group: Sequence[Effect], fresh: Fresh, index: Index) -> list[Effect]:
+        """Send a group, lane by lane; returns what the guard's read had grown too old for."""
         lanes: dict[str, list[Effect]] = defaultdict(list)
         for effect in group:
             lanes[effect.lane].append(effect)
         if len(lanes) == 1 or self.parallel == 1:
-            for lane in lanes.values():
-                self._send_lane(lane, fresh, index)
-            return
+            return [late for lane in lanes.values() for late in self._send_lane(lane, fresh, index)]
         with ThreadPoolExecutor(self.parallel) as pool:
-            list(pool.map(lambda lane: self._send_lane(lane, fresh, index), lanes.values()))
+            sent = pool.map(lambda lane: self._send_lane(lane, fresh, index), lanes.values())
+            return [late for lane in sent for late in lane]
 
-    def _send_lane(self, effects: Sequence[Effect], fresh: Fresh, index: Index) -> None:
-        """One lane in order; a parked effect blocks what comes after it in its chain."""
-        blocked: set[str] = set()
-        for effect in effects:
+    def _send_lane(self, effects: Sequence[Effect], fresh: Fresh, index: Index) -> Sequence[Effect]:
+        """One lane in order; a parked effect blocks what comes after it in its chain. Returns what came too late."""
+        for position, effect in enumerate(effects):
             if self._stopped or self.journal.paused():
-                return
+                return ()
+            if self.clock.now() - fresh.read_at > GUARD_LIFE:
+                return effects[position:]
             missing = [r for r in effect.after if (k := self.journal.effect(r)) is None or k.state != "confirmed"]
-            if missing or effect.chain in blocked:
-                blocked.add(effect.chain)
+            if missing or effect.chain in self._blocked:
+                self._blocked.add(effect.chain)
                 awaited = ", ".join(missing) or "its chain"
                 with self._lock:
                     self.result.findings.append(
@@ -310,15 +332,14 @@ class Dispatcher:
                     self.result.add(effect, "blocked")
                 continue
             outcome = self._send(effect, fresh, index)
-            if outcome not in ("confirmed",):
-                blocked.add(effect.chain)
+            if outcome != "confirmed":
+                self._blocked.add(effect.chain)
+        return ()
 
     def _send(self, effect: Effect, fresh: Fresh, index: Index) -> str:
         known = self.journal.effect(effect.reference)
         if known and known.state == "created":
             return self._finish_created(effect, known)
-        if effect.kind == Kind.TRANSFER and self.clock.now() - fresh.read_at > GUARD_LIFE:
-            return self._outcome(effect, "dropped", note="the guard's read is more than a minute old")
         refused = fresh.refused.get(effect.reference)
         if refused:
             return self._outcome(effect, "dropped", note=refused)
@@ -562,16 +583,11 @@ class Dispatcher:
         """The second step: release what was created, and read until it is. A document left Balanced is in transit."""
         number = known.remote_id or ""
         if known.kind == Kind.POSTING:
-            status = lambda: p.status if (p := self.erp.payment("Payment", number)) else None  # noqa: E731
-            release = lambda: self.erp.release_payment("Payment", number)  # noqa: E731
+            release = partial(self.erp.release_payment, "Payment", number)
         else:
-            status = lambda: next(  # noqa: E731
-                (v.status for v in self.erp.posted_vouchers(self._written_since(known)) if v.number == number),
-                None,
-            )
-            release = lambda: self.erp.release_voucher(number)  # noqa: E731
+            release = partial(self.erp.release_voucher, number)
         try:
-            done, note = self._release(status, release)
+            done, note = self._release(partial(self._status, known), release)
         except CounterpartyError as error:
             done, note = False, str(error)
         if done:
@@ -587,11 +603,14 @@ class Dispatcher:
             )
         return self._outcome(as_effect(known), "created", remote_id=number, note=note)
 
-    def _written_since(self, known: EffectRow) -> date:
-        """A day before which a voucher of ours cannot have been written, whatever date it bears."""
-        booked = date.fromisoformat(known.details["value_date"])
-        written = known.intent_at.date() if known.intent_at else self.night
-        return min(booked, written, self.night) - timedelta(days=1)
+    def _status(self, known: EffectRow) -> str | None:
+        """The status of a document of ours in the ERP; None when a person has deleted it."""
+        number = known.remote_id or ""
+        if known.kind == Kind.SETTLEMENT:
+            voucher = self.erp.voucher(number)
+            return voucher.status if voucher and voucher.reference == known.reference else None
+        payment = self.erp.payment("Payment", number)
+        return payment.status if payment and payment.reference == known.reference else None
 
     def _release(self, status: Callable[[], str | None], release: Callable[[], None]) -> tuple[bool, str]:
         """Ask for release only while the document is unreleased; polls are at least 15 seconds apart."""
@@ -661,7 +680,8 @@ class Dispatcher:
                 for line in told["lines"]
             ),
         )
-        state, remote_id, note = self._attempt(effect, told, lambda: self.erp.create_voucher(voucher).id)
+        details = {**told, "posted_on": on.isoformat()}
+        state, remote_id, note = self._attempt(effect, details, lambda: self.erp.create_voucher(voucher).id)
         if state != "confirmed" or remote_id is None:
             return self._outcome(effect, state, remote_id=remote_id, note=note)
         self._journal(effect, "created", remote_id=remote_id)

@@ -5,9 +5,10 @@ group is sent.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from cloudcollect_pipeline.agency.port import Agency, Debtor
@@ -18,7 +19,7 @@ from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
-from cloudcollect_pipeline.planning.plan import judge
+from cloudcollect_pipeline.planning.plan import Facts, judge, wanted_hold
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 
@@ -39,9 +40,9 @@ class Fresh:
 class Guard:
     """Reads again what a group of effects rests on. Used by one thread; owns temporary tables of the ledger."""
 
-    def __init__(self, ledger: Ledger, landing: Landing, erp: Erp, agency: Agency, night: date, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, landing: Landing, erp: Erp, agency: Agency, facts: Facts, clock: Clock) -> None:
         self.ledger, self.landing, self.erp, self.agency = ledger, landing, erp, agency
-        self.night, self.clock = night, clock
+        self.facts, self.night, self.clock = facts, facts.night, clock
 
     def read(self, effects: Sequence[Effect]) -> Fresh:
         """Judge a group. Raises what the reads raise: then none of the group is sent."""
@@ -57,6 +58,8 @@ class Guard:
             self._claims(about_claims, fresh)
         for effect in by_kind[Kind.REDUCTION]:
             self._reduction(effect, fresh)
+        if by_kind[Kind.HOLD]:
+            self._holds(by_kind[Kind.HOLD], fresh)
         for effect in by_kind[Kind.SETTLEMENT]:
             self._settlement(effect, fresh)
         return fresh
@@ -71,6 +74,8 @@ class Guard:
         for effect in effects:
             if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
                 wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
+            elif effect.kind == Kind.HOLD:
+                wanted.add(_key(effect.details["document"]))
             elif effect.kind == Kind.REDUCTION:
                 wanted.add(_key(effect.details["receivable"]))
             elif effect.kind == Kind.POSTING:
@@ -82,26 +87,55 @@ class Guard:
             if row["balance"] is not None:
                 fresh.balances[document] = ore(row["balance"])
 
-    def _transfers(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+    def _customers(self, fresh: Fresh) -> list[str]:
         customers = sorted({row["customer"] for row in fresh.receivables.values() if row["customer"]})
         self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
-        self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
-        db = self.ledger.db
-        db.execute(sql("guard_views", PLANNING))
+        return customers
+
+    @contextmanager
+    def _laid_over(self, *views: str) -> Iterator[None]:
+        """Fresh reads stand in the place of the mirror's rows until the end of the block."""
         try:
-            db.execute(
-                "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
-            )
-            judge(self.ledger)
-            verdicts = {row["document"]: row for row in self.ledger.rows("select * from verdict")}
+            for view in views:
+                self.ledger.db.execute(sql(view, PLANNING))
+            yield
+        finally:
+            self.ledger.db.execute(sql("views", "cloudcollect_pipeline.ledger.sql"))
+            self.ledger.db.execute("create or replace temp view person_now as select * from persons.person")
+
+    def _verdicts(self) -> dict[str, dict[str, Any]]:
+        self.ledger.db.execute(
+            "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
+        )
+        judge(self.ledger)
+        return {row["document"]: row for row in self.ledger.rows("select * from verdict")}
+
+    def _holds(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+        """A claim is held, let go or recalled only for what is still so."""
+        self._customers(fresh)
+        self._load("erp", "payments", [], "fresh_payment")
+        with self._laid_over("guard_views", "guard_claims"):
+            verdicts = self._verdicts()
+        for effect in effects:
+            verdict = verdicts.get(effect.details["document"])
+            if verdict is None or verdict["due_date"] is None:
+                fresh.refused[effect.reference] = "its receivable could not be read again"
+                continue
+            told = effect.details.get("transferred_due")
+            wanted, reason = wanted_hold(verdict["failed"], verdict["due_date"], told, self.facts)
+            if wanted != effect.details["hold"]:
+                fresh.refused[effect.reference] = f"it should now be {wanted}: {reason}"
+
+    def _transfers(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+        customers = self._customers(fresh)
+        self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
+        with self._laid_over("guard_views"):
+            verdicts = self._verdicts()
             settled: dict[str, dict[str, int]] = defaultdict(dict)
             for row in self.ledger.rows(sql("settled_of_fresh", HERE)):
                 if row["net"]:
                     settled[row["receivable"]][row["document"]] = ore(row["net"])
             persons = {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
-        finally:
-            db.execute(sql("views", "cloudcollect_pipeline.ledger.sql"))
-            db.execute("create or replace temp view person_now as select * from persons.person")
         for effect in effects:
             document = effect.source
             verdict = verdicts.get(document)

@@ -220,6 +220,12 @@ class Journal:
             return None
         return datetime.fromisoformat(started) + SETTLE if started else FOR_EVER
 
+    def forgot(self) -> bool:
+        """Whether it was once restored, or made anew for a company that had been run before."""
+        if "declared_new" not in self.meta():
+            return True
+        return self.db.execute("select 1 from event where kind = 'restored' limit 1").fetchone() is not None
+
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""
         return "quiet_from" not in self.meta()
@@ -301,6 +307,12 @@ class Journal:
         )
         intent = state == "intent"
         with self._transaction():
+            if intent:
+                # An answer that allowed one try is used up by it.
+                self.db.execute(
+                    "delete from decision where action in ('retry', 'resume') and subject in (?, ?, ?)",
+                    (effect.reference, effect.source, effect.content.document),
+                )
             seq = self._append(
                 at,
                 state,

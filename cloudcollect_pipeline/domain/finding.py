@@ -125,7 +125,8 @@ CATALOGUE: Mapping[str, Reason] = {
     "POSTING_NOT_RELEASED": Reason(
         "error",
         "A posting is created but not released",
-        "It is in transit and asked for again every night; look at its error text in the ERP.",
+        "It is in transit and asked for again every night; look at its error text in the ERP. "
+        "If it can never be released, delete it there: what fits is made again.",
     ),
     "ENTRY_UNALLOCATED": Reason(
         "error",
@@ -163,6 +164,12 @@ CATALOGUE: Mapping[str, Reason] = {
         "warning",
         "The due date was moved after the transfer; the claim is paused",
         "Nothing, if the debtor was given time: it is resumed when the new date has passed.",
+    ),
+    "PAUSE_OF_UNKNOWN_ORIGIN": Reason(
+        "question",
+        "A claim is paused, and the journal was lost after it may have paused it",
+        "Answer resume if the pause was ours and its reason is gone; a pause of the agency's own needs no answer.",
+        ("resume",),
     ),
     "NEW_EPISODE": Reason(
         "question",

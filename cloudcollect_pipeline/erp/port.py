@@ -178,6 +178,10 @@ class Erp(Protocol):
         """
         ...
 
+    def payments(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw records of the feed `payments`; a missing document is left out."""
+        ...
+
     def posted_payments(self, since: date) -> Iterator[PostedPayment]:
         """Payments on the suspense account, for the look-up by reference.
 
@@ -207,6 +211,10 @@ class Erp(Protocol):
 
     def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:
         """Vouchers modified since a day, for the look-up by reference."""
+        ...
+
+    def voucher(self, number: str) -> PostedVoucher | None:
+        """One voucher read again."""
         ...
 
     def create_voucher(self, voucher: NewVoucher) -> Receipt:

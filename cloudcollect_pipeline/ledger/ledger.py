@@ -266,10 +266,12 @@ class Ledger:
         at: datetime,
         landed: Sequence[tuple[Feed, Sequence[Spool]]],
         watermarks: Mapping[str, datetime],
+        gone: Sequence[tuple[str, str]] = (),
     ) -> Mirrored:
         """Stage every landed delta and commit it in one transaction with the watermarks. `at` is UTC.
 
-        The version is the history's clock: a row is valid from the commit that brought it to the one that changed it.
+        `gone` are payments, by type and number, that the ERP no longer has. The version is the history's clock: a row
+        is valid from the commit that brought it to the one that changed it.
         """
         self.db.execute(sql("staged_aside"))
         staged: dict[str, int] = {feed.table: 0 for feed, _ in landed}
@@ -285,6 +287,10 @@ class Ledger:
             version = int(self.value("select coalesce(max(version), 0) + 1 from mirror_version"))
             for feed, _ in landed:
                 changed[feed.table] = self._apply(TABLES[feed.table], version) if staged[feed.table] else 0
+            if gone:
+                types, numbers = zip(*gone, strict=True)
+                self.db.execute(sql("gone"), {"version": version, "types": list(types), "numbers": list(numbers)})
+                changed["payment"] = changed.get("payment", 0) + len(gone)
             self.db.execute("insert into mirror_version values (?, ?, ?, ?)", [version, side, night, at])
             self.db.execute(
                 "insert or replace into watermark select $side, unnest($feeds), unnest($moments), $night",

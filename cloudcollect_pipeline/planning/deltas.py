@@ -207,14 +207,16 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
     for item in claim.listed:
         document = item.document if item.ours else _adopted(state, item)
         if item.cancelled:
-            if item.ours and state.decisions.get(("REDUCTION_CANCELLED", item.entry_id)) != "resend":
-                planned.find(
-                    "REDUCTION_CANCELLED",
-                    item.entry_id,
-                    f"the agency cancelled the reduction of {display(item.amount)} for {item.document} "
-                    f"on {claim.document}",
-                    item.amount,
-                )
+            answer = state.decisions.get(("REDUCTION_CANCELLED", item.entry_id))
+            if item.ours and answer != "resend":
+                if answer is None:
+                    planned.find(
+                        "REDUCTION_CANCELLED",
+                        item.entry_id,
+                        f"the agency cancelled the reduction of {display(item.amount)} for {item.document} "
+                        f"on {claim.document}",
+                        item.amount,
+                    )
                 listed[item.document or "?"] += item.amount
             continue
         if document is None:
@@ -476,7 +478,7 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
     blocked = [k for k in entry.known if k.state in BLOCKING - {"created"}]
     if blocked or any(k.state in BLOCKING for known in entry.voids.values() for k in known):
         return
-    unlisted = [k for k in entry.known if k.state == "confirmed" and not k.listed]
+    unlisted = [k for k in entry.known if k.state in ("confirmed", "created") and not k.listed]
     if unlisted:
         for k in unlisted:
             planned.find(

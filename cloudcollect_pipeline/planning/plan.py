@@ -30,7 +30,7 @@ from cloudcollect_pipeline.planning.deltas import (
     plan_customer,
     refused_before,
 )
-from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, rules
+from cloudcollect_pipeline.planning.rules import failed_codes, own_rules
 from cloudcollect_pipeline.settings import CompanySettings
 
 HERE = "cloudcollect_pipeline.planning.sql"
@@ -54,6 +54,8 @@ class Facts:
     holds: Sequence[Mapping[str, Any]] = ()
     decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     incomplete_feeds: Sequence[str] = ()
+    journal_forgot: bool = False
+    """Whether the journal was once lost or restored: what it does not know may still have been done by us."""
 
     def missing(self, *feeds: str) -> set[str]:
         """Which of these feeds could not be read tonight."""
@@ -257,7 +259,8 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
         held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
         if row["failed"] == ["NEW_EPISODE_APPROVED"]:
             text = f"{row['document']} was recalled or rejected, and may be transferred again"
-            findings.append(Finding("NEW_EPISODE", row["document"], text, ore(row["balance"])))
+            subject = f"{row['document']} episode {row['past_claims'] + 1}"
+            findings.append(Finding("NEW_EPISODE", subject, text, ore(row["balance"])))
     return held
 
 
@@ -439,11 +442,30 @@ def _with_prefix(known: Mapping[str, tuple[Known, ...]], prefix: str) -> list[tu
 
 EXCLUDED = {"NOT_EXCLUDED", "CUSTOMER_NOT_EXCLUDED"}
 STRENGTH = {"NONE": 0, "PAUSED": 1, "RECALLED": 2}
+DUE_DATE_MOVED = "due date moved"
+
+
+def wanted_hold(failed: Sequence[str], due: date, transferred_due: str | None, facts: Facts) -> tuple[str, str]:
+    """The hold that a live claim should have tonight, and why: by the stop rules its receivable fails.
+
+    `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with.
+    """
+    policy = facts.settings.policy
+    wanted, reason = "NONE", "no longer held"
+    if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
+        facts.night, policy.grace_days, policy.banking_days
+    ):
+        wanted, reason = "PAUSED", DUE_DATE_MOVED
+    if "NOT_DISPUTED" in failed:
+        wanted, reason = "RECALLED" if policy.disputed_after_transfer == "recall" else "PAUSED", "disputed"
+    if EXCLUDED & set(failed):
+        by_policy = "RECALLED" if policy.excluded_after_transfer == "recall" else "PAUSED"
+        if STRENGTH[by_policy] >= STRENGTH[wanted]:
+            wanted, reason = by_policy, "excluded"
+    return wanted, reason
 
 
 def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    policy = facts.settings.policy
-    stop = {rule.code for rule in rules() if rule.group == "stop"}
     known = _known(ledger, Kind.HOLD)
     last_hold = {
         row["source"]: json.loads(row["details"])["hold"]
@@ -458,32 +480,22 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
             "select distinct chain from effect where kind = 'reduction' and state in ('intent', 'uncertain')"
         ).fetchall()
     }
-    latest = latest_due_date(facts.night, policy.grace_days, policy.banking_days)
     for row in ledger.rows(sql("holds", HERE)):
-        wanted, reason = "NONE", "no longer held"
-        failed = set(row["failed"]) & stop
-        moved = (
-            row["due_date"].isoformat() > (json.loads(row["details"]).get("due_date") or "9999")
-            and row["due_date"] > latest
-        )
-        if moved:
-            findings.append(
-                Finding(
-                    "DUE_DATE_MOVED",
-                    row["document"],
-                    f"{row['document']} is now due {row['due_date']}",
-                    ore(row["principal_open"]),
-                )
-            )
-            wanted, reason = "PAUSED", "due date moved"
-        if "NOT_DISPUTED" in failed:
-            wanted, reason = "RECALLED" if policy.disputed_after_transfer == "recall" else "PAUSED", "disputed"
-        if failed & EXCLUDED:
-            by_policy = "RECALLED" if policy.excluded_after_transfer == "recall" else "PAUSED"
-            if STRENGTH[by_policy] >= STRENGTH[wanted]:
-                wanted, reason = by_policy, "excluded"
-        if wanted == row["hold"] or (wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED"):
+        document = row["document"]
+        transferred_due = json.loads(row["details"]).get("due_date")
+        wanted, reason = wanted_hold(row["failed"], row["due_date"], transferred_due, facts)
+        if reason == DUE_DATE_MOVED:
+            text = f"{document} is now due {row['due_date']}"
+            findings.append(Finding("DUE_DATE_MOVED", document, text, ore(row["principal_open"])))
+        if wanted == row["hold"]:
             continue
+        if wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED":
+            if not facts.journal_forgot or row["transfer"] in last_hold or row["hold"] != "PAUSED":
+                continue
+            if facts.decisions.get(("PAUSE_OF_UNKNOWN_ORIGIN", document)) != "resume":
+                text = f"the claim for {document} is paused, and the journal does not know by whom"
+                findings.append(Finding("PAUSE_OF_UNKNOWN_ORIGIN", document, text, ore(row["principal_open"])))
+                continue
         if wanted == "NONE" and (row["transfer"] in waiting or "TRUSTED" in row["failed"]):
             continue
         ordinal = next_ordinal(known.get(row["transfer"], ()))
@@ -495,7 +507,7 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
             refused_before(known.get(row["transfer"], ()), ordinal, 0, told)
             and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry"
         ):
-            findings.append(Finding("EFFECT_REFUSED", name, f"the agency refused to set {row['document']} to {wanted}"))
+            findings.append(Finding("EFFECT_REFUSED", name, f"the agency refused to set {document} to {wanted}"))
             continue
         effects.append(
             Effect(
@@ -503,7 +515,7 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
                 name,
                 row["transfer"],
                 ordinal,
-                Content(row["customer"], row["document"], row["claim_id"], row["currency"], 0),
+                Content(row["customer"], document, row["claim_id"], row["currency"], 0),
                 chain=f"hold {row['transfer']}",
                 lane=row["transfer"],
                 details={
@@ -511,9 +523,10 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
                     "hold": wanted,
                     "reason": reason,
                     "facts": told,
-                    "document": row["document"],
+                    "document": document,
+                    "transferred_due": transferred_due,
                 },
-                expect={"hold": row["hold"], "document": row["document"]},
+                expect={"hold": row["hold"], "document": document},
             )
         )
 

@@ -43,7 +43,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Statement:
-    """One night's statement; amounts in øre, debit positive."""
+    """One night's statement; amounts in øre, debit positive.
+
+    `in_transit` (created, not released) and `dated_later` (released, dated after the night) are timing: neither is in
+    the closing balance yet.
+    """
 
     night: date
     made_at: datetime
@@ -57,6 +61,7 @@ class Statement:
     carried_not_posted: int
     booked_not_due: int
     in_transit: int
+    dated_later: int
     agency_unsettled: int
     items: tuple[Item, ...] = ()
     foreign_movements: tuple[dict[str, Any], ...] = ()
@@ -144,20 +149,28 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
     expected: dict[str, int] = defaultdict(int)
     posted = reversed_ = settled = 0
     transit = ledger.value("select coalesce(sum(amount), 0) from own_posting where status in ('Balanced', 'Hold')")
-    for row in ledger.rows(
-        "select reference, number, status, amount from own_posting "
-        "where status not in ('Balanced', 'Hold') order by reference"
-    ):
+    dated_later = 0
+    for row in ledger.rows(sql("postings", HERE)):
         amount = ore(row["amount"])
+        voided = row["status"] == "Voided"
+        if row["payment_date"] > night:
+            dated_later += 0 if voided else amount
+            continue
         posted += amount
         expected[row["number"]] += amount
-        if row["status"] == "Voided":
+        if voided and row["voided_on"] and row["voided_on"] > night:
+            dated_later -= amount
+        elif voided:
             reversed_ += amount
             expected[row["number"]] -= amount
     for row in ledger.rows(
-        "select reference, remote_id, amount from effect "
+        "select reference, remote_id, amount, details from effect "
         "where kind = 'settlement' and state = 'confirmed' order by reference"
     ):
+        told = json.loads(row["details"])
+        if str(told.get("posted_on") or told.get("booking_date") or "") > night.isoformat():
+            dated_later -= row["amount"]
+            continue
         settled += row["amount"]
         expected[f"voucher {row['remote_id']}"] -= row["amount"]
     found: dict[str, int] = defaultdict(int)
@@ -227,6 +240,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
         carried_not_posted=carried - (posted - reversed_),
         booked_not_due=settled - due,
         in_transit=ore(transit),
+        dated_later=dated_later,
         agency_unsettled=opening + collected - due,
         items=tuple(item for item in items if item.open or item.in_transit or item.principal != item.posted),
         foreign_movements=tuple(strangers),

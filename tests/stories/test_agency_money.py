@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloudcollect_pipeline.sandbox.erp.books import Line
 from tests.story import Story
 
 
@@ -103,4 +104,60 @@ def test_a_partial_reversal_of_money_on_an_old_claim_is_taken_back_from_the_new_
     story.quiet(3)
     assert (invoice.balance, new.principal_open) == (4000, 4000)
     ends_equal(story)
+    assert not story.findings()
+
+
+def stuck_draft(story, invoice, amount):
+    """A posting that was created, and whose invoice is paid before it can be released."""
+    story.collect(invoice, amount)
+    story.erp.fail_next_release("the period is being closed")
+    story.night()
+    (draft,) = [p for p in story.erp.documents("Payment") if p.cash_account == "1510"]
+    story.erp.pay(invoice, 6000)
+    story.quiet(2)
+    assert draft.status.value == "Balanced"
+    assert "POSTING_NOT_RELEASED" in story.findings()
+    return draft
+
+
+def test_a_draft_that_can_never_be_released_is_made_again_once_a_person_has_deleted_it(story):
+    invoice = transferred(story)
+    draft = stuck_draft(story, invoice, 2500)
+    story.erp.delete(draft)
+    result = story.night()
+    assert not result.dispatched.counts["posting"]
+    story.quiet(2)
+    (posting,) = [p for p in story.erp.documents("Payment") if p.cash_account == "1510"]
+    assert (posting.status.value, posting.balance) == ("Open", 2500)
+    assert "POSTING_LEAVES_CREDIT" in story.findings()
+    assert "POSTING_NOT_RELEASED" not in story.findings()
+    story.quiet(2)
+    story.assert_ties()
+    assert story.erp.balance("1510") == 2500
+
+
+def test_a_draft_of_someone_else_that_was_deleted_holds_nothing_back_any_more(story):
+    transferred(story)
+    invoice = story.receivable(4000)
+    draft = story.erp.draft_payment(invoice.customer, 4000, [Line(invoice, 4000)])
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    story.erp.delete(draft)
+    story.night()
+    assert story.claim(invoice).principal == 4000
+    ends_equal(story, invoice)
+
+
+def test_a_deleted_voucher_is_made_again(story):
+    invoice = transferred(story)
+    story.collect(invoice, 3000)
+    story.night()
+    story.agency.settle(story.slug, story.world.today)
+    story.erp.fail_next_release("the ledger is being closed")
+    story.night()
+    draft = next(b for b in story.erp.ledger.batches.values() if b.module == "GL" and b.status.value == "Balanced")
+    story.erp.ledger.delete(draft)
+    story.quiet(4)
+    assert story.erp.balance("1510") == 0
+    ends_equal(story, invoice)
     assert not story.findings()

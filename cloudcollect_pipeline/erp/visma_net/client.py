@@ -95,6 +95,11 @@ class VismaNet:
         """Fresh raw customers by number."""
         return self._singles([(CUSTOMERS, number) for number in numbers], CustomerRow)
 
+    def payments(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw payments by type and number, by list and filter: a VoidPayment has the number of its Payment."""
+        read = concurrently(self._payment, keys, self._by_key)
+        return [raw for raw in read if raw is not None]
+
     def payments_of(self, customers: Sequence[str]) -> list[bytes]:
         """Fresh raw payments and credit notes of these customers that are neither Closed nor Voided.
 
@@ -124,17 +129,9 @@ class VismaNet:
                         yield payment
 
     def payment(self, document_type: str, number: str) -> PostedPayment | None:
-        """One payment, by list and filter.
-
-        A VoidPayment has the number of its Payment, and a read by number does not say which of them it returns.
-        """
-        params = (("paymentNbr", number), ("paymentType", codec.their_type(document_type)))
-        for page in self._pages(PAYMENTS, params, PaymentRow):
-            for raw in page:
-                payment = codec.posted_payment(raw, PAYMENTS)
-                if (payment.document_type, payment.number) == (document_type, number):
-                    return payment
-        return None
+        """One payment read again."""
+        raw = self._payment(DocumentKey(document_type, number))
+        return None if raw is None else codec.posted_payment(raw, PAYMENTS)
 
     def create_payment(self, payment: NewPayment) -> Receipt:
         """Create it Balanced on the suspense cash account."""
@@ -174,6 +171,17 @@ class VismaNet:
             rows = (raw for page in self._pages(VOUCHERS, params, VoucherRow) for raw in page)
             vouchers |= {voucher.number: voucher for voucher in codec.posted_vouchers(rows, VOUCHERS)}
         yield from vouchers.values()
+
+    def voucher(self, number: str) -> PostedVoucher | None:
+        """One voucher read again."""
+        path = f"{VOUCHERS}/{codec.key_segment(number)}"
+        answer = self._web.read(path, missing_ok=True)
+        if answer.status == 404:
+            return None
+        found = codec.posted_vouchers([answer.body], f"GET {path}")
+        if [voucher.number for voucher in found] != [number]:
+            raise Unreadable(f"GET {path}: another record was returned")
+        return found[0]
 
     def create_voucher(self, voucher: NewVoucher) -> Receipt:
         """Create it Balanced."""
@@ -237,6 +245,16 @@ class VismaNet:
             for page in self._pages(PAYMENTS, (*kind, ("customer", customer)), PaymentRow):
                 found |= dict.fromkeys(raw for raw in page if not codec.is_settled(raw, PAYMENTS))
         return list(found)
+
+    def _payment(self, key: DocumentKey) -> bytes | None:
+        # a read by number does not say whether it returns the Payment or its VoidPayment: the list with a filter does
+        params = (("paymentNbr", key.number), ("paymentType", codec.their_type(key.document_type)))
+        for page in self._pages(PAYMENTS, params, PaymentRow):
+            for raw in page:
+                payment = codec.posted_payment(raw, PAYMENTS)
+                if (payment.document_type, payment.number) == (key.document_type, key.number):
+                    return raw
+        return None
 
     def _singles(self, keys: Sequence[tuple[str, str]], row: type[Row]) -> list[bytes]:
         read = concurrently(partial(self._single, row), keys, self._by_key)

@@ -7,6 +7,7 @@ from cloudcollect_pipeline.ledger.tables import MONEY, TABLES
 from cloudcollect_pipeline.orchestration import checks, metadata
 from cloudcollect_pipeline.orchestration.assets.stage import Result, stage
 from cloudcollect_pipeline.orchestration.resources import Tonight
+from cloudcollect_pipeline.reconciliation.differences import documents_named
 
 
 def _mirror(tonight: Tonight, side: str) -> Result:
@@ -80,6 +81,7 @@ def claims(tonight: Tonight) -> Result:
 def subledger_diff(tonight: Tonight) -> Result:
     """Both subledgers side by side, receivable by receivable, every difference classified."""
     differences = tonight.differences()
+    known = documents_named(text for f in tonight.night.journal.findings() for text in (f["subject"], f["text"]))
     unexplained = [
         {**row, "erp": _text(row["erp"]), "agency": _text(row["agency"])}
         for row in tonight.night.ledger.rows(
@@ -87,6 +89,7 @@ def subledger_diff(tonight: Tonight) -> Result:
             "from subledger_diff where list_contains($classes, class) order by abs(difference) desc, document",
             {"classes": list(checks.UNEXPLAINED)},
         )
+        if row["document"] not in known  # a finding says what to do about it
     ]
     return dg.MaterializeResult(
         metadata={

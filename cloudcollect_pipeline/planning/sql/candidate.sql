@@ -70,7 +70,8 @@ left join unapplied on unapplied.customer = r.customer
 left join unreleased on unreleased.receivable_type = r.document_type and unreleased.receivable_number = r.number
 left join over on over.document_type = r.document_type and over.document_number = r.number and over.number = r.case_number
 left join kids on kids.kid = r.kid
-left join episode_approved approved on approved.subject = r.document_type || ' ' || r.number
+left join episode_approved approved
+    on approved.subject = r.document_type || ' ' || r.number || ' episode ' || (claims.past + 1)
 left join foreign_payment on foreign_payment.customer = r.customer
 left join (select distinct receivable from fence where receivable is not null) fenced
     on fenced.receivable = r.document_type || ' ' || r.number

@@ -30,7 +30,7 @@ group by all;
 
 -- Our postings as the ERP shows them, in any status.
 create or replace temp view own_posting as
-select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines
+select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines, p.payment_date
 from payment_now p join effect e on e.reference = p.reference and e.kind = 'posting', policy
 where p.cash_account = policy.suspense_cash_account and p.document_type = 'Payment';
 
@@ -46,6 +46,14 @@ left join (
     select source, sum(amount) as posted from own_posting where status in ('Open', 'Closed') group by source
 ) live on live.source = desired.root || ':' || desired.customer
 where desired.carried <> coalesce(live.posted, 0)
+union
+-- Allocated otherwise than when it was posted, though the sum is the same.
+select shared.customer
+from (select root, customer, document, sum(carried) as carried from entry_principal where customer is not null group by all) shared
+join own_posting o on o.source = shared.root || ':' || shared.customer and o.status in ('Open', 'Closed')
+where json_exists(o.details, '$.carried')
+  and coalesce(try_cast(json_extract_string(o.details, '$.carried."' || shared.document || '"') as bigint), 0)
+      <> cast(shared.carried * 100 as bigint)
 union
 select customer from own_posting where status in ('Balanced', 'Hold')
 union

@@ -248,6 +248,12 @@ class GeneralLedger:
                 break
             yield batch
 
+    def delete(self, batch: Batch) -> None:
+        """A person deletes an unposted voucher."""
+        if batch.posted:
+            raise BooksError(f"Batch '{batch.number}' has been posted.")
+        del self.batches[batch.number], self._recent[batch.number]
+
     def changed(self, batch: Batch, now: datetime) -> None:
         """Move its lastModified and keep the batches findable by it."""
         batch.revision += 1

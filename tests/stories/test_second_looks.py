@@ -1,0 +1,202 @@
+"""Stories of what changes between the plan and the send, of answers that are used up, and of what stays unexplained."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.story import Story, lose_journal
+
+
+@pytest.fixture
+def story(tmp_path):
+    return Story(tmp_path)
+
+
+def transferred(story, amount=6000, **options):
+    invoice = story.receivable(amount, **options)
+    story.night()
+    return invoice
+
+
+def ends_equal(story, *documents):
+    story.quiet(3)
+    story.assert_mirrored(*documents)
+    story.assert_ties()
+    story.assert_quiet()
+
+
+def slow_claims(story, seconds, then=lambda: None):
+    """Every claim takes the agency so long; after the first one, something else happens too."""
+    happens = iter([then])
+
+    def later(response):
+        story.world.advance(story.world.now + timedelta(seconds=seconds))
+        next(happens, lambda: None)()
+        return response
+
+    story.world.agency_faults.add("mutate", "POST", r"/v1/claims$", mutate=later, count=9)
+
+
+def test_what_a_slow_agency_keeps_waiting_is_read_again_and_sent_the_same_night(story):
+    transferred(story)
+    invoices = [story.receivable(6000) for _ in range(5)]
+    slow_claims(story, 40)
+    result = story.night()
+    assert result.dispatched.counts["transfer"] == {"confirmed": 5}
+    story.world.agency_faults.clear()
+    ends_equal(story, *invoices)
+
+
+def test_a_payment_while_a_slow_agency_keeps_the_transfer_waiting_is_seen(story):
+    transferred(story)
+    invoices = [story.receivable(6000) for _ in range(4)]
+    slow_claims(story, 40, lambda: story.erp.pay(invoices[3], 1000))
+    result = story.night()
+    assert result.dispatched.counts["transfer"] == {"confirmed": 3, "dropped": 1}
+    story.world.agency_faults.clear()
+    story.night()
+    assert story.claim(invoices[3]).principal == 5000
+    ends_equal(story, *invoices)
+
+
+@pytest.mark.parametrize("policy", ["pause", "recall"])
+def test_a_recall_whose_reason_is_gone_before_it_is_sent_is_not_sent(tmp_path, policy):
+    story = Story(tmp_path, excluded_after_transfer=policy)
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        assert [effect.kind for effect in plan.plan.effects] == ["hold"]
+        story.erp.exclude(invoice, False)
+        result = night.carry_out()
+    assert result.dispatched.counts["hold"] == {"dropped": 1}
+    assert story.claim(invoice).hold == "NONE"
+    ends_equal(story, invoice)
+
+
+def test_a_dispute_settled_before_the_pause_is_sent_is_not_paused(story):
+    invoice = transferred(story)
+    story.agency.dispute(story.claim(invoice))
+    story.morning()
+    with story.opened() as night:
+        assert len(night.prepare_plan().plan.effects) == 1
+        story.agency.dispute(story.claim(invoice), False)
+        result = night.carry_out()
+    assert result.dispatched.counts["hold"] == {"dropped": 1}
+    ends_equal(story, invoice)
+
+
+def test_a_retry_is_used_up_by_one_try(story):
+    transferred(story)
+    invoice = story.receivable(6000)
+    story.agency.refuse_next()
+    story.night()
+    assert not story.night().plan.plan.effects
+    story.agency.refuse_next()
+    story.decide("EFFECT_REFUSED", "retry")
+    assert len(story.night().plan.plan.effects) == 1
+    assert not story.night().plan.plan.effects
+    story.decide("EFFECT_REFUSED", "retry")
+    story.night()
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_each_new_episode_needs_its_own_approval(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="recall")
+    invoice = transferred(story)
+    for episode in (2, 3):
+        story.erp.exclude(invoice, True)
+        story.night()
+        story.erp.exclude(invoice, False)
+        assert not story.night().plan.plan.effects
+        assert story.findings()["NEW_EPISODE"] == [f"Invoice {invoice.number} episode {episode}"]
+        story.decide("NEW_EPISODE", "approve")
+        story.night()
+    ends_equal(story, invoice)
+    assert len(story.agency.account(story.slug).claims) == 3
+
+
+def test_a_cancelled_reduction_that_is_left_so_is_asked_about_once(story):
+    invoice = transferred(story)
+    story.erp.pay(invoice, 2000)
+    story.night()
+    (entry,) = [e for e in story.agency.account(story.slug).entries.values() if e.reference]
+    story.agency.cancel_reduction(entry)
+    story.night()
+    story.decide("REDUCTION_CANCELLED", "ignore")
+    assert not story.night().plan.plan.effects
+    assert "REDUCTION_CANCELLED" not in story.findings()
+
+
+def test_a_posting_moved_into_a_later_period_is_timing_until_its_day(story):
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    story.erp.close_period(f"{story.world.today:%Y%m}")
+    statement = story.night().statement
+    assert statement.ties
+    assert (statement.closing, statement.ledger, statement.dated_later) == (0, 0, 2500)
+    story.morning((date(2026, 2, 1) - story.world.today).days)
+    statement = story.night().statement
+    assert statement.ties
+    assert (statement.closing, statement.ledger, statement.dated_later) == (2500, 2500, 0)
+    ends_equal(story, invoice)
+
+
+def test_a_difference_that_nothing_explains_is_a_finding(story):
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    claim.principal_open -= 500
+    story.agency.dispute(claim)
+    story.agency.dispute(claim, False)
+    story.quiet(2)
+    assert story.findings()["BALANCES_DIFFER"] == [f"Invoice {invoice.number}"]
+
+
+def test_a_difference_that_a_finding_names_is_not_told_twice(story):
+    invoice = transferred(story)
+    story.agency.book_direct(story.claim(invoice), 1000)
+    story.quiet(2)
+    assert set(story.findings()) == {"CREDITOR_ENTRY_UNKNOWN"}
+
+
+def test_a_pause_of_ours_is_asked_about_after_the_journal_was_lost(story):
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    lose_journal(story)
+    story.erp.exclude(invoice, False)
+    story.quiet(2)
+    assert story.claim(invoice).hold == "PAUSED"
+    story.decide("PAUSE_OF_UNKNOWN_ORIGIN", "resume")
+    story.night()
+    assert story.claim(invoice).hold == "NONE"
+    ends_equal(story, invoice)
+    assert not story.findings()
+
+
+def test_after_a_lost_journal_the_first_sending_night_still_asks_from_go_live_on(story):
+    transferred(story)
+    invoice = story.receivable(6000)
+    lose_journal(story)
+    story.quiet(3)
+    ends_equal(story, invoice)
+    kinds = [event["kind"] for event in story.with_journal(lambda journal: journal.events())]
+    assert kinds.index("intent") < kinds.index("quiet_ended")
+
+
+def test_an_agency_that_lists_almost_nothing_stops_the_plan(tmp_path):
+    story = Story(tmp_path, attach_pdf=False)
+    invoices = [story.receivable(6000) for _ in range(45)]
+    story.quiet(3)
+    story.erp.pay(invoices[0], 1000)
+    with story.opened() as night:
+        night.ledger.db.execute(
+            "update claim set valid_to = 1 where claim_id in (select claim_id from claim "
+            "order by claim_id desc limit 40)"
+        )
+    result = story.night(approve=False)
+    assert "waits for approval" in result.not_sent
+    assert any("agency claims: only 5 of 45" in reason for reason in result.plan.reasons)
