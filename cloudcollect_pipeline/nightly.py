@@ -4,6 +4,7 @@ Dagster's assets, the command line and the tests all drive a `Night`; nothing he
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
-from cloudcollect_pipeline.erp.port import RECEIVABLE_TYPES, DocumentKey, Erp
+from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
+from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.erp.visma_net.client import VismaNet
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.landing import Landing, Spool
@@ -159,6 +161,9 @@ class NightResult:
             "reasons": list(plan.reasons) if plan else [],
             "planned": plan.plan.totals if plan else {},
             "held_back": len(plan.plan.held_back) if plan else 0,
+            "held_back_by_rule": dict(Counter(code for held in plan.plan.held_back for code in held.failed))
+            if plan
+            else {},
             "dispatched": self.dispatched.as_json(),
             "not_sent": self.not_sent,
             "findings": len(self.findings),

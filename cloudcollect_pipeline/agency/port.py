@@ -12,25 +12,6 @@ from typing import Protocol
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.erp.port import Receipt
 
-CLAIM_STATUSES = ("SUBMITTED", "NEEDS_INFO", "ACTIVE", "CLOSED", "REJECTED", "WITHDRAWN", "MERGED")
-STAGES = ("REMINDER", "DEMAND", "LEGAL", "ENFORCEMENT", "MONITORING")
-HOLDS = ("NONE", "PAUSED", "RECALLED")
-ENTRY_KINDS = ("AGENCY_PAYMENT", "DIRECT_PAYMENT", "CREDIT", "WRITE_OFF", "RAISE", "REVERSAL", "REALLOCATION", "CHARGE")
-BUCKETS = (
-    "principal",
-    "interest",
-    "reminder_fee",
-    "compensation",
-    "creditor_cost",
-    "agency_fee",
-    "court_cost",
-    "expense",
-    "commission",
-    "overpayment",
-    "rounding",
-    "unallocated",
-)
-
 
 @dataclass(frozen=True)
 class AgencyCapabilities:

@@ -19,7 +19,7 @@ from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.clock import night_of
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
-from cloudcollect_pipeline.ledger.tables import PAYING_TYPES, RECEIVABLE_TYPES
+from cloudcollect_pipeline.domain.words import PAYING_TYPES, RECEIVABLE_TYPES
 from cloudcollect_pipeline.web.clock import SystemClock
 
 PATIENCE = 5.0

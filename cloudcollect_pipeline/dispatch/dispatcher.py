@@ -5,6 +5,7 @@ write whose outcome is unknown is looked up on later nights (rules §2).
 """
 
 import json
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,10 +34,11 @@ from cloudcollect_pipeline.erp.port import (
     Period,
     VoucherLine,
 )
-from cloudcollect_pipeline.ledger.ledger import Ledger
+from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import from_json
 from cloudcollect_pipeline.planning.plan import Facts, prepare, raise_fence
 
+HERE = "cloudcollect_pipeline.dispatch.sql"
 GROUP = 40
 """Effects judged by one guard: small enough to be sent within a minute of the read."""
 STOP_AFTER_UNCERTAIN = 3
@@ -416,9 +418,20 @@ class Dispatcher:
         except Refused as error:
             # A refusal with a code needs no words: those may name a person.
             code = getattr(error, "code", "")
-            return "rejected", None, f"{getattr(error, 'status', '')} {code}".strip() if code else str(error)
+            told = (
+                f"{getattr(error, 'status', '')} {code}".strip() if code else self._without_person(effect, str(error))
+            )
+            return "rejected", None, told
         except Uncertain as error:
             return "uncertain", None, str(error)
+
+    def _without_person(self, effect: Effect, text: str) -> str:
+        """A counterparty's own words with the debtor's name, address and numbers struck out."""
+        with self._lock:
+            known = self.ledger.rows(sql("person_words", HERE), {"customer": effect.content.party})
+        for row in known:
+            text = re.sub(re.escape(row["word"]), "***", text, flags=re.IGNORECASE)
+        return text
 
     def _transfer(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details

@@ -12,10 +12,6 @@ from typing import Protocol
 
 from cloudcollect_pipeline.domain.feed import Feed
 
-RECEIVABLE_TYPES = ("Invoice", "DebitNote", "OverdueCharge")
-PAYING_TYPES = ("Payment", "Prepayment", "CreditNote", "VoidPayment", "Refund", "WriteOff")
-DOCUMENT_STATUSES = ("Hold", "Balanced", "Open", "Closed", "Voided")
-
 
 @dataclass(frozen=True)
 class ErpCapabilities:

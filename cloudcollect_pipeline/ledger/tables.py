@@ -3,6 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cloudcollect_pipeline.domain.words import (
+    CLAIM_STATUSES,
+    DOCUMENT_STATUSES,
+    ENTRY_KINDS,
+    HOLDS,
+    PAYING_TYPES,
+    RECEIVABLE_TYPES,
+    RECEIVERS,
+    SETTLEMENT_STATUSES,
+    STAGES,
+)
+
 MONEY = "DECIMAL(18,2)"
 MOMENT = "TIMESTAMPTZ"
 
@@ -46,9 +58,6 @@ class Table:
         return tuple(c.name for c in self.stored if c.name not in self.silent and c.name not in self.key)
 
 
-RECEIVABLE_TYPES = ("Invoice", "DebitNote", "OverdueCharge")
-PAYING_TYPES = ("Payment", "Prepayment", "CreditNote", "VoidPayment", "Refund", "WriteOff")
-STATUSES = ("Hold", "Balanced", "Open", "Closed", "Voided")
 CURRENCY = r"[A-Z]{3}"
 
 _modified = Column("modified_at", MOMENT, "When the ERP last changed the document, UTC")
@@ -68,7 +77,7 @@ RECEIVABLE = Table(
             "VARCHAR",
             "Hold and Balanced are not released; Open has a balance; Closed has none",
             True,
-            STATUSES,
+            DOCUMENT_STATUSES,
         ),
         Column("document_date", "DATE", "Invoice date", True),
         Column("due_date", "DATE", "Due date as printed, not moved off free days", True),
@@ -102,7 +111,7 @@ PAYMENT = Table(
         Column("document_type", "VARCHAR", "What kind of paying document", True, PAYING_TYPES),
         Column("number", "VARCHAR", "The ERP's document number; a VoidPayment shares its Payment's", True),
         Column("customer", "VARCHAR", "Customer number", True),
-        Column("status", "VARCHAR", "Hold and Balanced are not released", True, STATUSES),
+        Column("status", "VARCHAR", "Hold and Balanced are not released", True, DOCUMENT_STATUSES),
         Column("cash_account", "VARCHAR", "Cash account it was received on; empty for credit notes"),
         Column("reference", "VARCHAR", "Payment reference; ours when we posted it"),
         Column("currency", "VARCHAR", "ISO code of the document", True, pattern=CURRENCY),
@@ -159,16 +168,16 @@ CLAIM = Table(
             "VARCHAR",
             "Where the claim stands",
             True,
-            ("SUBMITTED", "NEEDS_INFO", "ACTIVE", "CLOSED", "REJECTED", "WITHDRAWN", "MERGED"),
+            CLAIM_STATUSES,
         ),
         Column(
             "stage",
             "VARCHAR",
             "REMINDER: the debtor pays the creditor; later stages: the agency",
             False,
-            ("REMINDER", "NOTICE", "DEMAND", "LEGAL", "ENFORCEMENT", "MONITORING"),
+            STAGES,
         ),
-        Column("hold", "VARCHAR", "Whether we or the agency hold it", True, ("NONE", "PAUSED", "RECALLED")),
+        Column("hold", "VARCHAR", "Whether we or the agency hold it", True, HOLDS),
         Column("disputed", "BOOLEAN", "The debtor objects, as the agency knows", True),
         Column("currency", "VARCHAR", "ISO code", True, pattern=CURRENCY),
         Column("principal", MONEY, "Principal handed over, raises included", True, minimum=0),
@@ -204,9 +213,9 @@ ENTRY = Table(
             "VARCHAR",
             "What happened",
             True,
-            ("AGENCY_PAYMENT", "DIRECT_PAYMENT", "CREDIT", "WRITE_OFF", "RAISE", "REVERSAL", "REALLOCATION", "CHARGE"),
+            ENTRY_KINDS,
         ),
-        Column("received_by", "VARCHAR", "Who got the money; empty for charges", False, ("AGENCY", "CREDITOR")),
+        Column("received_by", "VARCHAR", "Who got the money; empty for charges", False, RECEIVERS),
         Column("amount", MONEY, "Signed total; the sum of the lines", True),
         Column("currency", "VARCHAR", "ISO code", True, pattern=CURRENCY),
         Column("value_date", "DATE", "Day the money fact counts from", True),
@@ -234,7 +243,7 @@ SETTLEMENT = Table(
     (
         Column("settlement_id", "VARCHAR", "The agency's id of the settlement", True),
         Column("number", "VARCHAR", "Number shown to people", True),
-        Column("status", "VARCHAR", "PUBLISHED or CANCELLED", True, ("PUBLISHED", "CANCELLED")),
+        Column("status", "VARCHAR", "PUBLISHED or CANCELLED", True, SETTLEMENT_STATUSES),
         Column("replaces", "VARCHAR", "The cancelled settlement that this one replaces"),
         Column("currency", "VARCHAR", "ISO code", True, pattern=CURRENCY),
         Column("booking_date", "DATE", "Date of the statement", True),

@@ -6,7 +6,7 @@ from datetime import date
 
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
-from cloudcollect_pipeline.erp.port import RECEIVABLE_TYPES
+from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 
 HERE = "cloudcollect_pipeline.reconciliation.sql"

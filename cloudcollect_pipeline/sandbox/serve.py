@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -136,13 +135,6 @@ def _company_toml(world: World, company: Company, servers: Servers) -> str:
         f"[{name}]\n" + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items())
         for name, keys in sections.items()
     )
-
-
-def write_settings(world: World, servers: Servers, path: Path) -> None:
-    """Write `settings_toml` to a file only its owner may read."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(settings_toml(world, servers), encoding="utf-8")
 
 
 def _config(world: World, handler: Handler) -> uvicorn.Config:

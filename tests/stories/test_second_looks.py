@@ -1,5 +1,6 @@
 """Stories of what changes between the plan and the send, of answers that are used up, and of what stays unexplained."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -200,3 +201,27 @@ def test_an_agency_that_lists_almost_nothing_stops_the_plan(tmp_path):
     result = story.night(approve=False)
     assert "waits for approval" in result.not_sent
     assert any("agency claims: only 5 of 45" in reason for reason in result.plan.reasons)
+
+
+def test_a_refusal_in_the_erps_own_words_names_nobody(story):
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    said = '{"message": "Customer Debtor Ærlig, Storgata 1, is blocked."}'.encode()
+    story.world.erp_faults.add("status_before", "POST", r"/customerPayment$", status=400, body=said)
+    story.night()
+    (finding,) = [f for f in story.with_journal(lambda journal: journal.findings()) if f["code"] == "EFFECT_REFUSED"]
+    assert "is blocked" in finding["text"]
+    noted = [str(event) for event in story.with_journal(lambda journal: journal.events())]
+    assert not any(word in text for text in (finding["text"], *noted) for word in ("Ærlig", "Storgata"))
+
+
+def test_a_claim_handed_over_by_hand_before_go_live_is_left_alone(story):
+    ours = transferred(story)
+    old = story.erp.invoice(story.customer(), 5000, date(2024, 11, 1), date(2024, 11, 15))
+    newer = story.erp.invoice(story.customer(), 5000, date(2025, 11, 1), date(2025, 11, 15))
+    for number, document in enumerate((old, newer)):
+        order = replace(story.claim(ours).order, reference=f"BYHAND{number}", document_number=document.number)
+        story.agency.create_claim(story.slug, order)
+    story.night()
+    claim = story.agency.claim_for(story.slug, newer.number)
+    assert story.findings()["CLAIM_UNKNOWN"] == [claim.id]
