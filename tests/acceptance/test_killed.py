@@ -19,7 +19,7 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import VirtualClock
 from cloudcollect_pipeline.nightly import Night
 from cloudcollect_pipeline.sandbox import demo
-from cloudcollect_pipeline.sandbox.serve import serve, write_settings
+from cloudcollect_pipeline.sandbox.serve import serve, settings_toml
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.settings import load
 
@@ -62,7 +62,7 @@ def sandbox(folder: Path):
     world.erp_handler = killer.around(world.erp_handler)
     world.agency_handler = killer.around(world.agency_handler)
     with serve(world) as servers:
-        write_settings(world, servers, folder / "cloudcollect.toml")
+        folder / "cloudcollect.toml".write_text(settings_toml(world, servers), encoding="utf-8")
         run(folder, "init", "--first-run")
         yield world, killer
 
