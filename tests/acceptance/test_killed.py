@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudcollect_pipeline.cli.context import write_private
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import VirtualClock
 from cloudcollect_pipeline.nightly import Night
@@ -62,7 +63,7 @@ def sandbox(folder: Path):
     world.erp_handler = killer.around(world.erp_handler)
     world.agency_handler = killer.around(world.agency_handler)
     with serve(world) as servers:
-        folder / "cloudcollect.toml".write_text(settings_toml(world, servers), encoding="utf-8")
+        write_private(folder / "cloudcollect.toml", settings_toml(world, servers))
         run(folder, "init", "--first-run")
         yield world, killer
 
