@@ -25,14 +25,16 @@ from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
-from cloudcollect_pipeline.erp.port import DocumentKey, Erp
+from cloudcollect_pipeline.erp.port import DocumentKey, Erp, Movement
 from cloudcollect_pipeline.erp.visma_net.client import VismaNet
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
-from cloudcollect_pipeline.planning.plan import HERE, Facts, Plan, make_plan, prepare
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import HERE, Plan, make_plan, prepare
 from cloudcollect_pipeline.reconciliation.differences import documents_named, unexplained
+from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
@@ -42,7 +44,14 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "agency": ("claims", "cases", "entries", "settlements"),
 }
 PLAN_LIFE = timedelta(hours=24)
-OF_THE_ACCOUNT = ("FOREIGN_MOVEMENT", "STATEMENT_DOES_NOT_TIE", "PLAN_OVER_CAPS")
+OF_THE_ACCOUNT = (
+    "FOREIGN_MOVEMENT",
+    "STATEMENT_DOES_NOT_TIE",
+    "PLAN_OVER_CAPS",
+    "PAYOUT_OVERDUE",
+    "PAYOUT_DIFFERS",
+    "ENTRY_NOT_SETTLED",
+)
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
@@ -536,15 +545,23 @@ class Night:
         newest = self.ledger.value("select max(first_known_night) from suspense_movement")
         since = self.settings.go_live if newest is None else max(self.settings.go_live, self.night - MOVEMENT_WINDOW)
         self._keep_movements(since)
+        awaited = awaited_since(self.ledger, self.night)
+        if awaited is not None:
+            for account in self.settings.accounts.payout_accounts:
+                self._read_account(account, awaited, keep_payouts)
 
     def _keep_movements(self, since: date) -> None:
-        account = self.settings.erp.suspense_account
+        self._read_account(self.settings.erp.suspense_account, since, keep_movements)
+
+    def _read_account(
+        self, account: str, since: date, keep: Callable[[Ledger, Iterable[Movement], date], None]
+    ) -> None:
         try:
-            keep_movements(self.ledger, self.erp.movements(account, since, self.night), self.night)
+            keep(self.ledger, self.erp.movements(account, since, self.night), self.night)
         except CounterpartyError as error:
             self.progress("read again", f"the movements of account {account} could not be read: {error}")
-            text = "the suspense account's movements could not be read to their end"
-            self._extra.append(Finding("FEED_INCOMPLETE", "erp movements", text))
+            text = f"the movements of account {account} could not be read to their end"
+            self._extra.append(Finding("FEED_INCOMPLETE", f"erp movements {account}", text))
 
     def statement(self) -> Statement:
         """Explain the suspense account. A first attempt that does not tie reads the whole account once more."""
@@ -572,6 +589,8 @@ class Night:
             self.settings.erp.suspense_account,
             ore(self.settings.accounts.opening_balance),
             self.settings.go_live,
+            payout_days=self.settings.policy.payout_days,
+            settle_days=self.settings.policy.settle_days,
         )
 
     def finish(self) -> NightResult:

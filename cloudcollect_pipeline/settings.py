@@ -218,6 +218,10 @@ class PolicySettings(_Section):
     """What a dispute does to the claim."""
     write_off_tolerance: Money = Decimal(1)
     """Largest write-off reported without asking a person."""
+    payout_days: int = Field(default=14, ge=0)
+    """Days after its date within which a settlement's payout should have reached the bank."""
+    settle_days: int = Field(default=90, ge=0)
+    """Days after which money the agency has received should have been settled."""
 
 
 class CapSettings(_Section):
@@ -233,6 +237,27 @@ class CapSettings(_Section):
     """Largest single effect that always passes."""
     few_rows_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the records a source should list, by what we wrote there, below which it is suspect."""
+
+
+class AccountChange(_Section):
+    """Terms of the settlement voucher that change on a day; what is not named stays as it was."""
+
+    valid_from: Day
+    """First booking date for which they count (yyyy-MM-dd)."""
+    payout_clearing: Text | None = None
+    interest_income: Text | None = None
+    fee_income: Text | None = None
+    commission_cost: Text | None = None
+    expense_cost: Text | None = None
+    input_vat: Text | None = None
+    input_vat_code: Text | None = None
+    rounding: Text | None = None
+    rounding_tolerance: Money | None = None
+    interest_kept_by: Keeper | None = None
+    fees_kept_by: Keeper | None = None
+    fees_booked: Literal["gross", "net"] | None = None
+    vat_registered: bool | None = None
+    settlement_voucher: Literal["released", "draft"] | None = None
 
 
 class AccountSettings(_Section):
@@ -256,10 +281,33 @@ class AccountSettings(_Section):
     """VAT code of that line, where the ERP wants one."""
     rounding: Text
     """Differences of a few øre, such as 7740."""
+    rounding_tolerance: Money = Decimal(0)
+    """Largest difference between a settlement's net and its terms that is booked there, with a finding; 0: none."""
     interest_kept_by: Keeper = "creditor"
     """Who keeps the interest debtors pay."""
     fees_kept_by: Keeper = "agency"
     """Who keeps the fees debtors pay."""
+    fees_booked: Literal["gross", "net"] = "gross"
+    """gross books income and the agency's costs apart; net books their difference as fee income."""
+    vat_registered: bool = True
+    """Whether the creditor deducts VAT; if not, it is part of the commission's cost."""
+    settlement_voucher: Literal["released", "draft"] = "released"
+    """Whether settlement vouchers are released, or left as drafts for a person to release."""
+    changes: tuple[AccountChange, ...] = ()
+    """Later terms, as [[...accounts.changes]] tables: valid_from, the first booking date, and what changes then."""
+
+    @property
+    def payout_accounts(self) -> tuple[str, ...]:
+        """Every account that payouts are, or were, expected on."""
+        return tuple(sorted({self.payout_clearing, *(c.payout_clearing for c in self.changes if c.payout_clearing)}))
+
+    def on(self, day: date) -> Self:
+        """The settings that count for a settlement booked on a day."""
+        changed = self
+        for change in sorted(self.changes, key=lambda change: change.valid_from):
+            if change.valid_from <= day:
+                changed = changed.model_copy(update=change.model_dump(exclude_none=True, exclude={"valid_from"}))
+        return changed
 
 
 class CompanySettings(_Section):
@@ -613,7 +661,7 @@ def _written(section: type[BaseModel], path: _Path, company: str, off: str) -> I
         yield f"{off}[{'.'.join(path)}]"
     below = []
     for key, field in section.model_fields.items():
-        if inner := _section_in(field):
+        if field.default != () and (inner := _section_in(field)):
             inner_path = (*path, key, company) if key == "companies" else (*path, key)
             below.append((inner, inner_path, off or ("# " if field.default is None else "")))
             continue

@@ -3,6 +3,7 @@
 The production night runs unchanged; only the transport and the clock are the world's.
 """
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -249,3 +250,20 @@ def crash_after(faults: Any, method: str, path: str) -> None:
         raise Crash
 
     faults.add("mutate", method, path, mutate=die)
+
+
+def edited(change):
+    """A fault that changes the records of a list on their way to the pipeline."""
+
+    def mutate(answer: Response) -> Response:
+        told = json.loads(answer.body)
+        for record in told if isinstance(told, list) else told.get("items", [told]):
+            change(record)
+        return Response(answer.status, answer.headers, json.dumps(told).encode())
+
+    return mutate
+
+
+def spoil(story, side, path, change, count=1):
+    faults = story.world.erp_faults if side == "erp" else story.world.agency_faults
+    faults.add("mutate", "GET", path, count=count, mutate=edited(change))

@@ -20,7 +20,8 @@ from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.cli.exits import Stop
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, sql
-from cloudcollect_pipeline.planning.plan import HERE, Facts, HeldBack, judge, prepare, raise_fence
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import HERE, HeldBack, judge, prepare, raise_fence
 from cloudcollect_pipeline.planning.rules import own_rules
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 

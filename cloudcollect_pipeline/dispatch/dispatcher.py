@@ -36,7 +36,8 @@ from cloudcollect_pipeline.erp.port import (
 )
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import from_json
-from cloudcollect_pipeline.planning.plan import Facts, prepare, raise_fence
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import prepare, raise_fence
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 GROUP = 40
@@ -156,9 +157,12 @@ class Dispatcher:
     def _settle_created(self) -> None:
         """What was created and is gone on two nights was deleted by a person: it may be made again."""
         for row in self.journal.effects(states=("created",)):
-            if self._status(row) is not None:
-                continue
+            status = self._status(row)
             now = self.clock.now()
+            if row.kind == Kind.SETTLEMENT and status in ("Open", "Closed"):
+                self.journal.move(row.reference, "confirmed", now, self.night, note="released by a person")
+            if status is not None:
+                continue
             if self.journal.missed(row.reference, now, self.night) >= 2:
                 self.journal.move(row.reference, "absent", now, self.night, note="deleted in the ERP")
 
@@ -677,8 +681,8 @@ class Dispatcher:
 
     def _settlement(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details
-        code = self.facts.settings.accounts.input_vat_code
-        vat = self.facts.settings.accounts.input_vat
+        accounts = self.facts.settings.accounts.on(date.fromisoformat(told["booking_date"]))
+        code, vat = accounts.input_vat_code, accounts.input_vat
         try:
             on = self._open_day(date.fromisoformat(told["booking_date"]))
         except CounterpartyError as error:
@@ -697,6 +701,13 @@ class Dispatcher:
         state, remote_id, note = self._attempt(effect, details, lambda: self.erp.create_voucher(voucher).id)
         if state != "confirmed" or remote_id is None:
             return self._outcome(effect, state, remote_id=remote_id, note=note)
+        if accounts.settlement_voucher == "draft":
+            with self._lock:
+                text = (
+                    f"voucher {remote_id} of {display(effect.content.amount)} for {effect.content.document} is a draft"
+                )
+                self.result.findings.append(Finding("SETTLEMENT_DRAFT", effect.reference, text, effect.content.amount))
+            return self._outcome(effect, "created", remote_id=remote_id, note="left for a person to release")
         self._journal(effect, "created", remote_id=remote_id)
         return self._finish_created(effect, self._required(effect.reference))
 

@@ -18,8 +18,9 @@ from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
-from cloudcollect_pipeline.planning.plan import Facts, judge, wanted_hold
+from cloudcollect_pipeline.planning.plan import judge, wanted_hold
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 

@@ -12,7 +12,8 @@ from cloudcollect_pipeline.dispatch.journal import BLOCKING, Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
-from cloudcollect_pipeline.planning.plan import Facts, prepare
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import prepare
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 MOST_ORDINALS = 50

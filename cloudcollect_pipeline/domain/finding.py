@@ -224,6 +224,31 @@ CATALOGUE: Mapping[str, Reason] = {
         "A settlement waits until all its items are posted",
         "Deal with the items it names.",
     ),
+    "SETTLEMENT_ROUNDED": Reason(
+        "warning",
+        "A settlement's net differs from its terms within the tolerance; the difference is on the rounding account",
+        "Nothing, unless it happens often: then ask the agency how it rounds.",
+    ),
+    "SETTLEMENT_VAT_UNKNOWN": Reason(
+        "error",
+        "A settlement's VAT fits no rate",
+        "Ask the agency for a corrected settlement; nothing is booked.",
+    ),
+    "SETTLEMENT_AGAINST_TERMS": Reason(
+        "error",
+        "A settlement passes on what the agency keeps by the settings",
+        "Compare with the contract; change who keeps it in the settings from a date on, or ask for a new settlement.",
+    ),
+    "SETTLEMENT_CHANGED": Reason(
+        "error",
+        "A settlement was changed after it was booked",
+        "Ask the agency to cancel it and publish a new one; what was booked stands until then.",
+    ),
+    "SETTLEMENT_DRAFT": Reason(
+        "warning",
+        "The voucher of a settlement is a draft",
+        "Look at it and release it in the ERP; the settings ask for that.",
+    ),
     "SETTLEMENT_REPEATS": Reason(
         "error",
         "A settlement pays out an entry that another published settlement has paid out already",
@@ -233,6 +258,21 @@ CATALOGUE: Mapping[str, Reason] = {
         "error",
         "A settlement names an entry that the agency does not list",
         "Ask the agency which payment it settles.",
+    ),
+    "PAYOUT_OVERDUE": Reason(
+        "error",
+        "A settlement's payout has not reached the bank",
+        "Ask the agency for it; if it has come, put the settlement's number into the bank line's text.",
+    ),
+    "PAYOUT_DIFFERS": Reason(
+        "error",
+        "The bank brought another amount than the settlement pays out",
+        "Compare the bank line with the settlement; ask the agency for the rest or a corrected settlement.",
+    ),
+    "ENTRY_NOT_SETTLED": Reason(
+        "warning",
+        "Money the agency received long ago has not been settled",
+        "Ask the agency when it will be paid out.",
     ),
     "BALANCES_DIFFER": Reason(
         "error",

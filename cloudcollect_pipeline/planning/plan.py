@@ -4,17 +4,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
-from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.domain.calendar import three_years_after, transferable_from
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
-from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import (
     BLOCKING,
@@ -30,8 +27,10 @@ from cloudcollect_pipeline.planning.deltas import (
     plan_customer,
     refused_before,
 )
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.known import known_effects
 from cloudcollect_pipeline.planning.rules import failed_codes, own_rules
-from cloudcollect_pipeline.settings import CompanySettings
+from cloudcollect_pipeline.planning.settlements import plan_settlements
 
 HERE = "cloudcollect_pipeline.planning.sql"
 TRANSFER_FEEDS = ("erp documents", "erp payments", "erp customers", "agency claims", "agency entries")
@@ -39,31 +38,6 @@ MONEY_FEEDS = ("erp documents", "erp payments", "agency claims", "agency entries
 SETTLEMENT_FEEDS = ("erp payments", "agency claims", "agency entries", "agency settlements")
 """What must have been read whole before transfers, money facts and settlements may be planned."""
 ORDER = {kind: place for place, kind in enumerate(Kind)}
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What planning needs beside the ledger: who we are, people's answers, what could not be read."""
-
-    night: date
-    tenant: str
-    agency: str
-    settings: CompanySettings
-    capabilities: AgencyCapabilities
-    case_fields: bool = True
-    holds: Sequence[Mapping[str, Any]] = ()
-    decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    incomplete_feeds: Sequence[str] = ()
-    journal_forgot: bool = False
-    """Whether the journal was once lost or restored: what it does not know may still have been done by us."""
-
-    def missing(self, *feeds: str) -> set[str]:
-        """Which of these feeds could not be read tonight."""
-        return set(feeds) & set(self.incomplete_feeds)
-
-    def name(self, kind: str, source: str, ordinal: int) -> str:
-        """The reference of an effect of this company at this agency."""
-        return reference(self.tenant, self.agency, kind, source, ordinal)
 
 
 @dataclass(frozen=True)
@@ -176,7 +150,8 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     _customers(ledger, facts, effects, findings)
     _holds(ledger, facts, effects, findings)
     _case_references(ledger, facts, effects, findings)
-    _settlements(ledger, facts, effects, findings)
+    if not facts.missing(*SETTLEMENT_FEEDS):
+        plan_settlements(ledger, facts, effects, findings)
     _standing_findings(ledger, facts, findings)
     effects = _allowed(effects, facts, findings)
     effects.sort(
@@ -214,7 +189,7 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
-    refused = _known(ledger, Kind.TRANSFER)
+    refused = known_effects(ledger, Kind.TRANSFER)
     for row in ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document"):
         document = row["document"]
         known = refused.get(document, ())
@@ -262,19 +237,6 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
             subject = f"{row['document']} episode {row['past_claims'] + 1}"
             findings.append(Finding("NEW_EPISODE", subject, text, ore(row["balance"])))
     return held
-
-
-def _known(ledger: Ledger, kind: Kind) -> dict[str, tuple[Known, ...]]:
-    """Source -> effects of a kind that are refused, parked or settled."""
-    known: dict[str, list[Known]] = defaultdict(list)
-    for row in ledger.rows(
-        "select source, reference, ordinal, state, amount, details from effect "
-        "where kind = $kind order by source, ordinal",
-        {"kind": kind.value},
-    ):
-        told = json.loads(row["details"]).get("facts") or ""
-        known[row["source"]].append(Known(row["reference"], row["ordinal"], row["state"], row["amount"], told))
-    return {source: tuple(items) for source, items in known.items()}
 
 
 # -- one customer at a time ------------------------------------------------------------------------------------------
@@ -326,9 +288,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
     repeated = {row["entry_id"]: row for row in ledger.rows(sql("repeated_entries", HERE))}
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
     sent, postings_known, voids = (
-        _known(ledger, Kind.REDUCTION),
-        _known(ledger, Kind.POSTING),
-        _known(ledger, Kind.VOID),
+        known_effects(ledger, Kind.REDUCTION),
+        known_effects(ledger, Kind.POSTING),
+        known_effects(ledger, Kind.VOID),
     )
     listed_references = {
         r[0] for r in ledger.db.execute("select reference from entry_now where reference is not null").fetchall()
@@ -466,7 +428,7 @@ def wanted_hold(failed: Sequence[str], due: date, transferred_due: str | None, f
 
 
 def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    known = _known(ledger, Kind.HOLD)
+    known = known_effects(ledger, Kind.HOLD)
     last_hold = {
         row["source"]: json.loads(row["details"])["hold"]
         for row in ledger.rows(
@@ -534,7 +496,7 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
 def _case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     if not facts.case_fields:
         return
-    known = _known(ledger, Kind.CASE_REFERENCE)
+    known = known_effects(ledger, Kind.CASE_REFERENCE)
     for row in ledger.rows(sql("case_references", HERE)):
         document = row["document"]
         told = json.dumps([row["case_number"], row["case_status"], row["case_url"]])
@@ -569,171 +531,6 @@ def _case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findin
                 },
             )
         )
-
-
-# -- settlements -----------------------------------------------------------------------------------------------------
-
-
-def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    if facts.missing(*SETTLEMENT_FEEDS):
-        return
-    _finish_settlements(ledger, effects, findings)
-    known = _known(ledger, Kind.SETTLEMENT)
-    carried = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
-    tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
-    for effect in effects:
-        if effect.kind in (Kind.POSTING, Kind.VOID):
-            tonight[str(effect.details["entry"]), effect.content.party].append(effect)
-    for row in ledger.rows(sql("settlements", HERE)):
-        published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
-        booked = any(k.state == "confirmed" for k in known.get(published, ()))
-        if row["status"] == "PUBLISHED":
-            source, sign = published, 1
-        elif booked:
-            source, sign = cancelled, -1
-        else:
-            continue
-        states = known.get(source, ())
-        subject = f"settlement {row['number']}"
-        if row["status"] == "PUBLISHED" and row["repeated"]:
-            text = f"settlement {row['number']} settles {', '.join(row['repeated'][:5])} once more"
-            findings.append(Finding("SETTLEMENT_REPEATS", subject, text, ore(row["net"])))
-            continue
-        if any(k.state in BLOCKING | {"confirmed"} for k in states):
-            continue
-        if row["currency"] != facts.settings.currency:
-            findings.append(
-                Finding("CURRENCY_NOT_SUPPORTED", subject, f"settlement {row['number']} is in {row['currency']}")
-            )
-            continue
-        if row["unknown"]:
-            findings.append(
-                Finding(
-                    "SETTLEMENT_UNKNOWN_ITEM",
-                    subject,
-                    f"settlement {row['number']} names {', '.join(row['unknown'][:5])}",
-                )
-            )
-            continue
-        net = (
-            row["principal"]
-            + row["interest"]
-            + row["fees"]
-            - row["commission"]
-            - row["expenses"]
-            - row["vat"]
-            - row["offset_amount"]
-        )
-        if net != row["net"] or row["principal"] != row["principal_lines"]:
-            findings.append(
-                Finding(
-                    "SETTLEMENT_DOES_NOT_ADD_UP",
-                    subject,
-                    f"settlement {row['number']}: net {row['net']} against {net}, "
-                    f"principal {row['principal']} against lines {row['principal_lines']}",
-                    ore(row["net"]),
-                )
-            )
-            continue
-        after: list[str] = []
-        waits: list[str] = []
-        for item in row["items"] if sign > 0 else ():
-            key = (item["root"], item["customer"])
-            share = carried.get(key)
-            planned = tonight.get(key, [])
-            after += [effect.reference for effect in planned]
-            right = share is not None and share["carried"] == (share["posted"] or 0)
-            posts = any(effect.kind == Kind.POSTING for effect in planned)
-            emptied = bool(planned) and share is not None and share["carried"] == 0
-            if not (right or posts or emptied) and item["root"] not in waits:
-                waits.append(item["root"])
-        if waits:
-            findings.append(
-                Finding(
-                    "SETTLEMENT_WAITS",
-                    subject,
-                    f"settlement {row['number']} waits for {', '.join(waits[:5])}",
-                    ore(row["net"]),
-                )
-            )
-            continue
-        ordinal = next_ordinal(states)
-        name = facts.name(Kind.SETTLEMENT, source, ordinal)
-        lines = voucher_lines(row, facts.settings, sign)
-        principal = sign * ore(row["principal"])
-        told = json.dumps(lines)
-        if (
-            refused_before(states, ordinal, principal, told)
-            and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry"
-        ):
-            findings.append(
-                Finding("EFFECT_REFUSED", name, f"the ERP refused the voucher of settlement {row['number']}", principal)
-            )
-            continue
-        if not lines:
-            continue
-        effects.append(
-            Effect(
-                Kind.SETTLEMENT,
-                name,
-                source,
-                ordinal,
-                Content(facts.agency, subject, facts.settings.erp.suspense_account, row["currency"], principal),
-                chain=f"settlement {row['settlement_id']}",
-                lane="settlements",
-                after=tuple(sorted(after)),
-                details={
-                    "settlement_id": row["settlement_id"],
-                    "number": row["number"],
-                    "booking_date": row["booking_date"].isoformat(),
-                    "value_date": row["booking_date"].isoformat(),
-                    "lines": lines,
-                    "facts": told,
-                },
-                expect={"status": row["status"], "net": ore(row["net"])},
-            )
-        )
-
-
-def _finish_settlements(ledger: Ledger, effects: list[Effect], findings: list[Finding]) -> None:
-    """Vouchers that were created but never released are finished, never made again."""
-    for row in ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference"):
-        text = f"voucher {row['remote_id']} of {display(row['amount'])} for {row['document']} is not released"
-        findings.append(Finding("POSTING_NOT_RELEASED", row["reference"], text, row["amount"]))
-        content = Content(row["party"], row["document"], row["account"], row["currency"], row["amount"])
-        details = json.loads(row["details"])
-        effects.append(
-            Effect(
-                Kind.SETTLEMENT,
-                row["reference"],
-                row["source"],
-                row["ordinal"],
-                content,
-                chain=row["chain"],
-                lane="settlements",
-                details=details,
-                expect={"status": "", "net": 0},
-            )
-        )
-
-
-def voucher_lines(row: Mapping[str, Any], settings: CompanySettings, sign: int) -> list[dict[str, Any]]:
-    """The voucher of a settlement as signed lines (debit positive, øre) that add up to zero; `sign` -1 mirrors it."""
-    accounts = settings.accounts
-    cost = (
-        (accounts.payout_clearing, row["net"] + row["offset_amount"], "payout"),
-        (accounts.commission_cost, row["commission"], "commission"),
-        (accounts.expense_cost, row["expenses"], "expenses"),
-        (accounts.input_vat, row["vat"], "VAT on the agency's fee"),
-        (settings.erp.suspense_account, -row["principal"], "principal settled"),
-        (accounts.interest_income, -row["interest"], "interest passed on"),
-        (accounts.fee_income, -row["fees"], "fees passed on"),
-    )
-    return [
-        {"account": account, "amount": sign * ore(Decimal(amount)), "text": f"{text}, settlement {row['number']}"}
-        for account, amount, text in cost
-        if amount
-    ]
 
 
 # -- standing findings and capabilities ------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ from datetime import date, datetime
 from typing import Any
 
 from cloudcollect_pipeline.domain.finding import Finding
-from cloudcollect_pipeline.domain.money import display, kroner, ore
+from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.erp.port import Movement
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.reconciliation.movements import read_movements
+from cloudcollect_pipeline.reconciliation.payouts import Payout, payouts
 
 HERE = "cloudcollect_pipeline.reconciliation.sql"
 
@@ -67,6 +69,10 @@ class Statement:
     foreign_movements: tuple[dict[str, Any], ...] = ()
     unexplained: tuple[str, ...] = ()
     differences: dict[str, dict[str, int]] = field(default_factory=dict)
+    payouts: tuple[Payout, ...] = ()
+    """Those that have not come as promised."""
+    settle_days: int = 90
+    """Days after which money at the agency should have been settled."""
 
     @property
     def closing(self) -> int:
@@ -116,6 +122,13 @@ class Statement:
             for m in self.foreign_movements
             if left[m["module"], m["document"]]  # what was voided leaves nothing to look at
         ]
+        for payout in self.payouts:
+            found += payout.findings()
+        for item in self.items:
+            age = (self.night - item.value_date).days
+            if item.open > 0 and age > self.settle_days:
+                text = f"{display(item.open)} of entry {item.entry} has been at the agency for {age} days"
+                found.append(Finding("ENTRY_NOT_SETTLED", f"{item.entry} {item.customer}", text, item.open))
         if not self.ties:
             found.append(
                 Finding(
@@ -132,19 +145,23 @@ class Statement:
 
 def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -> None:
     """Store general-ledger lines as read, with what each one is; a line known before keeps its first night."""
-    ledger.db.execute(
-        "create or replace temp table read_movement (batch varchar, line integer, module varchar, document varchar, "
-        "posting_date date, amount decimal(18, 2))"
-    )
-    rows = [[m.batch, m.line, m.module, m.document, m.posting_date, kroner(m.amount)] for m in movements]
-    if rows:
-        ledger.db.executemany("insert into read_movement values (?, ?, ?, ?, ?, ?)", rows)
+    read_movements(ledger, movements)
     ledger.db.execute(sql("movements", HERE))
     with ledger.transaction():
         ledger.db.execute(sql("keep_movements", HERE), {"night": night})
 
 
-def make_statement(ledger: Ledger, night: date, at: datetime, account: str, opening: int, go_live: date) -> Statement:
+def make_statement(
+    ledger: Ledger,
+    night: date,
+    at: datetime,
+    account: str,
+    opening: int,
+    go_live: date,
+    *,
+    payout_days: int = 14,
+    settle_days: int = 90,
+) -> Statement:
     """Work both identities out from effects, movements kept and the agency's entries. Planning's views stand."""
     expected: dict[str, int] = defaultdict(int)
     posted = reversed_ = settled = 0
@@ -246,6 +263,8 @@ def make_statement(ledger: Ledger, night: date, at: datetime, account: str, open
         foreign_movements=tuple(strangers),
         unexplained=tuple(unexplained),
         differences=differences,
+        payouts=tuple(p for p in payouts(ledger, night, payout_days) if p.state not in ("received", "nothing")),
+        settle_days=settle_days,
     )
 
 

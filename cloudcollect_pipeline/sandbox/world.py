@@ -20,9 +20,10 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import VirtualClock, night_of
 from cloudcollect_pipeline.sandbox.agency import Agency, AgencyApi, Claim
 from cloudcollect_pipeline.sandbox.agency import Settings as AgencySettings
-from cloudcollect_pipeline.sandbox.agency.books import ENDED
+from cloudcollect_pipeline.sandbox.agency.books import ENDED, Settlement
 from cloudcollect_pipeline.sandbox.debtors import stream
 from cloudcollect_pipeline.sandbox.erp import DocumentType, ErpApi, ErpCompany, ErpSettings, Status
+from cloudcollect_pipeline.sandbox.erp.ledger import Entry as BankEntry
 from cloudcollect_pipeline.sandbox.faults import Faults
 
 Action = Callable[[], object]
@@ -34,6 +35,7 @@ DUNNING_AT = time(1)
 AGENCY_AT = time(2)
 NIGHT_AT = time(4)
 SETTLEMENT_AT = time(15)
+PAYOUT_AT = time(9)
 FRIDAY = 4
 
 
@@ -225,7 +227,18 @@ class World:
 
     def _settle(self, slug: str, day: date) -> None:
         if day.weekday() == FRIDAY:
-            self.agency.settle(slug, day)
+            settlement = self.agency.settle(slug, day)
+            if settlement is not None and settlement.net:
+                self.on(settlement.payout_date, PAYOUT_AT, partial(self.pay_out, slug, settlement))
+
+    def pay_out(self, slug: str, settlement: Settlement, amount: int | None = None) -> None:
+        """The bank brings a settlement's net (or another amount), booked against the payout clearing account."""
+        if settlement.status != "PUBLISHED":
+            return
+        paid = settlement.net if amount is None else amount
+        text = f"Utbetaling {settlement.number}"
+        entries = (BankEntry("1920", paid, text), BankEntry(self.companies[slug].payout_clearing, -paid, text))
+        self._books[slug].voucher(None, text, entries)
 
     # Looking
 

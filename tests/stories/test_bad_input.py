@@ -1,6 +1,5 @@
 """Bad input: each gets a finding that names the record and what to do; the night goes on and nothing is lost."""
 
-import json
 import re
 
 import pytest
@@ -8,8 +7,7 @@ import pytest
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.errors import Permanent
 from cloudcollect_pipeline.domain.finding import CATALOGUE
-from cloudcollect_pipeline.sandbox.http import Response
-from tests.story import Story
+from tests.story import Story, spoil
 
 
 @pytest.fixture
@@ -21,23 +19,6 @@ def transferred(story, amount=6000, **options):
     invoice = story.receivable(amount, **options)
     story.night()
     return invoice
-
-
-def edited(change):
-    """A fault that changes the records of a list on their way to the pipeline."""
-
-    def mutate(answer: Response) -> Response:
-        told = json.loads(answer.body)
-        for record in told if isinstance(told, list) else told.get("items", [told]):
-            change(record)
-        return Response(answer.status, answer.headers, json.dumps(told).encode())
-
-    return mutate
-
-
-def spoil(story, side, path, change, count=1):
-    faults = story.world.erp_faults if side == "erp" else story.world.agency_faults
-    faults.add("mutate", "GET", path, count=count, mutate=edited(change))
 
 
 @pytest.mark.parametrize("kind", ["html", "truncated"])

@@ -65,6 +65,18 @@ create table if not exists suspense_movement (
     primary key (batch, line, module)
 );
 
+-- Lines of the payout clearing account that name a settlement of the agency's; their text is not kept.
+create table if not exists payout_movement (
+    batch varchar not null,
+    line integer not null,
+    module varchar not null,
+    posting_date date not null,
+    amount decimal(18, 2) not null,
+    settlement varchar not null,
+    first_known_night date not null,
+    primary key (batch, line, module)
+);
+
 create table if not exists statement (
     night date not null,
     made_at timestamptz not null,

@@ -22,11 +22,21 @@ repeated as (
     select settlement_id, list(distinct entry_id order by entry_id) as entries
     from running where settled * sign(principal) > abs(principal) group by settlement_id
 )
-select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.items, []) as items,
-       coalesce(l.unknown, []) as unknown, coalesce(repeated.entries, []) as repeated
+select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.interest_lines, 0) as interest_lines,
+       coalesce(l.fees_lines, 0) as fees_lines, coalesce(l.commission_lines, 0) as commission_lines,
+       coalesce(l.items, []) as items, coalesce(l.unknown, []) as unknown, coalesce(l.odd_vat, []) as odd_vat,
+       coalesce(repeated.entries, []) as repeated
 from settlement_now s
 left join (
     select settlement_id, sum(amount) filter (bucket = 'principal') as principal_lines,
+           sum(amount) filter (bucket = 'interest') as interest_lines,
+           sum(amount) filter (bucket in ('reminder_fee', 'compensation', 'creditor_cost', 'agency_fee')) as fees_lines,
+           sum(amount) filter (bucket = 'commission') as commission_lines,
+           -- Merverdiavgiftsloven § 5-1 and §§ 5-2 to 5-11 with Stortinget's yearly rates: 25, 15, 12 per cent, or none.
+           list(distinct entry_id order by entry_id) filter (
+               bucket = 'commission' and amount <> 0
+               and abs(vat - round(amount * 0.25, 2)) > 0.01 and abs(vat - round(amount * 0.15, 2)) > 0.01
+               and abs(vat - round(amount * 0.12, 2)) > 0.01 and vat <> 0) as odd_vat,
            list(distinct {'root': root, 'customer': customer} order by {'root': root, 'customer': customer})
                filter (root is not null and bucket = 'principal' and amount <> 0) as items,
            list(distinct entry_id order by entry_id) filter (root is null) as unknown

@@ -1,0 +1,35 @@
+"""What planning needs beside the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from cloudcollect_pipeline.agency.port import AgencyCapabilities
+from cloudcollect_pipeline.domain.reference import reference
+from cloudcollect_pipeline.settings import CompanySettings
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What planning needs beside the ledger: who we are, people's answers, what could not be read."""
+
+    night: date
+    tenant: str
+    agency: str
+    settings: CompanySettings
+    capabilities: AgencyCapabilities
+    case_fields: bool = True
+    holds: Sequence[Mapping[str, Any]] = ()
+    decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    incomplete_feeds: Sequence[str] = ()
+    journal_forgot: bool = False
+    """Whether the journal was once lost or restored: what it does not know may still have been done by us."""
+
+    def missing(self, *feeds: str) -> set[str]:
+        """Which of these feeds could not be read tonight."""
+        return set(feeds) & set(self.incomplete_feeds)
+
+    def name(self, kind: str, source: str, ordinal: int) -> str:
+        """The reference of an effect of this company at this agency."""
+        return reference(self.tenant, self.agency, kind, source, ordinal)

@@ -1,0 +1,252 @@
+"""Settlements: the agency's payout statements, each booked once against the suspense account.
+
+A settlement is booked when its terms add up to its net, when it settles nothing twice, and when every share that it
+settles stands posted on the customer's invoice or is posted tonight. What was booked is never changed: a cancelled
+settlement gets a mirror voucher, a changed one a finding.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
+from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.domain.money import display, ore
+from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.deltas import BLOCKING, Known, next_ordinal, refused_before
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.known import known_effects
+from cloudcollect_pipeline.settings import AccountSettings, CompanySettings
+
+HERE = "cloudcollect_pipeline.planning.sql"
+Row = Mapping[str, Any]
+
+
+def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """Add the vouchers that tonight's settlements ask for. `effects` holds tonight's postings and voids already."""
+    _finish(ledger, facts, effects, findings)
+    known = known_effects(ledger, Kind.SETTLEMENT)
+    booked = {row["source"]: json.loads(row["details"]) for row in ledger.rows(sql("booked_settlements", HERE))}
+    shares = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
+    tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
+    for effect in effects:
+        if effect.kind in (Kind.POSTING, Kind.VOID):
+            tonight[str(effect.details["entry"]), effect.content.party].append(effect)
+    for row in ledger.rows(sql("settlements", HERE)):
+        published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
+        if row["status"] == "PUBLISHED":
+            source, sign = published, 1
+        elif published in booked:
+            source, sign = cancelled, -1
+        else:
+            continue
+        states = known.get(source, ())
+        subject = f"settlement {row['number']}"
+        accounts = facts.settings.accounts.on(row["booking_date"])
+        wrong = _wrong(row, subject, accounts, facts.settings)
+        if sign > 0 and published in booked:
+            wrong = _changed(row, subject, booked[published]) or (wrong if row["repeated"] else None)
+        if wrong:
+            findings.append(wrong)
+            continue
+        if any(k.state in BLOCKING | {"confirmed"} for k in states):
+            continue
+        after, waits = _ground(row["items"], shares, tonight) if sign > 0 else ([], [])
+        if waits:
+            text = f"settlement {row['number']} waits for {', '.join(waits[:5])}"
+            findings.append(Finding("SETTLEMENT_WAITS", subject, text, ore(row["net"])))
+            continue
+        # A mirror voucher takes back what was booked, whatever the accounts are today.
+        lines = (
+            voucher_lines(row, accounts, facts.settings.erp.suspense_account)
+            if sign > 0
+            else [line | {"amount": -line["amount"]} for line in booked[published]["lines"]]
+        )
+        if lines:
+            _book(row, facts, source, sign, lines, states, after, effects, findings)
+
+
+def _book(
+    row: Row,
+    facts: Facts,
+    source: str,
+    sign: int,
+    lines: list[dict[str, Any]],
+    states: Sequence[Known],
+    after: Sequence[str],
+    effects: list[Effect],
+    findings: list[Finding],
+) -> None:
+    ordinal = next_ordinal(states)
+    name = facts.name(Kind.SETTLEMENT, source, ordinal)
+    principal = sign * ore(row["principal"])
+    told = json.dumps(lines)
+    if refused_before(states, ordinal, principal, told) and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry":
+        text = f"the ERP refused the voucher of settlement {row['number']}"
+        findings.append(Finding("EFFECT_REFUSED", name, text, principal))
+        return
+    subject = f"settlement {row['number']}"
+    difference = ore(row["net"]) - _net(row)
+    if sign > 0 and difference:
+        text = f"settlement {row['number']}: {display(difference)} is booked as a rounding difference"
+        findings.append(Finding("SETTLEMENT_ROUNDED", subject, text, difference))
+    effects.append(
+        Effect(
+            Kind.SETTLEMENT,
+            name,
+            source,
+            ordinal,
+            Content(facts.agency, subject, facts.settings.erp.suspense_account, row["currency"], principal),
+            chain=f"settlement {row['settlement_id']}",
+            lane="settlements",
+            after=tuple(sorted(after)),
+            details={
+                "settlement_id": row["settlement_id"],
+                "number": row["number"],
+                "booking_date": row["booking_date"].isoformat(),
+                "value_date": row["booking_date"].isoformat(),
+                "terms": _terms(row),
+                "lines": lines,
+                "facts": told,
+            },
+            expect={"status": row["status"], "net": ore(row["net"])},
+        )
+    )
+
+
+def _ground(
+    items: Sequence[Row], shares: Mapping[tuple[str, str], Row], tonight: Mapping[tuple[str, str], Sequence[Effect]]
+) -> tuple[list[str], list[str]]:
+    """What the voucher comes after (references), and which entries it must wait for."""
+    after: list[str] = []
+    waits: list[str] = []
+    for item in items:
+        key = (item["root"], item["customer"])
+        share, planned = shares.get(key), tonight.get(key, ())
+        after += [effect.reference for effect in planned]
+        right = share is not None and share["carried"] == (share["posted"] or 0)
+        posts = any(effect.kind == Kind.POSTING for effect in planned)
+        emptied = bool(planned) and share is not None and share["carried"] == 0
+        if not (right or posts or emptied) and item["root"] not in waits:
+            waits.append(item["root"])
+    return after, waits
+
+
+def _wrong(row: Row, subject: str, accounts: AccountSettings, settings: CompanySettings) -> Finding | None:
+    """Why a settlement may not be booked as it stands."""
+    number = row["number"]
+    if row["status"] != "PUBLISHED":
+        return None
+    if row["repeated"]:
+        text = f"settlement {number} settles {', '.join(row['repeated'][:5])} once more"
+        return Finding("SETTLEMENT_REPEATS", subject, text, ore(row["net"]))
+    if row["currency"] != settings.currency:
+        return Finding("CURRENCY_NOT_SUPPORTED", subject, f"settlement {number} is in {row['currency']}")
+    if row["unknown"]:
+        text = f"settlement {number} names {', '.join(row['unknown'][:5])}"
+        return Finding("SETTLEMENT_UNKNOWN_ITEM", subject, text)
+    difference = ore(row["net"]) - _net(row)
+    apart = [
+        f"{term} {row[term]} against lines {row[f'{term}_lines']}"
+        for term in ("principal", "interest", "fees", "commission")
+        if row[term] != row[f"{term}_lines"]
+    ]
+    if abs(difference) > ore(accounts.rounding_tolerance):
+        apart.insert(0, f"net {row['net']} against {display(_net(row))}")
+    if apart:
+        text = f"settlement {number}: {', '.join(apart)}"
+        return Finding("SETTLEMENT_DOES_NOT_ADD_UP", subject, text, difference)
+    if row["odd_vat"]:
+        text = f"settlement {number}: the VAT of {', '.join(row['odd_vat'][:5])} fits no Norwegian rate"
+        return Finding("SETTLEMENT_VAT_UNKNOWN", subject, text, ore(row["vat"]))
+    for term, keeper in (("interest", accounts.interest_kept_by), ("fees", accounts.fees_kept_by)):
+        if row[term] and keeper == "agency":
+            text = f"settlement {number} passes on {row[term]} of {term}, which the agency keeps by the settings"
+            return Finding("SETTLEMENT_AGAINST_TERMS", subject, text, ore(row[term]))
+    return None
+
+
+def _changed(row: Row, subject: str, booked: Mapping[str, Any]) -> Finding | None:
+    """A settlement that no longer says what was booked for it."""
+    terms, now = booked.get("terms"), _terms(row)
+    if not terms or terms == now:
+        return None
+    apart = ", ".join(
+        f"{term} {display(terms[term])} → {display(now[term])}" for term in now if terms[term] != now[term]
+    )
+    text = f"settlement {row['number']} was booked and then changed: {apart}"
+    return Finding("SETTLEMENT_CHANGED", subject, text, now["net"] - terms["net"])
+
+
+TERMS = ("principal", "interest", "fees", "commission", "expenses", "vat", "offset_amount", "net")
+
+
+def _terms(row: Row) -> dict[str, int]:
+    return {term: ore(row[term]) for term in TERMS}
+
+
+def _net(row: Row) -> int:
+    """What the terms add up to, øre: collected for the creditor, less what the agency keeps and earlier items."""
+    collected = row["principal"] + row["interest"] + row["fees"]
+    return ore(collected - row["commission"] - row["expenses"] - row["vat"] - row["offset_amount"])
+
+
+def voucher_lines(row: Row, accounts: AccountSettings, suspense: str) -> list[dict[str, Any]]:
+    """The voucher of a settlement as signed lines (debit positive, øre) that add up to zero.
+
+    Without VAT registration the VAT is cost (merverdiavgiftsloven § 8-1 gives the deduction to registered businesses
+    only). Booked net, what the agency keeps is deducted from the income passed on, in one line.
+    """
+    vat = Decimal(row["vat"])
+    commission, expenses = Decimal(row["commission"]), Decimal(row["expenses"])
+    interest, fees = Decimal(row["interest"]), Decimal(row["fees"])
+    if not accounts.vat_registered:
+        # The VAT follows the cost it was charged on; where there is none, it is the price of fees the agency kept.
+        commission, vat = commission + vat, Decimal(0)
+    rounding = Decimal(_net(row) - ore(row["net"])) / 100
+    lines = [
+        (accounts.payout_clearing, Decimal(row["net"]) + row["offset_amount"], "payout"),
+        (accounts.input_vat, vat, "VAT on the agency's fee"),
+        (suspense, -Decimal(row["principal"]), "principal settled"),
+        (accounts.rounding, rounding, "rounding"),
+    ]
+    if accounts.fees_booked == "net":
+        lines.append((accounts.fee_income, commission + expenses - interest - fees, "interest and fees less costs"))
+    else:
+        lines += [
+            (accounts.commission_cost, commission, "commission"),
+            (accounts.expense_cost, expenses, "expenses"),
+            (accounts.interest_income, -interest, "interest passed on"),
+            (accounts.fee_income, -fees, "fees passed on"),
+        ]
+    return [
+        {"account": account, "amount": ore(amount), "text": f"{text}, settlement {row['number']}"}
+        for account, amount, text in lines
+        if amount
+    ]
+
+
+def _finish(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """Vouchers that were created but are not released are finished, never made again; drafts are left to a person."""
+    for row in ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference"):
+        details = json.loads(row["details"])
+        text = f"voucher {row['remote_id']} of {display(row['amount'])} for {row['document']} is not released"
+        if facts.settings.accounts.settlement_voucher == "draft":
+            findings.append(Finding("SETTLEMENT_DRAFT", row["reference"], text, row["amount"]))
+            continue
+        findings.append(Finding("POSTING_NOT_RELEASED", row["reference"], text, row["amount"]))
+        effects.append(
+            Effect(
+                Kind.SETTLEMENT,
+                row["reference"],
+                row["source"],
+                row["ordinal"],
+                Content(row["party"], row["document"], row["account"], row["currency"], row["amount"]),
+                chain=row["chain"],
+                lane="settlements",
+                details=details,
+                expect={"status": "", "net": 0},
+            )
+        )
