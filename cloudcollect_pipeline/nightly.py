@@ -284,6 +284,8 @@ class Night:
             self._touched(spools)
         self._ask_again(side, spools)
         gone = self._deleted_drafts(spools) if side == "erp" else []
+        if side == "agency":
+            self._read_questions()
         mirrored = self.ledger.mirror(
             side,
             self.night,
@@ -374,6 +376,15 @@ class Night:
             spools[feed].append(
                 self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="again", first=first)
             )
+
+    def _read_questions(self) -> None:
+        """The agency's questions, kept with the persons since their text may name one."""
+        if not self.agency.capabilities.questions:
+            return
+        try:
+            self.ledger.keep_questions([(q.id, q.claim_id, q.text, q.answered) for q in self.agency.questions()])
+        except CounterpartyError as error:
+            self.progress("land", f"agency questions: could not be read: {error}")
 
     def _begin(self) -> None:
         if self._night_number is None:

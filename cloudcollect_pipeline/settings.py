@@ -124,7 +124,7 @@ SignedMoney = Annotated[Decimal, AfterValidator(_money)]
 Money = Annotated[SignedMoney, Field(ge=0)]
 Day = Annotated[date, BeforeValidator(_day)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-AfterTransfer = Literal["pause", "recall"]
+AfterTransfer = Literal["ask", "pause", "recall"]
 Keeper = Literal["creditor", "agency"]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.erp.port import Receipt
 
@@ -26,6 +27,8 @@ class AgencyCapabilities:
     documents: bool = True
     settlements: bool = True
     look_up_by_reference: bool = True
+    update_debtor: bool = False
+    questions: bool = False
     currencies: tuple[str, ...] = ("NOK",)
 
 
@@ -46,6 +49,35 @@ class Debtor:
 
     def __repr__(self) -> str:
         return f"Debtor({self.number}, ***)"
+
+    def mark(self, transfer: str) -> str:
+        """Tells whether what the agency knows of the debtor is still so; `transfer` is the claim's reference."""
+        return debtor_mark(
+            transfer,
+            (
+                self.name,
+                self.organisation_number,
+                self.address,
+                self.postal_code,
+                self.city,
+                self.country,
+                self.email,
+                self.phone,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the agency wants to know about a claim. Its text may be personal: never logged."""
+
+    id: str
+    claim_id: str
+    text: str
+    answered: bool
+
+    def __repr__(self) -> str:
+        return f"Question({self.id}, ***)"
 
 
 @dataclass(frozen=True)
@@ -135,4 +167,16 @@ class Agency(Protocol):
 
     def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
         """Pause, resume or recall a claim. One attempt."""
+        ...
+
+    def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
+        """Tell a claim's debtor anew, all of it. Telling the same twice changes nothing. One attempt."""
+        ...
+
+    def questions(self) -> list[Question]:
+        """The agency's questions on our claims, by id."""
+        ...
+
+    def answer(self, question_id: str, text: str) -> None:
+        """Answer a question; the same answer twice changes nothing. One attempt."""
         ...

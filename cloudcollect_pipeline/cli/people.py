@@ -209,6 +209,8 @@ def show_finding(number: int, slug: str | None, *, as_json: bool) -> int:
         f"  do this  {escape(reason.fix)}",
         f"  seen     {finding['first_night']} to {finding['last_night']}",
     )
+    if finding["code"] == "AGENCY_ASKS":
+        say(f"  it asks  {escape(_question(settings.data_dir / name, finding['subject']))}")
     if decided:
         say(f"  answered {escape(decided)}")
     if finding["note"]:
@@ -246,6 +248,18 @@ def resolve(number: int, slug: str | None, note: str, action: str | None) -> int
     return OK
 
 
+def _question(folder: Path, question: str) -> str:
+    """The text of the agency's question, which stands only in the file of persons."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(folder / "persons.duckdb"), read_only=True) as persons:
+            row = persons.execute("select text from question where question_id = ?", [question]).fetchone()
+    except duckdb.Error:
+        return "its text cannot be read while a run is on; look at the agency's own pages"
+    return str(row[0]) if row else "its text is not known any more"
+
+
 def _answer(code: str, allowed: tuple[str, ...], action: str) -> str:
     if not allowed:
         raise Stop(f"{code} takes no action: mend its cause, then resolve it with a note", USAGE)
@@ -257,6 +271,10 @@ def _answer(code: str, allowed: tuple[str, ...], action: str) -> str:
         if len(words_) != 3 or words_[1].lower() not in kinds:
             raise Stop('adopt names the ERP document it stands for: --action "adopt Payment 500123"', USAGE)
         return f"adopt {kinds[words_[1].lower()]} {words_[2]}"
+    if words_[0] == "answer":
+        if len(words_) < 2:
+            raise Stop('answer carries the text: --action "answer It was delivered on 3 May"', USAGE)
+        return " ".join(words_)
     if len(words_) > 1:
         raise Stop(f"{words_[0]} takes nothing more: --action {words_[0]}", USAGE)
     return words_[0]

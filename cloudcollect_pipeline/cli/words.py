@@ -11,12 +11,14 @@ EFFECTS: Mapping[str, tuple[str, str]] = {
     Kind.TRANSFER: ("claim", "claims"),
     Kind.REDUCTION: ("reduction", "reductions"),
     Kind.HOLD: ("hold", "holds"),
+    Kind.DEBTOR: ("debtor", "debtors"),
+    Kind.ANSWER: ("answer", "answers"),
     Kind.CASE_REFERENCE: ("case number", "case numbers"),
     Kind.VOID: ("void", "voids"),
     Kind.POSTING: ("payment", "payments"),
     Kind.SETTLEMENT: ("settlement", "settlements"),
 }
-TO_THE_AGENCY = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD)
+TO_THE_AGENCY = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.DEBTOR, Kind.ANSWER)
 TO_THE_ERP = (Kind.POSTING, Kind.VOID, Kind.SETTLEMENT, Kind.CASE_REFERENCE)
 
 OUTCOMES: Mapping[str, str] = {

@@ -52,7 +52,7 @@ GUARD_LIFE = timedelta(seconds=60)
 PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("transfers", (Kind.TRANSFER,)),
     ("reductions", (Kind.REDUCTION,)),
-    ("holds", (Kind.HOLD,)),
+    ("holds", (Kind.HOLD, Kind.DEBTOR, Kind.ANSWER)),
     ("case_references", (Kind.CASE_REFERENCE,)),
     ("agency_payment_postings", (Kind.VOID, Kind.POSTING)),
     ("settlement_bookings", (Kind.SETTLEMENT,)),
@@ -462,7 +462,9 @@ class Dispatcher:
             pdf,
         )
         state, remote_id, note = self._attempt(
-            effect, {**told, "baseline": baseline}, lambda: self.agency.create_claim(claim).id
+            effect,
+            {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)},
+            lambda: self.agency.create_claim(claim).id,
         )
         return self._outcome(effect, state, remote_id=remote_id, note=note)
 
@@ -496,6 +498,32 @@ class Dispatcher:
             return str(told["claim_id"])
 
         state, remote_id, note = self._attempt(effect, told, write)
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _debtor(self, effect: Effect, fresh: Fresh) -> str:
+        debtor = fresh.debtors.get(effect.reference)
+        if debtor is None:
+            return self._outcome(effect, "dropped", note="its customer could not be read again")
+        details = {**effect.details, "debtor": debtor.mark(effect.source)}
+
+        def write() -> str:
+            self.agency.update_debtor(effect.content.account, debtor)
+            return effect.content.account
+
+        state, remote_id, note = self._attempt(effect, details, write)
+        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+    def _answer(self, effect: Effect, fresh: Fresh) -> str:
+        question = str(effect.details["question"])
+        text = self.facts.decisions.get(("AGENCY_ASKS", question), "").removeprefix("answer ")
+        if not text:
+            return self._outcome(effect, "dropped", note="its answer was withdrawn")
+
+        def write() -> str:
+            self.agency.answer(question, text)
+            return question
+
+        state, remote_id, note = self._attempt(effect, effect.details, write)
         return self._outcome(effect, state, remote_id=remote_id, note=note)
 
     def _case_reference(self, effect: Effect, fresh: Fresh) -> str:
@@ -716,6 +744,8 @@ _SENDERS: Mapping[Kind, Callable[[Dispatcher, Effect, Fresh], str]] = {
     Kind.TRANSFER: Dispatcher._transfer,
     Kind.REDUCTION: Dispatcher._reduction,
     Kind.HOLD: Dispatcher._hold,
+    Kind.DEBTOR: Dispatcher._debtor,
+    Kind.ANSWER: Dispatcher._answer,
     Kind.CASE_REFERENCE: Dispatcher._case_reference,
     Kind.VOID: Dispatcher._void,
     Kind.POSTING: Dispatcher._posting,

@@ -5,7 +5,7 @@ group is sent.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,6 +61,13 @@ class Guard:
             self._reduction(effect, fresh)
         if by_kind[Kind.HOLD]:
             self._holds(by_kind[Kind.HOLD], fresh)
+        if by_kind[Kind.DEBTOR]:
+            self._customers(fresh)
+            persons = self._persons()
+            for effect in by_kind[Kind.DEBTOR]:
+                person = persons.get(effect.content.party)
+                if person:
+                    fresh.debtors[effect.reference] = _debtor(person)
         for effect in by_kind[Kind.SETTLEMENT]:
             self._settlement(effect, fresh)
         return fresh
@@ -75,7 +82,7 @@ class Guard:
         for effect in effects:
             if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
                 wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
-            elif effect.kind == Kind.HOLD:
+            elif effect.kind in (Kind.HOLD, Kind.DEBTOR):
                 wanted.add(_key(effect.details["document"]))
             elif effect.kind == Kind.REDUCTION:
                 wanted.add(_key(effect.details["receivable"]))
@@ -92,6 +99,9 @@ class Guard:
         customers = sorted({row["customer"] for row in fresh.receivables.values() if row["customer"]})
         self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
         return customers
+
+    def _persons(self) -> dict[str, dict[str, Any]]:
+        return {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
 
     @contextmanager
     def _laid_over(self, *views: str) -> Iterator[None]:
@@ -123,7 +133,9 @@ class Guard:
                 fresh.refused[effect.reference] = "its receivable could not be read again"
                 continue
             told = effect.details.get("transferred_due")
-            wanted, reason = wanted_hold(verdict["failed"], verdict["due_date"], told, self.facts)
+            wanted, reason = wanted_hold(
+                effect.details["document"], verdict["failed"], verdict["due_date"], told, self.facts
+            )
             if wanted != effect.details["hold"]:
                 fresh.refused[effect.reference] = f"it should now be {wanted}: {reason}"
 
@@ -136,7 +148,7 @@ class Guard:
             for row in self.ledger.rows(sql("settled_of_fresh", HERE)):
                 if row["net"]:
                     settled[row["receivable"]][row["document"]] = ore(row["net"])
-            persons = {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
+            persons = self._persons()
         for effect in effects:
             document = effect.source
             verdict = verdicts.get(document)
@@ -159,18 +171,7 @@ class Guard:
                 fresh.refused[effect.reference] = "its applications do not add up to amount minus balance"
                 continue
             fresh.baselines[effect.reference] = baseline
-            fresh.debtors[effect.reference] = Debtor(
-                row["customer"],
-                person["name"],
-                bool(person["business"]),
-                person["organisation_number"],
-                person["address"],
-                person["postal_code"],
-                person["city"],
-                person["country"] or "NO",
-                person["email"],
-                person["phone"],
-            )
+            fresh.debtors[effect.reference] = _debtor(person)
 
     def _claims(self, effects: Sequence[Effect], fresh: Fresh) -> None:
         ids = sorted({effect.details["claim_id"] for effect in effects})
@@ -209,6 +210,21 @@ class Guard:
         )
         changed = self.ledger.rows(sql("changed_entries", HERE))
         return {name for row in changed for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
+
+
+def _debtor(person: Mapping[str, Any]) -> Debtor:
+    return Debtor(
+        person["number"],
+        person["name"],
+        bool(person["business"]),
+        person["organisation_number"],
+        person["address"],
+        person["postal_code"],
+        person["city"],
+        person["country"] or "NO",
+        person["email"],
+        person["phone"],
+    )
 
 
 def _key(document: str) -> DocumentKey:

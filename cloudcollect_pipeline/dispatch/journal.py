@@ -310,7 +310,8 @@ class Journal:
             if intent:
                 # An answer that allowed one try is used up by it.
                 self.db.execute(
-                    "delete from decision where action in ('retry', 'resume') and subject in (?, ?, ?)",
+                    "delete from decision where action in ('retry', 'resume', 'pause', 'recall') "
+                    "and subject in (?, ?, ?)",
                     (effect.reference, effect.source, effect.content.document),
                 )
             seq = self._append(

@@ -224,6 +224,8 @@ def _states(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> Non
                     [row.details["number"]],
                 )
                 done = status == "Voided"
+            case Kind.DEBTOR | Kind.ANSWER:
+                done = False  # told again if it is still so: the same twice changes nothing
             case _:
                 continue
         if row.state == "intent":

@@ -12,6 +12,8 @@ class Kind(StrEnum):
     TRANSFER = "transfer"
     REDUCTION = "reduction"
     HOLD = "hold"
+    DEBTOR = "debtor"
+    ANSWER = "answer"
     CASE_REFERENCE = "case_reference"
     VOID = "void"
     POSTING = "posting"

@@ -165,6 +165,18 @@ CATALOGUE: Mapping[str, Reason] = {
         "The due date was moved after the transfer; the claim is paused",
         "Nothing, if the debtor was given time: it is resumed when the new date has passed.",
     ),
+    "AGENCY_ASKS": Reason(
+        "question",
+        "The agency asks about a claim",
+        '`findings show` has its text; answer with --action "answer TEXT". The agency reads it.',
+        ("answer",),
+    ),
+    "CLAIM_SHOULD_STOP": Reason(
+        "question",
+        "A receivable was excluded or disputed after its transfer, and the settings say to ask",
+        "Answer pause, recall, or leave.",
+        ("pause", "recall", "leave"),
+    ),
     "PAUSE_OF_UNKNOWN_ORIGIN": Reason(
         "question",
         "A claim is paused, and the journal was lost after it may have paused it",

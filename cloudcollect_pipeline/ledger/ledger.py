@@ -326,6 +326,11 @@ class Ledger:
             {"night": night},
         )
 
+    def keep_questions(self, questions: Sequence[tuple[str, str, str, bool]]) -> None:
+        """Keep the agency's questions as (id, claim, text, answered)."""
+        if questions:
+            self.db.executemany("insert or replace into persons.question values (?, ?, ?, ?)", questions)
+
     def watermark(self, side: str, feed: str) -> datetime | None:
         """Up to when a feed has been read (UTC), or None before the first night."""
         read_at: datetime | None = self.value("select read_at from watermark where side = ? and feed = ?", [side, feed])

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import three_years_after, transferable_from
+from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
@@ -149,6 +150,8 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     held_back = _transfers(ledger, facts, effects, findings)
     _customers(ledger, facts, effects, findings)
     _holds(ledger, facts, effects, findings)
+    _debtors(ledger, facts, effects, findings)
+    _questions(ledger, facts, effects, findings)
     _case_references(ledger, facts, effects, findings)
     if not facts.missing(*SETTLEMENT_FEEDS):
         plan_settlements(ledger, facts, effects, findings)
@@ -403,27 +406,33 @@ def _with_prefix(known: Mapping[str, tuple[Known, ...]], prefix: str) -> list[tu
 # -- claims that must stop, or no longer must ------------------------------------------------------------------------
 
 EXCLUDED = {"NOT_EXCLUDED", "CUSTOMER_NOT_EXCLUDED"}
-STRENGTH = {"NONE": 0, "PAUSED": 1, "RECALLED": 2}
+STRENGTH = {"NONE": 0, "ASK": 1, "PAUSED": 2, "RECALLED": 3}
 DUE_DATE_MOVED = "due date moved"
 
 
-def wanted_hold(failed: Sequence[str], due: date, transferred_due: str | None, facts: Facts) -> tuple[str, str]:
+def wanted_hold(
+    document: str, failed: Sequence[str], due: date, transferred_due: str | None, facts: Facts
+) -> tuple[str, str]:
     """The hold that a live claim should have tonight, and why: by the stop rules its receivable fails.
 
-    `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with.
+    `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with. `ASK` is no hold: the
+    settings leave it to a person, who has not answered yet.
     """
     policy = facts.settings.policy
+    answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
+    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "": "ASK"}
     wanted, reason = "NONE", "no longer held"
     if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
         facts.night, policy.grace_days, policy.banking_days
     ):
         wanted, reason = "PAUSED", DUE_DATE_MOVED
-    if "NOT_DISPUTED" in failed:
-        wanted, reason = "RECALLED" if policy.disputed_after_transfer == "recall" else "PAUSED", "disputed"
-    if EXCLUDED & set(failed):
-        by_policy = "RECALLED" if policy.excluded_after_transfer == "recall" else "PAUSED"
-        if STRENGTH[by_policy] >= STRENGTH[wanted]:
-            wanted, reason = by_policy, "excluded"
+    for applies, says, why in (
+        ("NOT_DISPUTED" in failed, policy.disputed_after_transfer, "disputed"),
+        (bool(EXCLUDED & set(failed)), policy.excluded_after_transfer, "excluded"),
+    ):
+        asked = by_policy[answer if says == "ask" else says]
+        if applies and STRENGTH[asked] >= STRENGTH[wanted]:
+            wanted, reason = asked, why
     return wanted, reason
 
 
@@ -445,10 +454,15 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
     for row in ledger.rows(sql("holds", HERE)):
         document = row["document"]
         transferred_due = json.loads(row["details"]).get("due_date")
-        wanted, reason = wanted_hold(row["failed"], row["due_date"], transferred_due, facts)
+        wanted, reason = wanted_hold(document, row["failed"], row["due_date"], transferred_due, facts)
         if reason == DUE_DATE_MOVED:
             text = f"{document} is now due {row['due_date']}"
             findings.append(Finding("DUE_DATE_MOVED", document, text, ore(row["principal_open"])))
+        if wanted == "ASK":
+            if row["hold"] == "NONE":
+                text = f"{document} is {reason} and the claim goes on"
+                findings.append(Finding("CLAIM_SHOULD_STOP", document, text, ore(row["principal_open"])))
+            continue
         if wanted == row["hold"]:
             continue
         if wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED":
@@ -489,6 +503,70 @@ def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[F
                     "transferred_due": transferred_due,
                 },
                 expect={"hold": row["hold"], "document": document},
+            )
+        )
+
+
+def _debtors(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """A debtor whose name, address or numbers changed since the agency was told them is told anew."""
+    if facts.missing(*TRANSFER_FEEDS) or not facts.capabilities.update_debtor:
+        return
+    known = known_effects(ledger, Kind.DEBTOR)
+    for row in ledger.rows(sql("debtors", HERE)):
+        if row["told"] is None and not facts.journal_forgot:
+            continue  # transferred before marks were kept: nobody knows what it was told
+        states = known.get(row["transfer"], ())
+        ordinal = next_ordinal(states)
+        name = facts.name(Kind.DEBTOR, row["transfer"], ordinal)
+        if any(k.state in BLOCKING for k in states):
+            continue
+        if refused_before(states, ordinal, 0, row["mark"]) and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry":
+            text = f"the agency refused the debtor's new data for {row['document']}"
+            findings.append(Finding("EFFECT_REFUSED", name, text))
+            continue
+        effects.append(
+            Effect(
+                Kind.DEBTOR,
+                name,
+                row["transfer"],
+                ordinal,
+                Content(row["customer"], row["document"], row["claim_id"], row["currency"], 0),
+                chain=f"debtor {row['transfer']}",
+                lane=row["transfer"],
+                details={
+                    "claim_id": row["claim_id"],
+                    "document": row["document"],
+                    "debtor": row["mark"],
+                    "facts": row["mark"],
+                },
+            )
+        )
+
+
+def _questions(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """What the agency asks is a finding; a person's answer is sent once. Neither text stands in plan or finding."""
+    known = known_effects(ledger, Kind.ANSWER)
+    for row in ledger.rows(sql("questions", HERE)):
+        question, states = row["question_id"], known.get(row["question_id"], ())
+        if any(k.state in BLOCKING | {"confirmed"} for k in states):
+            continue
+        answer = facts.decisions.get(("AGENCY_ASKS", question), "")
+        ordinal = next_ordinal(states)
+        told = debtor_mark(question, [answer])
+        if not answer or refused_before(states, ordinal, 0, told):
+            text = f"the agency asks about {row['document']}; until it is answered the claim may stand still"
+            findings.append(Finding("AGENCY_ASKS", question, text))
+            continue
+        effects.append(
+            Effect(
+                Kind.ANSWER,
+                facts.name(Kind.ANSWER, question, ordinal),
+                question,
+                ordinal,
+                Content(row["customer"] or "?", row["document"], row["claim_id"], row["currency"], 0),
+                chain=f"question {question}",
+                lane=row["transfer"],
+                details={"claim_id": row["claim_id"], "question": question, "facts": told},
             )
         )
 

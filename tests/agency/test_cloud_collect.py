@@ -304,7 +304,28 @@ def test_a_feed_that_is_not_offered_is_a_matter_for_a_person() -> None:
 def test_the_agency_declares_what_it_can_do() -> None:
     line = Line(Settings(capabilities=Capabilities(raise_claim=False, currencies=("NOK", "EUR"))))
     adapter = CloudCollect.connect(line.web, "inkasso")
-    assert adapter.capabilities == AgencyCapabilities(raise_claim=False, currencies=("NOK", "EUR"))
+    assert adapter.capabilities == AgencyCapabilities(
+        raise_claim=False, update_debtor=True, questions=True, currencies=("NOK", "EUR")
+    )
+
+
+def test_what_an_agency_need_not_know_of_it_does_not_offer() -> None:
+    line = Line(Settings())
+    told = json.loads(line.web.read("/v1/capabilities").body)
+    del told["update_debtor"], told["questions"]
+    line.faults.add("status_before", "GET", status=200, body=json.dumps(told).encode())
+    assert CloudCollect.connect(line.web, "inkasso").capabilities == AgencyCapabilities(currencies=("NOK",))
+
+
+def test_a_debtor_told_anew_and_an_answer_reach_the_agency(line: Line) -> None:
+    claim = line.claim()
+    debtor = Debtor("10001", "Debtor", False, None, "Nygata 2", "5003", "Bergen", "NO", None, None)
+    line.adapter.update_debtor(claim.id, debtor)
+    assert claim.order.debtor.address == "Nygata 2"
+    question = line.agency.question(claim, "Which contract?")
+    assert [(q.id, q.claim_id, q.answered) for q in line.adapter.questions()] == [(question.id, claim.id, False)]
+    line.adapter.answer(question.id, "No. 7")
+    assert [q.answered for q in line.adapter.questions()] == [True]
 
 
 def test_an_agency_that_leaves_a_capability_out_is_unreadable(line: Line) -> None:

@@ -145,8 +145,12 @@ def day_of_the_agency(desk: Desk) -> None:
     case = claims[second["id"]].case
     assert case is not None
     desk.agency.rekey(case)
+    for debtor in (CLAIM["debtor"] | {"address": "Nygata 2"}, {"number": "10001"}):
+        desk.call("PUT", f"/v1/claims/{second['id']}/debtor", debtor)
+    desk.call("PUT", "/v1/claims/clm_9/debtor", CLAIM["debtor"])
     for hold in ("PAUSED", "NONE", "RECALLED", "NONE", "DELETED"):
         desk.call("PUT", f"/v1/claims/{third['id']}/hold", {"hold": hold, "reason": "test"})
+    desk.call("PUT", f"/v1/claims/{third['id']}/debtor", CLAIM["debtor"])
     desk.call("PUT", "/v1/claims/clm_9/hold", {"hold": "PAUSED", "reason": "test"})
     for feed in ("claims", "cases", "entries", "settlements"):
         desk.ids(f"/v1/{feed}?limit=2")

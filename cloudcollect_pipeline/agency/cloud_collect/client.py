@@ -14,7 +14,14 @@ from typing import Any, Literal, Self, TypeVar
 import msgspec
 
 from cloudcollect_pipeline.agency.cloud_collect.mapping import feeds
-from cloudcollect_pipeline.agency.port import AgencyCapabilities, Held, NewClaim, NewReduction
+from cloudcollect_pipeline.agency.port import (
+    AgencyCapabilities,
+    Debtor,
+    Held,
+    NewClaim,
+    NewReduction,
+    Question,
+)
 from cloudcollect_pipeline.domain import money
 from cloudcollect_pipeline.domain.errors import Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import Receipt
@@ -22,6 +29,9 @@ from cloudcollect_pipeline.web import Web, segment
 
 MAX_KEYS = 100
 """Ids or references in one look-up."""
+
+OFFERED_LATER = {"update_debtor", "questions"}
+"""Capabilities that an agency need not know of; not named means no."""
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
@@ -62,6 +72,17 @@ class _Written(msgspec.Struct):
 class _WithHold(msgspec.Struct):
     id: str
     hold: str
+
+
+class _Question(msgspec.Struct):
+    id: str
+    claim_id: str
+    text: str
+    answer: str | None
+
+
+class _QuestionList(msgspec.Struct):
+    items: list[_Question]
 
 
 class CloudCollect:
@@ -154,6 +175,32 @@ class CloudCollect:
         if (answer.id, answer.hold) != (claim_id, hold):
             raise Uncertain(f"PUT {path}: the answer shows another hold or claim")
 
+    def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
+        """Tell a claim's debtor anew."""
+        path = f"/v1/claims/{segment(claim_id)}/debtor"
+        answer = _trusted(
+            self._web.write("PUT", path, msgspec.json.encode(_debtor(debtor))).body, _Record, f"PUT {path}"
+        )
+        if answer.id != claim_id:
+            raise Uncertain(f"PUT {path}: the answer shows another claim")
+
+    def questions(self) -> list[Question]:
+        """The agency's questions, by id."""
+        found = _decoded(self._web.read("/v1/questions").body, _QuestionList, "GET /v1/questions").items
+        return [
+            Question(question.id, question.claim_id, question.text, question.answer is not None)
+            for question in sorted(found, key=lambda question: question.id)
+        ]
+
+    def answer(self, question_id: str, text: str) -> None:
+        """Answer a question."""
+        path = f"/v1/questions/{segment(question_id)}/answer"
+        answer = _trusted(
+            self._web.write("POST", path, msgspec.json.encode({"text": text})).body, _Question, f"POST {path}"
+        )
+        if (answer.id, answer.answer) != (question_id, text):
+            raise Uncertain(f"POST {path}: the answer shows another text")
+
     def _page(self, path: str, params: Params) -> _Page:
         return _decoded(self._web.read(path, params).body, _Page, f"GET {path}")
 
@@ -181,14 +228,13 @@ def declared_capabilities(web: Web) -> AgencyCapabilities:
     what = "GET /v1/capabilities"
     body = web.read("/v1/capabilities").body
     told = _decoded(body, dict[str, Any], what)
-    missing = {field.name for field in fields(AgencyCapabilities)} - told.keys()
+    missing = {field.name for field in fields(AgencyCapabilities)} - OFFERED_LATER - told.keys()
     if missing:
         raise Unreadable(f"{what}: nothing said about {', '.join(sorted(missing))}")
     return _decoded(body, AgencyCapabilities, what)
 
 
 def _claim_body(claim: NewClaim) -> bytes:
-    debtor = claim.debtor
     document = f"{claim.document_type}-{claim.number}"
     return msgspec.json.encode(
         {
@@ -205,7 +251,7 @@ def _claim_body(claim: NewClaim) -> bytes:
             "currency": claim.currency,
             "reminders_sent": claim.reminders_sent,
             "last_reminder": claim.last_reminder,
-            "debtor": {field.name: getattr(debtor, field.name) for field in fields(debtor)},
+            "debtor": _debtor(claim.debtor),
             "documents": []
             if claim.pdf is None
             else [
@@ -217,6 +263,10 @@ def _claim_body(claim: NewClaim) -> bytes:
             ],
         }
     )
+
+
+def _debtor(debtor: Debtor) -> dict[str, Any]:
+    return {field.name: getattr(debtor, field.name) for field in fields(debtor)}
 
 
 def _reduction_body(reduction: NewReduction) -> bytes:

@@ -9,6 +9,14 @@ create table if not exists persons.person (
     phone varchar
 );
 
+-- What the agency asks about a claim; the text may name a person.
+create table if not exists persons.question (
+    question_id varchar primary key,
+    claim_id varchar not null,
+    text varchar not null,
+    answered boolean not null
+);
+
 create table if not exists persons.set_aside (
     side varchar not null,
     feed varchar not null,

@@ -17,7 +17,8 @@ from cloudcollect_pipeline.orchestration.resources import Tonight
 DESCRIPTIONS: Mapping[str, str] = {
     "transfers": "Overdue receivables handed over to the agency, each checked again on a fresh read before it is sent.",
     "reductions": "Payments, matched credit notes and write-offs the agency must know of, reported on their claims.",
-    "holds": "Claims paused, recalled or resumed at the agency, as exclusions and disputes ask for.",
+    "holds": "Claims paused, recalled or resumed at the agency as exclusions and disputes ask for; debtors told anew "
+    "and the agency's questions answered.",
     "case_references": "The agency's case number, status and link, shown on the invoice in the ERP.",
     "agency_payment_postings": "Money the agency received, posted in the ERP against the suspense account.",
     "settlement_bookings": "The agency's payout statements, booked in the ERP out of the suspense account.",

@@ -137,6 +137,9 @@ class AgencyApi:
             case ("PUT", "v1", "claims", claim_id, "hold"):
                 body = _read(_hold, request)
                 return Response(200, _JSON, records.claim(self.books.set_hold(creditor, claim_id, body.hold)))
+            case ("PUT", "v1", "claims", claim_id, "debtor"):
+                told = _read(_debtor, request)
+                return Response(200, _JSON, records.claim(self.books.update_debtor(creditor, claim_id, told)))
             case ("GET", "v1", "references"):
                 return self._references(account, request)
             case ("GET", "v1", "questions"):
@@ -223,6 +226,7 @@ _JSON: Mapping[str, str] = {"content-type": "application/json"}
 _claim_body = msgspec.json.Decoder(ClaimBody)
 _reduction = msgspec.json.Decoder(ReductionBody)
 _hold = msgspec.json.Decoder(HoldBody)
+_debtor = msgspec.json.Decoder(Debtor)
 _answer = msgspec.json.Decoder(AnswerBody)
 
 

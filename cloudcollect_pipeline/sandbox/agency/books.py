@@ -7,7 +7,7 @@ dates in Europe/Oslo, moments UTC. Nothing here knows HTTP, and nothing here kno
 import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import count
 from typing import NamedTuple
@@ -443,6 +443,18 @@ class Agency:
             raise Refusal("not_supported", f"{hold} is not offered")
         claim.hold = hold
         self._changed(claim)
+        return claim
+
+    def update_debtor(self, creditor: str, claim_id: str, debtor: Debtor) -> Claim:
+        """Replace what is known of a claim's debtor; the same again changes nothing. Raises `Refusal`."""
+        if not self.settings.capabilities.update_debtor:
+            raise Refusal("not_supported", "debtors cannot be told anew")
+        claim = self._claim(self.account(creditor), claim_id)
+        if not claim.live:
+            raise Refusal("claim_ended", "the claim has ended")
+        if claim.order.debtor != debtor:
+            claim.order = replace(claim.order, debtor=debtor)
+            self._changed(claim)
         return claim
 
     def answer(self, creditor: str, question_id: str, text: str) -> Question:

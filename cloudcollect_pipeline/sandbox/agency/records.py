@@ -30,6 +30,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     documents: bool = True
     settlements: bool = True
     look_up_by_reference: bool = True
+    update_debtor: bool = True
+    questions: bool = True
     currencies: tuple[str, ...] = ("NOK",)
 
 

@@ -1,0 +1,131 @@
+"""Stories of what people change and ask after a transfer: addresses, questions, policies that ask first."""
+
+import pytest
+
+from tests.story import Story, lose_journal
+
+
+@pytest.fixture
+def story(tmp_path):
+    return Story(tmp_path)
+
+
+def transferred(story, amount=6000, **options):
+    invoice = story.receivable(amount, **options)
+    story.night()
+    return invoice
+
+
+def ends_equal(story, *documents):
+    story.quiet(3)
+    story.assert_mirrored(*documents)
+    story.assert_ties()
+    story.assert_quiet()
+
+
+def kinds(result):
+    return [str(effect.kind) for effect in result.plan.plan.effects]
+
+
+def test_a_changed_address_reaches_the_agency_once(story):
+    invoice = transferred(story)
+    story.assert_quiet()
+    story.erp.change_customer(invoice.customer.number, address="Nygata 2", city="Bergen", postal_code="5003")
+    assert kinds(story.night()) == ["debtor"]
+    told = story.claim(invoice).order.debtor
+    assert (told.address, told.postal_code, told.city) == ("Nygata 2", "5003", "Bergen")
+    ends_equal(story, invoice)
+
+
+def test_an_address_told_is_nowhere_in_plan_journal_or_findings(story):
+    invoice = transferred(story)
+    story.erp.change_customer(invoice.customer.number, address="Hemmeliggata 7")
+    story.night()
+    noted = story.with_journal(
+        lambda j: [str(e) for e in j.events()] + [p for x in j.plans() for p in j.planned(x["hash"])]
+    )
+    assert noted
+    assert not any("Hemmeliggata" in text for text in noted)
+
+
+def test_an_answer_lost_about_an_address_is_told_again(story):
+    invoice = transferred(story)
+    story.erp.change_customer(invoice.customer.number, address="Nygata 2")
+    story.world.agency_faults.add("lost_before", "PUT", r"/debtor$")
+    story.night()
+    assert story.claim(invoice).order.debtor.address != "Nygata 2"
+    story.quiet(2)
+    assert story.claim(invoice).order.debtor.address == "Nygata 2"
+    ends_equal(story, invoice)
+
+
+def test_an_agency_that_cannot_be_told_of_addresses_is_not_asked_to(story):
+    story.agency.settings.capabilities = type(story.agency.settings.capabilities)(update_debtor=False, questions=False)
+    invoice = transferred(story)
+    story.erp.change_customer(invoice.customer.number, address="Nygata 2")
+    assert not kinds(story.night())
+
+
+def test_after_a_lost_journal_every_debtor_is_told_once(story):
+    invoice = transferred(story)
+    lose_journal(story)
+    story.erp.change_customer(invoice.customer.number, address="Nygata 2")
+    story.quiet(3)
+    assert story.claim(invoice).order.debtor.address == "Nygata 2"
+    ends_equal(story, invoice)
+
+
+def test_the_agencys_question_is_a_finding_and_its_answer_is_sent_once(story):
+    invoice = transferred(story)
+    question = story.agency.question(story.claim(invoice), "Was it delivered to Storgata 1?")
+    assert not kinds(story.night())
+    assert story.findings()["AGENCY_ASKS"] == [question.id]
+    story.decide("AGENCY_ASKS", "answer Delivered on 3 May")
+    assert kinds(story.night()) == ["answer"]
+    assert question.answer == "Delivered on 3 May"
+    ends_equal(story, invoice)
+    assert not story.findings()
+    (finding,) = [f for f in story.with_journal(lambda j: j.findings(all_states=True)) if f["code"] == "AGENCY_ASKS"]
+    assert "Storgata" not in finding["text"]
+
+
+def test_an_answer_the_agency_refuses_is_asked_for_again(story):
+    invoice = transferred(story)
+    question = story.agency.question(story.claim(invoice), "Which contract?")
+    story.night()
+    story.decide("AGENCY_ASKS", "answer Contract 7")
+    story.agency.answer(story.slug, question.id, "Contract 8")
+    question.answer, kept = None, question.answer
+    story.night()
+    assert question.answer == "Contract 7" != kept
+
+
+@pytest.mark.parametrize(("answer", "hold"), [("pause", "PAUSED"), ("recall", "RECALLED"), ("leave", "NONE")])
+def test_a_policy_that_asks_waits_for_the_answer_and_does_it(tmp_path, answer, hold):
+    story = Story(tmp_path, excluded_after_transfer="ask")
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    story.erp.exclude(invoice, True)
+    assert not kinds(story.night())
+    assert story.findings()["CLAIM_SHOULD_STOP"] == [f"Invoice {invoice.number}"]
+    story.decide("CLAIM_SHOULD_STOP", answer)
+    story.quiet(2)
+    assert claim.hold == hold
+    assert "CLAIM_SHOULD_STOP" not in story.findings()
+    story.assert_quiet()
+
+
+def test_a_pause_that_was_asked_for_ends_with_its_reason_and_is_asked_for_anew(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="ask")
+    invoice = transferred(story)
+    for _ in range(2):
+        story.erp.exclude(invoice, True)
+        story.night()
+        story.decide("CLAIM_SHOULD_STOP", "pause")
+        story.night()
+        assert story.claim(invoice).hold == "PAUSED"
+        story.erp.exclude(invoice, False)
+        story.night()
+        assert story.claim(invoice).hold == "NONE"
+    ends_equal(story, invoice)
+    assert not story.findings()
