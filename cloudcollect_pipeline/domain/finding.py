@@ -236,6 +236,16 @@ CATALOGUE: Mapping[str, Reason] = {
         "A settlement waits until all its items are posted",
         "Deal with the items it names.",
     ),
+    "INTEREST_ABOVE_LAW": Reason(
+        "warning",
+        "A private debtor was charged more interest than the law's rate gives",
+        "Ask the agency how it reckoned; what is above must be paid back.",
+    ),
+    "RATE_UNKNOWN": Reason(
+        "warning",
+        "A statutory rate is not entered for a period, so what rests on it was not checked",
+        "Enter the period with its source, or update cloudcollect-pipeline.",
+    ),
     "SETTLEMENT_ROUNDED": Reason(
         "warning",
         "A settlement's net differs from its terms within the tolerance; the difference is on the rounding account",

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from cloudcollect_pipeline.domain.calendar import three_years_after, transferable_from
+from cloudcollect_pipeline.domain.calendar import adjusted_due_date, three_years_after, transferable_from
 from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.domain.law import RateUnknown, default_interest
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import (
@@ -694,12 +695,32 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 row["amount"],
             )
         )
+    findings += _interest_above_law(ledger)
     for row in ledger.rows(sql("unlisted_transfers", HERE)):
         findings.append(
             Finding(
                 "EFFECT_NOT_LISTED", row["reference"], f"the agency does not list {row['document']} yet", row["amount"]
             )
         )
+
+
+def _interest_above_law(ledger: Ledger) -> list[Finding]:
+    """Default interest that a private debtor was charged beyond the statutory rate (forsinkelsesrenteloven §§ 3 and 4).
+
+    Reckoned on the whole principal handed over from the moved due date: what is above that can have no other ground.
+    """
+    found: list[Finding] = []
+    for row in ledger.rows(sql("interest", HERE)):
+        charged = ore(row["interest"])
+        try:
+            most = default_interest(row["transferred"], adjusted_due_date(row["due_date"]), row["last_on"])
+        except RateUnknown as gap:
+            found.append(Finding("RATE_UNKNOWN", "default interest", str(gap)))
+            continue
+        if charged > most:
+            text = f"{display(charged)} of interest was charged on {row['document']}, at most {display(most)} by law"
+            found.append(Finding("INTEREST_ABOVE_LAW", row["claim_id"], text, charged - most))
+    return found
 
 
 def _allowed(effects: list[Effect], facts: Facts, findings: list[Finding]) -> list[Effect]:

@@ -237,3 +237,25 @@ def test_money_that_is_never_settled_ages_into_a_finding(story):
     story.world.advance(story.world.now + timedelta(days=91))
     story.night()
     assert story.findings()["ENTRY_NOT_SETTLED"][0].startswith(entry.id)
+
+
+@pytest.mark.parametrize(
+    ("business", "interest", "codes"),
+    [(False, 91, set()), (False, 92, {"INTEREST_ABOVE_LAW"}), (True, 9000, set())],
+    ids=["within", "above", "a business may have agreed to more"],
+)
+def test_interest_above_the_laws_rate_is_a_finding_for_private_debtors(story, business, interest, codes):
+    # 60.00 from 1 December 2025 is charged 12.00 % from 1 January; the rate of 2025's second half is not entered
+    customer = story.customer(business=business, organisation_number="923609016" if business else None)
+    invoice = story.receivable(6000, customer=customer, due=date(2025, 12, 1))
+    story.night()
+    story.erp.set_due_date(invoice, date(2025, 12, 31))
+    story.morning(40)
+    story.collect(invoice, 3000, interest=interest)
+    story.night()
+    assert set(story.findings()) - {"DUE_DATE_MOVED"} == codes
+
+
+def test_a_rate_nobody_entered_is_said_and_nothing_is_guessed(story):
+    collected(story, interest=9000)
+    assert set(story.findings()) == {"RATE_UNKNOWN"}
