@@ -236,7 +236,9 @@ class Story:
 
     def _pay_agency(self, claim: Claim, part: int = 1) -> None:
         principal = claim.principal_open // part
-        self.world.agency.receive(claim, principal, interest=principal // 100)
+        # Only businesses are charged interest: what a private debtor may be charged hangs on rates of the day.
+        interest = principal // 100 if claim.order.debtor.business else 0
+        self.world.agency.receive(claim, principal, interest)
 
     def _debtors_pay_the_bank(self) -> None:
         """Three settle with the creditor although the agency has the claim: one of them only a third."""

@@ -92,7 +92,8 @@ class Debtors:
         claim = self.claim(document)
         if claim is not None and claim.payee == "AGENCY":
             last = amount >= claim.principal_open
-            interest = _interest(document, amount, self.world.today) if last else 0
+            charged = last and claim.order.debtor.business  # a private debtor's hangs on rates of the day
+            interest = _interest(document, amount, self.world.today) if charged else 0
             self.world.agency.receive(claim, amount, interest, claim.fees_open if last else 0)
         elif self._batches:
             self.pay_bank(document, amount)
