@@ -260,11 +260,26 @@ class AccountChange(_Section):
     settlement_voucher: Literal["released", "draft"] | None = None
 
 
+class OpeningItem(_Section):
+    """Money at the agency on the day of go-live that stands in the suspense account already."""
+
+    entry: Text
+    """The agency's id of the entry."""
+    customer: Text
+    """Customer number in the ERP."""
+    amount: SignedMoney
+    """Principal, kroner."""
+    value_date: Day
+    """Day the agency received it (yyyy-MM-dd)."""
+
+
 class AccountSettings(_Section):
     """Accounts of the settlement voucher, and where the suspense account stood at go-live."""
 
     opening_balance: SignedMoney = Decimal(0)
     """Suspense account at go-live; debit positive."""
+    opening_items: tuple[OpeningItem, ...] = ()
+    """What it consists of, signed off, as [[...accounts.opening_items]] tables: entry, customer, amount, value_date."""
     payout_clearing: Text
     """Takes the payout until the bank line meets it; not the bank account itself."""
     interest_income: Text
@@ -295,6 +310,13 @@ class AccountSettings(_Section):
     """Whether settlement vouchers are released, or left as drafts for a person to release."""
     changes: tuple[AccountChange, ...] = ()
     """Later terms, as [[...accounts.changes]] tables: valid_from, the first booking date, and what changes then."""
+
+    @model_validator(mode="after")
+    def _opening_items_add_up(self) -> Self:
+        listed = sum((item.amount for item in self.opening_items), Decimal(0))
+        if self.opening_items and listed != self.opening_balance:
+            raise ValueError(f"opening_items add up to {listed}, opening_balance is {self.opening_balance}")
+        return self
 
     @property
     def payout_accounts(self) -> tuple[str, ...]:

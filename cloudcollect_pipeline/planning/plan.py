@@ -110,6 +110,16 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
             f"create or replace temp table {name} as select unnest(cast($values as varchar[])) as subject",
             {"values": values},
         )
+    items = facts.settings.accounts.opening_items
+    ledger.db.execute(
+        sql("opening_items", HERE),
+        {
+            "entries": [item.entry for item in items],
+            "customers": [item.customer for item in items],
+            "amounts": [item.amount for item in items],
+            "dates": [item.value_date for item in items],
+        },
+    )
     ledger.once("planning views", sql("planning_views", HERE))
 
 

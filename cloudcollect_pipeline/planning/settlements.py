@@ -34,6 +34,8 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
     for effect in effects:
         if effect.kind in (Kind.POSTING, Kind.VOID):
             tonight[str(effect.details["entry"]), effect.content.party].append(effect)
+    # What stood in the account at go-live was posted before us: it is ground enough for a voucher.
+    at_go_live = {row["entry_id"] for row in ledger.rows("select entry_id from opening_item order by entry_id")}
     for row in ledger.rows(sql("settlements", HERE)):
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
         if row["status"] == "PUBLISHED":
@@ -53,7 +55,8 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
             continue
         if any(k.state in BLOCKING | {"confirmed"} for k in states):
             continue
-        after, waits = _ground(row["items"], shares, tonight) if sign > 0 else ([], [])
+        items = [item for item in row["items"] if item["root"] not in at_go_live]
+        after, waits = _ground(items, shares, tonight) if sign > 0 else ([], [])
         if waits:
             text = f"settlement {row['number']} waits for {', '.join(waits[:5])}"
             findings.append(Finding("SETTLEMENT_WAITS", subject, text, ore(row["net"])))

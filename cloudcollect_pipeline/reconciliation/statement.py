@@ -232,11 +232,21 @@ def make_statement(
         )
         for row in ledger.rows(sql("items", HERE))
     ]
-    due = ore(
-        ledger.value(
-            "select coalesce(sum(amount), 0) from settlement_line where bucket = 'principal' and status = 'PUBLISHED'"
+    at_go_live = [
+        Item(
+            row["entry_id"],
+            row["customer"],
+            "at go-live",
+            row["value_date"],
+            None,
+            ore(row["amount"]),
+            ore(row["amount"]),
+            ore(row["settled"]),
+            0,
         )
-    )
+        for row in ledger.rows(sql("opening", HERE))
+    ]
+    due = ore(ledger.value(sql("due", HERE)))
     carried = ore(ledger.value(sql("carried", HERE)))
     collected = ore(ledger.value(sql("collected", HERE)))
     differences: dict[str, dict[str, int]] = {}
@@ -259,7 +269,9 @@ def make_statement(
         in_transit=ore(transit),
         dated_later=dated_later,
         agency_unsettled=opening + collected - due,
-        items=tuple(item for item in items if item.open or item.in_transit or item.principal != item.posted),
+        items=tuple(
+            item for item in [*at_go_live, *items] if item.open or item.in_transit or item.principal != item.posted
+        ),
         foreign_movements=tuple(strangers),
         unexplained=tuple(unexplained),
         differences=differences,

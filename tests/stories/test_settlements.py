@@ -1,10 +1,12 @@
 """Stories of settlements: what is booked for them, what is not, and whether the money comes."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from cloudcollect_pipeline.sandbox.erp.ledger import Entry
 from tests.story import Story, spoil
 
 
@@ -259,3 +261,39 @@ def test_interest_above_the_laws_rate_is_a_finding_for_private_debtors(story, bu
 def test_a_rate_nobody_entered_is_said_and_nothing_is_guessed(story):
     collected(story, interest=9000)
     assert set(story.findings()) == {"RATE_UNKNOWN"}
+
+
+def by_hand(story, principal, on):
+    """A claim handed over by hand before go-live, on which the agency has received money; and that money's posting."""
+    old = story.erp.invoice(story.customer(), 9000, date(2024, 10, 1), date(2024, 10, 15))
+    first = next(iter(story.agency.account(story.slug).claims.values()))
+    order = replace(first.order, reference="BYHAND1", document_number=old.number, principal=9000)
+    claim, _ = story.agency.create_claim(story.slug, order)
+    return story.agency.receive(claim, principal, on=on)
+
+
+def test_a_company_goes_live_with_a_balance_that_the_agency_settles_later(story):
+    ours = story.receivable(6000)
+    story.night()
+    entry = by_hand(story, 2500, on=story.world.today)
+    bank, suspense = "1920", "1510"
+    story.erp.voucher(date(2024, 12, 31), "Before go-live", (Entry(suspense, 2500), Entry(bank, -2500)))
+    item = {"entry": entry.id, "customer": "10002", "amount": "25.00", "value_date": date(2024, 12, 31)}
+    with_accounts(story, opening_balance="25.00", opening_items=[item])
+    story.collect(ours, 1000)
+    statement = story.night().statement
+    assert statement.ties
+    assert (statement.opening, statement.closing, statement.ledger) == (2500, 3500, 3500)
+    assert [(i.entry, i.open) for i in statement.items if i.documents == "at go-live"] == [(entry.id, 2500)]
+    story.world.pay_out(story.slug, settle(story))
+    statement = story.night().statement
+    assert statement.ties
+    assert (statement.closing, statement.ledger, statement.items) == (0, 0, ())
+    story.assert_quiet()
+    assert not story.findings()
+
+
+def test_an_opening_list_that_does_not_add_up_is_refused(story):
+    item = {"entry": "ent_1", "customer": "10002", "amount": "25.00", "value_date": date(2024, 12, 31)}
+    with pytest.raises(ValueError, match=r"opening_items add up to 25\.00, opening_balance is 24\.00"):
+        with_accounts(story, opening_balance="24.00", opening_items=[item])

@@ -15,6 +15,14 @@ select c.*, e.amount as transferred, e.details, e.source, e.ordinal,
        c.status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and c.hold <> 'RECALLED' as live
 from claim_now c join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed';
 
+-- Claims that somebody handed over by hand for receivables issued before go-live: not ours to mirror.
+create or replace temp view by_hand_claim as
+select c.claim_id
+from claim_now c
+join receivable_now r on r.document_type = c.document_type and r.number = c.document_number, policy
+where r.document_date < policy.go_live
+  and not exists (select 1 from effect e where e.reference = c.reference and e.kind = 'transfer');
+
 -- Principal that money received by the agency now carries, per original entry and claim: the entry with its reversals
 -- and reallocations.
 create or replace temp view entry_principal as

@@ -39,7 +39,8 @@ left join (
                and abs(vat - round(amount * 0.12, 2)) > 0.01 and vat <> 0) as odd_vat,
            list(distinct {'root': root, 'customer': customer} order by {'root': root, 'customer': customer})
                filter (root is not null and bucket = 'principal' and amount <> 0) as items,
-           list(distinct entry_id order by entry_id) filter (root is null) as unknown
+           list(distinct entry_id order by entry_id) filter (
+               root is null and not exists (select 1 from opening_item o where o.entry_id = line.entry_id)) as unknown
     from line group by settlement_id
 ) l using (settlement_id)
 left join repeated using (settlement_id)

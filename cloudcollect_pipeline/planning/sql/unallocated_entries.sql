@@ -9,7 +9,8 @@ astray as (
     join entry_root er using (entry_id)
     where not l.cancelled
       and (l.bucket = 'unallocated' or l.claim_id is null
-           or (l.bucket = 'principal' and not exists (select 1 from known k where k.claim_id = l.claim_id)))
+           or (l.bucket = 'principal' and not exists (select 1 from known k where k.claim_id = l.claim_id)
+               and not exists (select 1 from by_hand_claim b where b.claim_id = l.claim_id)))
     group by all
     having sum(l.amount) <> 0
 )
