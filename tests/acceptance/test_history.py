@@ -15,7 +15,7 @@ from tests.story import Story
 CSV = "data/accounts-receivable-history.csv"
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("disputes", [True, False], ids=["with its disputes", "ignoring them"])
 def test_a_real_history_ends_equal_with_nothing_done_twice(shared, tmp_path, disputes):
     world = World.from_history(shared / CSV, disputes=disputes)
