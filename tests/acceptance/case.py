@@ -43,7 +43,7 @@ class Case(Story):
         return [entry.kind for entry in self.agency.account(self.slug).entries.values()]
 
     def settled(self, *documents: Any, findings: tuple[str, ...] = (), differ: tuple[Any, ...] = ()) -> None:
-        """Soon a night plans nothing; then both books are equal, nothing is done twice, the statement ties, nothing is open.
+        """Soon a night plans nothing; then both books are equal, nothing was done twice and the statement ties.
 
         `findings` are the codes that rightly stay; `differ` are documents on which a person let the two sides differ.
         """
@@ -52,22 +52,29 @@ class Case(Story):
         truth = self.world.truth()[self.slug]
         assert not truth.double_effects
         assert set(truth.unequal) == {f"Invoice {document.number}" for document in differ}
-        self.assert_mirrored(*documents)
+        for document in documents:
+            self.assert_mirrored(document)
         self.assert_ties()
         assert self.results[-1].statement.closing == truth.suspense_balance
         assert not self.with_journal(lambda journal: journal.effects(states=BLOCKING))
-        assert set(self.findings()) == set(findings)
+        assert set(self.findings()) == set(findings), self.findings()
 
-    def edit(self, path: str, change: Callable[[dict[str, Any]], None]) -> None:
-        """From now on the agency's list at `path` shows its records changed, until `agency_faults.clear()`."""
-        self.edit_list(path, lambda items: [change(item) or item for item in items])
+    def decide_undone(self) -> None:
+        """A person has looked: the effect in quarantine does not exist at its target."""
+        [reference] = self.findings()["EFFECT_QUARANTINED"]
+        now, night = self.world.now, self.world.today
+        self.with_journal(lambda journal: journal.move(reference, "absent", now, night, note="looked up"))
+        self.decide("EFFECT_QUARANTINED", "undone", reference)
 
-    def edit_list(self, path: str, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-        """The same for a whole page of records."""
+    def agency_shows(
+        self, feed: str, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]], query: str = ""
+    ) -> None:
+        """From now on the agency's lists show their pages changed, until `agency_faults.clear()`."""
 
         def mutate(answer: Response) -> Response:
             page = json.loads(answer.body)
-            page["items"] = change(page["items"])
-            return Response(answer.status, answer.headers, json.dumps(page).encode())
+            return Response(
+                answer.status, answer.headers, json.dumps({**page, "items": change(page["items"])}).encode()
+            )
 
-        self.world.agency_faults.add("mutate", "GET", path, count=999, mutate=mutate)
+        self.world.agency_faults.add("mutate", "GET", rf"/v1/({feed})$", query=query, count=999, mutate=mutate)

@@ -361,6 +361,17 @@ def test_a_case_gets_a_new_number_and_keeps_its_id(house: House) -> None:
     assert case.url.endswith(case.number)
 
 
+def test_a_merged_case_goes_on_under_the_other_number(house: House) -> None:
+    first, second = house.claim("A"), house.claim("B", customer="10002")
+    merged, into = first.case, second.case
+    assert merged is not None
+    assert into is not None
+    house.agency.merge(merged, into)
+    assert (first.case, merged.status, into.claims) == (into, "CLOSED", [second, first])
+    assert into.previous_numbers == [merged.number]
+    assert house.claim("C").case is into
+
+
 def test_a_settlement_pays_out_principal_less_commission_and_vat(house: House) -> None:
     claim = house.claim(principal=1_000_000)
     house.agency.receive(claim, 1_000_000, interest=5_000, fees=100_000)

@@ -579,10 +579,35 @@ class Agency:
         self._publish_case(case)
         return case.number
 
+    def merge(self, case: Case, into: Case) -> None:
+        """Continue a case in another one of its creditor: its claims and its debtor move there, and it is closed."""
+        if case is into or case.creditor != into.creditor:
+            raise ValueError("a case is merged into another one of its creditor")
+        account = self.account(case.creditor)
+        account.by_debtor.update({debtor: into for debtor, held in account.by_debtor.items() if held is case})
+        into.previous_numbers += [*case.previous_numbers, case.number]
+        moved, case.claims = case.claims, []
+        into.claims += moved
+        for claim in moved:
+            claim.case = into
+            self._changed(claim)
+        for each in (case, into):
+            each.status = _case_status(each)
+            self._publish_case(each)
+
     def settle(
-        self, creditor: str, on: date | None = None, currency: str = "NOK", expenses: int = 0, offset: int = 0
+        self,
+        creditor: str,
+        on: date | None = None,
+        currency: str = "NOK",
+        expenses: int = 0,
+        offset: int = 0,
+        slip: int = 0,
     ) -> Settlement | None:
-        """Publish a settlement of everything not yet settled; None when there is nothing."""
+        """Publish a settlement of everything not yet settled; None when there is nothing.
+
+        A `slip` is a mistake of the agency's: so much more (or less) is settled of the first item than it carries.
+        """
         account = self.account(creditor)
         entries = sorted(
             (entry for entry in account.unsettled.values() if entry.currency == currency), key=lambda entry: entry.id
@@ -590,6 +615,7 @@ class Agency:
         if not entries:
             return None
         day = on or self._today()
+        first, *rest = (line for entry in entries for line in self._settled(entry))
         settlement = Settlement(
             id=self._id("stm"),
             creditor=creditor,
@@ -597,7 +623,7 @@ class Agency:
             currency=currency,
             booking_date=day,
             payout_date=day + timedelta(days=self.settings.payout_after),
-            lines=tuple(line for entry in entries for line in self._settled(entry)),
+            lines=(first._replace(amount=first.amount + slip), *rest),
             entries=tuple(entries),
             expenses=expenses,
             offset=offset,
