@@ -385,6 +385,25 @@ def test_a_settlement_pays_out_principal_less_commission_and_vat(house: House) -
     assert house.agency.settle("nordlys") is None
 
 
+def test_a_creditor_without_vat_is_charged_vat_on_commission_only_and_the_debtor_the_rest() -> None:
+    house = House(Settings(creditor_deducts_vat=False))
+    claim = house.claim(principal=1_000_000)
+    house.agency.receive(claim, 1_000_000, fees=100_000)
+    settlement = house.agency.settle("nordlys")
+    assert settlement is not None
+    assert (settlement.commission, settlement.vat) == (50_000, 12_500)
+    later = house.claim("200002")
+    house.days(30)
+    assert later.fees_open == 35_000 + 8_750
+
+
+def test_a_slip_of_the_agency_settles_another_amount_than_was_paid(house: House) -> None:
+    house.agency.receive(house.claim(), 6000)
+    settlement = house.agency.settle("nordlys", slip=-1)
+    assert settlement is not None
+    assert settlement.principal == 5999
+
+
 def test_a_settlement_passes_fees_on_and_keeps_interest_if_so_agreed() -> None:
     house = House(Settings(pass_on_fees=True, pass_on_interest=False, commission_rate=0))
     house.agency.receive(house.claim(), 6000, interest=100, fees=350)

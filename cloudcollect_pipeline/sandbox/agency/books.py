@@ -49,6 +49,8 @@ class Settings:
     """Of principal received by the agency."""
     vat_rate: int = 2500
     """Of commission and of fees the agency keeps."""
+    creditor_deducts_vat: bool = True
+    """Where not, the debtor pays the VAT on the agency's fees on top of them, and the creditor that on commission."""
     pass_on_interest: bool = True
     pass_on_fees: bool = False
     payout_after: int = 2
@@ -615,7 +617,9 @@ class Agency:
         if not entries:
             return None
         day = on or self._today()
-        first, *rest = (line for entry in entries for line in self._settled(entry))
+        lines = [line for entry in entries for line in self._settled(entry)]
+        if slip:
+            lines[0] = lines[0]._replace(amount=lines[0].amount + slip)
         settlement = Settlement(
             id=self._id("stm"),
             creditor=creditor,
@@ -623,7 +627,7 @@ class Agency:
             currency=currency,
             booking_date=day,
             payout_date=day + timedelta(days=self.settings.payout_after),
-            lines=(first._replace(amount=first.amount + slip), *rest),
+            lines=tuple(lines),
             entries=tuple(entries),
             expenses=expenses,
             offset=offset,
@@ -799,7 +803,7 @@ class Agency:
                     yield SettlementLine(entry, claim, "commission", commission, vat)
             elif (bucket == "interest" and settings.pass_on_interest) or (bucket in FEES and settings.pass_on_fees):
                 yield SettlementLine(entry, claim, bucket, amount, 0)
-            elif bucket in FEES and (vat := _share(amount, settings.vat_rate)):
+            elif settings.creditor_deducts_vat and bucket in FEES and (vat := _share(amount, settings.vat_rate)):
                 # The creditor bears the VAT on a fee the debtor paid to the agency.
                 yield SettlementLine(entry, claim, bucket, 0, vat)
 
@@ -831,8 +835,9 @@ class Agency:
         self._changed(claim)
         if claim.demanded_on is None:
             claim.demanded_on = due
-            if self.settings.demand_fee:
-                self.charge(claim, self.settings.demand_fee, on=due)
+            if fee := self.settings.demand_fee:
+                vat = 0 if self.settings.creditor_deducts_vat else _share(fee, self.settings.vat_rate)
+                self.charge(claim, fee + vat, on=due)
         wait = self.settings.later_stages.get(_following(claim.stage) or "")
         if wait is not None:
             self._schedule(claim, claim.demanded_on + timedelta(days=wait))
