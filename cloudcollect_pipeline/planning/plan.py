@@ -584,6 +584,10 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
     for effect in effects:
         if effect.kind in (Kind.POSTING, Kind.VOID):
             tonight[str(effect.details["entry"]), effect.content.party].append(effect)
+    lines_booked = {
+        row["source"]: json.loads(row["details"]).get("lines")
+        for row in ledger.rows("select source, details from effect where kind = 'settlement' and state = 'confirmed'")
+    }
     for row in ledger.rows(sql("settlements", HERE)):
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
         booked = any(k.state == "confirmed" for k in known.get(published, ()))
@@ -659,8 +663,12 @@ def _settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
             continue
         ordinal = next_ordinal(states)
         name = facts.name(Kind.SETTLEMENT, source, ordinal)
-        lines = voucher_lines(row, facts.settings, sign)
-        principal = sign * ore(row["principal"])
+        if sign > 0:
+            lines = voucher_lines(row, facts.settings)
+        else:
+            # What was booked is taken back, whatever the agency shows of it now.
+            lines = [{**line, "amount": -line["amount"]} for line in lines_booked[published]]
+        principal = -sum(line["amount"] for line in lines if line["account"] == facts.settings.erp.suspense_account)
         told = json.dumps(lines)
         if (
             refused_before(states, ordinal, principal, told)
@@ -717,8 +725,8 @@ def _finish_settlements(ledger: Ledger, effects: list[Effect], findings: list[Fi
         )
 
 
-def voucher_lines(row: Mapping[str, Any], settings: CompanySettings, sign: int) -> list[dict[str, Any]]:
-    """The voucher of a settlement as signed lines (debit positive, øre) that add up to zero; `sign` -1 mirrors it."""
+def voucher_lines(row: Mapping[str, Any], settings: CompanySettings) -> list[dict[str, Any]]:
+    """The voucher of a settlement as signed lines (debit positive, øre) that add up to zero."""
     accounts = settings.accounts
     cost = (
         (accounts.payout_clearing, row["net"] + row["offset_amount"], "payout"),
@@ -730,7 +738,7 @@ def voucher_lines(row: Mapping[str, Any], settings: CompanySettings, sign: int) 
         (accounts.fee_income, -row["fees"], "fees passed on"),
     )
     return [
-        {"account": account, "amount": sign * ore(Decimal(amount)), "text": f"{text}, settlement {row['number']}"}
+        {"account": account, "amount": ore(Decimal(amount)), "text": f"{text}, settlement {row['number']}"}
         for account, amount, text in cost
         if amount
     ]

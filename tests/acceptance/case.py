@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudcollect_pipeline.dispatch.journal import BLOCKING
+from cloudcollect_pipeline.sandbox.erp import DocumentType
 from cloudcollect_pipeline.sandbox.http import Response
 from tests.story import Story
 
@@ -27,11 +28,16 @@ class Case(Story):
 
     def postings(self) -> list[Any]:
         """Payments on the suspense account that stand."""
-        return [p for p in self.erp.documents("Payment") if p.cash_account == "1510" and p.status.value != "Voided"]
+        return [
+            p
+            for p in self.erp.documents(DocumentType.PAYMENT)
+            if p.cash_account == "1510" and p.status.value != "Voided"
+        ]
 
     def held_back(self, document: Any) -> set[str]:
         """The rules by which the last plan held a receivable back."""
-        held = self.results[-1].plan.plan.held_back
+        stored = self.results[-1].plan
+        held = stored.plan.held_back if stored else ()
         return {code for item in held if item.document == f"Invoice {document.number}" for code in item.failed}
 
     def claims(self) -> list[Any]:
@@ -55,7 +61,9 @@ class Case(Story):
         for document in documents:
             self.assert_mirrored(document)
         self.assert_ties()
-        assert self.results[-1].statement.closing == truth.suspense_balance
+        statement = self.results[-1].statement
+        assert statement is not None
+        assert statement.closing == truth.suspense_balance
         assert not self.with_journal(lambda journal: journal.effects(states=BLOCKING))
         assert set(self.findings()) == set(findings), self.findings()
 

@@ -212,3 +212,25 @@ def test_case_09_a_settlement_cancelled_and_reissued_is_booked_once(case, booked
     assert (case.erp.balance("1510"), case.erp.balance("1515")) == (0, reissued.net)
     vouchers = [("confirmed", 3000), ("confirmed", -3000), ("confirmed", 3000)]
     assert case.journal("settlement") == (vouchers if booked else vouchers[-1:])
+
+
+def test_case_09_a_cancelled_settlement_that_shows_nothing_any_more_is_mirrored_as_it_was_booked(case):
+    invoice = case.handed_over()
+    case.collect(invoice, 3000)
+    case.night()
+    cancelled = case.agency.settle(case.slug, case.world.today)
+    case.night()
+
+    def emptied(items):
+        for item in items:
+            if item["status"] == "CANCELLED":
+                item.update(lines=[], totals=dict.fromkeys(item["totals"], "0.00"))
+        return items
+
+    case.agency_shows("settlements", emptied)
+    case.agency.cancel_settlement(cancelled)
+    case.settled(invoice)
+    assert (case.erp.balance("1510"), case.erp.balance("1515")) == (3000, 0)
+    case.agency.settle(case.slug, case.world.today)
+    case.settled(invoice)
+    assert case.erp.balance("1510") == 0

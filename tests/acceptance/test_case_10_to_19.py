@@ -208,7 +208,7 @@ def test_case_14_the_agency_cannot_be_reached_for_two_nights(case):
 
 def test_case_15_records_that_come_twice_and_out_of_order_are_counted_once(case):
     """Our reference agency has no webhooks, polling is the truth: the feeds repeat records and show old ones late."""
-    first_seen = {}
+    first_seen: dict[str, dict] = {}
 
     def jumbled(items):
         old = [first_seen.setdefault(item["id"], item) for item in items]
