@@ -6,7 +6,7 @@ The production night runs unchanged; only the transport and the clock are the wo
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -20,11 +20,12 @@ from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.sandbox.agency.books import Agency, Claim, Entry
 from cloudcollect_pipeline.sandbox.erp.books import ErpCompany
 from cloudcollect_pipeline.sandbox.http import Request, Response
+from cloudcollect_pipeline.sandbox.serve import Servers
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 
-ERP_URL = "http://127.0.0.1:9001"
-AGENCY_URL = "http://127.0.0.1:9002"
+NOWHERE = Servers("http://127.0.0.1:9001", "http://127.0.0.1:9002")
+"""Where nothing listens: the world's own transport answers there."""
 START = datetime(2026, 1, 5, 6, tzinfo=OSLO)
 
 
@@ -44,7 +45,9 @@ def world_transport(world: World) -> httpx.MockTransport:
     return httpx.MockTransport(answer)
 
 
-def settings_of(world: World, data: Path, **policy: Any) -> Settings:
+def settings_of(
+    world: World, data: Path, servers: Servers = NOWHERE, accounts: Mapping[str, str] | None = None, **policy: Any
+) -> Settings:
     """Settings for every company of the world; keyword arguments change the policy."""
     companies = {}
     for slug, company in world.companies.items():
@@ -54,8 +57,8 @@ def settings_of(world: World, data: Path, **policy: Any) -> Settings:
                 "mode": "automatic",
                 "go_live": min(date(2025, 1, 1), world.go_live),
                 "erp": {
-                    "base_url": ERP_URL,
-                    "token_url": f"{ERP_URL}/connect/token",
+                    "base_url": servers.erp_url,
+                    "token_url": servers.token_url,
                     "tenant_id": company.tenant_id,
                     "client_id": company.client_id,
                     "client_secret": company.client_secret,
@@ -64,7 +67,7 @@ def settings_of(world: World, data: Path, **policy: Any) -> Settings:
                     "payment_method": company.payment_method,
                     "parallel": 1,
                 },
-                "agency": {"id": company.agency_id, "base_url": AGENCY_URL, "api_key": company.api_key},
+                "agency": {"id": company.agency_id, "base_url": servers.agency_url, "api_key": company.api_key},
                 "policy": {"min_amount": 0, "attach_pdf": False, **policy},
                 "accounts": {
                     "payout_clearing": company.payout_clearing,
@@ -74,6 +77,7 @@ def settings_of(world: World, data: Path, **policy: Any) -> Settings:
                     "expense_cost": "7798",
                     "input_vat": "2710",
                     "rounding": "7770",
+                    **(accounts or {}),
                 },
             }
         )
@@ -81,17 +85,24 @@ def settings_of(world: World, data: Path, **policy: Any) -> Settings:
 
 
 class Story:
-    """One company, its books at both parties, and nights that pass."""
+    """One company, its books at both parties, and nights that pass: over sockets where `servers` are given."""
 
     def __init__(
-        self, data: Path, *, companies: tuple[str, ...] = ("nordlys",), world: World | None = None, **policy: Any
+        self,
+        data: Path,
+        *,
+        companies: tuple[str, ...] = ("nordlys",),
+        world: World | None = None,
+        servers: Servers | None = None,
+        accounts: Mapping[str, str] | None = None,
+        **policy: Any,
     ) -> None:
         os.umask(0o077)
         self.world = world or World.empty(START, companies)
         self.slug = next(iter(self.world.companies))
-        self.settings = settings_of(self.world, data, **policy)
+        self.settings = settings_of(self.world, data, servers or NOWHERE, accounts, **policy)
         self.data = data
-        self.transport = world_transport(self.world)
+        self.transport = None if servers else world_transport(self.world)
         self.results: list[NightResult] = []
         for slug in self.world.companies:
             with self.opened(slug) as night:

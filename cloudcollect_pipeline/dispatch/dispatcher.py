@@ -715,6 +715,16 @@ class Dispatcher:
             on = self._open_day(date.fromisoformat(told["booking_date"]))
         except CounterpartyError as error:
             return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
+        if on.isoformat() != told["booking_date"]:
+            with self._lock:
+                self.result.findings.append(
+                    Finding(
+                        "POSTING_IN_CLOSED_PERIOD",
+                        effect.reference,
+                        f"settlement {told['number']} of {told['booking_date']} is booked on {on}",
+                        effect.content.amount,
+                    )
+                )
         voucher = NewVoucher(
             effect.reference,
             on,

@@ -84,7 +84,8 @@ def _book(
 ) -> None:
     ordinal = next_ordinal(states)
     name = facts.name(Kind.SETTLEMENT, source, ordinal)
-    principal = sign * ore(row["principal"])
+    suspense = facts.settings.erp.suspense_account
+    principal = -sum(line["amount"] for line in lines if line["account"] == suspense)
     told = json.dumps(lines)
     if refused_before(states, ordinal, principal, told) and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry":
         text = f"the ERP refused the voucher of settlement {row['number']}"
@@ -101,7 +102,7 @@ def _book(
             name,
             source,
             ordinal,
-            Content(facts.agency, subject, facts.settings.erp.suspense_account, row["currency"], principal),
+            Content(facts.agency, subject, suspense, row["currency"], principal),
             chain=f"settlement {row['settlement_id']}",
             lane="settlements",
             after=tuple(sorted(after)),

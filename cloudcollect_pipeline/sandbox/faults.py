@@ -44,6 +44,7 @@ class Fault:
     kind: FaultKind
     method: str = "*"
     path: str = ""
+    query: str = ""
     count: int = 1
     skip: int = 0
     status: int = 500
@@ -52,9 +53,11 @@ class Fault:
     mutate: Mutation | None = None
 
     def matches(self, request: Request) -> bool:
-        """Same method (`*` for any) and the path pattern is found in the path, without regard to case."""
+        """Same method (`*` for any) and both patterns are found, without regard to case."""
         right_method = self.method in ("*", request.method)
-        return right_method and re.search(self.path, request.path, re.IGNORECASE) is not None
+        query = "&".join(f"{name}={value}" for name, value in request.query)
+        looked_in = ((self.path, request.path), (self.query, query))
+        return right_method and all(re.search(pattern, text, re.IGNORECASE) for pattern, text in looked_in)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Faults:
         method: str = "*",
         path: str = "",
         *,
+        query: str = "",
         count: int = 1,
         skip: int = 0,
         status: int = 500,
@@ -93,8 +97,8 @@ class Faults:
         retry_after: int = 60,
         mutate: Mutation | None = None,
     ) -> Fault:
-        """Queue a fault. `path` is a regular expression searched in the path; `retry_after` is in seconds."""
-        fault = Fault(FaultKind(kind), method, path, count, skip, status, body, retry_after, mutate)
+        """Queue a fault. `path` and `query` are regular expressions searched in them; `retry_after` is in seconds."""
+        fault = Fault(FaultKind(kind), method, path, query, count, skip, status, body, retry_after, mutate)
         if (fault.kind is FaultKind.MUTATE) != (mutate is not None):
             raise ValueError("exactly a fault of kind mutate takes a function")
         self._queue.append(_Armed(fault, skip, count))

@@ -73,7 +73,8 @@ class Truth:
 
     `claims` counts all claims ever taken in per document, `live_claims` those that have not ended. `postings` counts
     the payments on the suspense account that are not voided, and `vouchers` the vouchers, per reference. `balances`
-    has the transferred receivables whose claim has not ended. A document is written `type number`.
+    has the transferred receivables whose claim has not ended, as far as the ERP has them. A document is written
+    `type number`.
     """
 
     claims: dict[str, int]
@@ -276,10 +277,9 @@ class World:
             postings=_counted(postings),
             vouchers=_counted(vouchers),
             balances={
-                _name(claim): Balances(
-                    books.document(claim.document_number, claim.document_type).balance, claim.principal_open
-                )
+                _name(claim): Balances(document.balance, claim.principal_open)
                 for claim in sorted(live, key=_name)
+                if (document := books.find(DocumentType(claim.document_type), claim.document_number))
             },
             unsettled_principal=self.agency.unsettled_principal(slug),
             suspense_balance=suspense_balance,

@@ -361,6 +361,17 @@ def test_a_case_gets_a_new_number_and_keeps_its_id(house: House) -> None:
     assert case.url.endswith(case.number)
 
 
+def test_a_merged_case_goes_on_under_the_other_number(house: House) -> None:
+    first, second = house.claim("A"), house.claim("B", customer="10002")
+    merged, into = first.case, second.case
+    assert merged is not None
+    assert into is not None
+    house.agency.merge(merged, into)
+    assert (first.case, merged.status, into.claims) == (into, "CLOSED", [second, first])
+    assert into.previous_numbers == [merged.number]
+    assert house.claim("C").case is into
+
+
 def test_a_settlement_pays_out_principal_less_commission_and_vat(house: House) -> None:
     claim = house.claim(principal=1_000_000)
     house.agency.receive(claim, 1_000_000, interest=5_000, fees=100_000)
@@ -372,6 +383,25 @@ def test_a_settlement_pays_out_principal_less_commission_and_vat(house: House) -
     assert settlement.payout_date == date(2026, 2, 2)
     assert house.agency.unsettled_principal("nordlys") == 0
     assert house.agency.settle("nordlys") is None
+
+
+def test_a_creditor_without_vat_is_charged_vat_on_commission_only_and_the_debtor_the_rest() -> None:
+    house = House(Settings(creditor_deducts_vat=False))
+    claim = house.claim(principal=1_000_000)
+    house.agency.receive(claim, 1_000_000, fees=100_000)
+    settlement = house.agency.settle("nordlys")
+    assert settlement is not None
+    assert (settlement.commission, settlement.vat) == (50_000, 12_500)
+    later = house.claim("200002")
+    house.days(30)
+    assert later.fees_open == 35_000 + 8_750
+
+
+def test_a_slip_of_the_agency_settles_another_amount_than_was_paid(house: House) -> None:
+    house.agency.receive(house.claim(), 6000)
+    settlement = house.agency.settle("nordlys", slip=-1)
+    assert settlement is not None
+    assert settlement.principal == 5999
 
 
 def test_a_settlement_passes_fees_on_and_keeps_interest_if_so_agreed() -> None:

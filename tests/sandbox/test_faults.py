@@ -77,3 +77,11 @@ def test_without_faults_the_counterparty_answers_itself(counterparty: Counterpar
 def test_a_mutation_needs_a_function():
     with pytest.raises(ValueError, match="function"):
         Faults().add("mutate")
+
+
+def test_a_fault_may_wait_for_a_query(counterparty: Counterparty):
+    faults = Faults()
+    faults.add("html", "GET", query="limit=", count=9)
+    handler = faults.wrap(counterparty.handle)
+    listed = replace(GET, query=(("limit", "500"),))
+    assert [handler(GET).status, handler(listed).status] == [201, 200]

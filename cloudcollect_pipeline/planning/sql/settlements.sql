@@ -18,13 +18,20 @@ running as (
     where l.bucket = 'principal' and l.status = 'PUBLISHED'
     group by l.settlement_id, l.booking_date, entry_id, claim_id, e.principal
 ),
+item as (
+    select settlement_id, root, customer from line
+    where root is not null and bucket = 'principal' and amount <> 0
+    group by all
+    -- What was moved away from a claim that is not ours adds up to nothing there: nobody can post it.
+    having customer is not null or sum(amount) <> 0
+),
 repeated as (
     select settlement_id, list(distinct entry_id order by entry_id) as entries
     from running where settled * sign(principal) > abs(principal) group by settlement_id
 )
 select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.interest_lines, 0) as interest_lines,
        coalesce(l.fees_lines, 0) as fees_lines, coalesce(l.commission_lines, 0) as commission_lines,
-       coalesce(l.items, []) as items, coalesce(l.unknown, []) as unknown, coalesce(l.odd_vat, []) as odd_vat,
+       coalesce(i.items, []) as items, coalesce(l.unknown, []) as unknown, coalesce(l.odd_vat, []) as odd_vat,
        coalesce(repeated.entries, []) as repeated
 from settlement_now s
 left join (
@@ -37,11 +44,13 @@ left join (
                bucket = 'commission' and amount <> 0
                and abs(vat - round(amount * 0.25, 2)) > 0.01 and abs(vat - round(amount * 0.15, 2)) > 0.01
                and abs(vat - round(amount * 0.12, 2)) > 0.01 and vat <> 0) as odd_vat,
-           list(distinct {'root': root, 'customer': customer} order by {'root': root, 'customer': customer})
-               filter (root is not null and bucket = 'principal' and amount <> 0) as items,
            list(distinct entry_id order by entry_id) filter (
                root is null and not exists (select 1 from opening_item o where o.entry_id = line.entry_id)) as unknown
     from line group by settlement_id
 ) l using (settlement_id)
+left join (
+    select settlement_id, list({'root': root, 'customer': customer} order by {'root': root, 'customer': customer}) as items
+    from item group by settlement_id
+) i using (settlement_id)
 left join repeated using (settlement_id)
 order by s.booking_date, s.settlement_id;

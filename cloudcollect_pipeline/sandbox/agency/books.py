@@ -49,6 +49,8 @@ class Settings:
     """Of principal received by the agency."""
     vat_rate: int = 2500
     """Of commission and of fees the agency keeps."""
+    creditor_deducts_vat: bool = True
+    """Where not, the debtor pays the VAT on the agency's fees on top of them, and the creditor that on commission."""
     pass_on_interest: bool = True
     pass_on_fees: bool = False
     payout_after: int = 2
@@ -591,10 +593,35 @@ class Agency:
         self._publish_case(case)
         return case.number
 
+    def merge(self, case: Case, into: Case) -> None:
+        """Continue a case in another one of its creditor: its claims and its debtor move there, and it is closed."""
+        if case is into or case.creditor != into.creditor:
+            raise ValueError("a case is merged into another one of its creditor")
+        account = self.account(case.creditor)
+        account.by_debtor.update({debtor: into for debtor, held in account.by_debtor.items() if held is case})
+        into.previous_numbers += [*case.previous_numbers, case.number]
+        moved, case.claims = case.claims, []
+        into.claims += moved
+        for claim in moved:
+            claim.case = into
+            self._changed(claim)
+        for each in (case, into):
+            each.status = _case_status(each)
+            self._publish_case(each)
+
     def settle(
-        self, creditor: str, on: date | None = None, currency: str = "NOK", expenses: int = 0, offset: int = 0
+        self,
+        creditor: str,
+        on: date | None = None,
+        currency: str = "NOK",
+        expenses: int = 0,
+        offset: int = 0,
+        slip: int = 0,
     ) -> Settlement | None:
-        """Publish a settlement of everything not yet settled; None when there is nothing."""
+        """Publish a settlement of everything not yet settled; None when there is nothing.
+
+        A `slip` is a mistake of the agency's: so much more (or less) is settled of the first item than it carries.
+        """
         account = self.account(creditor)
         entries = sorted(
             (entry for entry in account.unsettled.values() if entry.currency == currency), key=lambda entry: entry.id
@@ -602,6 +629,9 @@ class Agency:
         if not entries:
             return None
         day = on or self._today()
+        lines = [line for entry in entries for line in self._settled(entry)]
+        if slip:
+            lines[0] = lines[0]._replace(amount=lines[0].amount + slip)
         settlement = Settlement(
             id=self._id("stm"),
             creditor=creditor,
@@ -609,7 +639,7 @@ class Agency:
             currency=currency,
             booking_date=day,
             payout_date=day + timedelta(days=self.settings.payout_after),
-            lines=tuple(line for entry in entries for line in self._settled(entry)),
+            lines=tuple(lines),
             entries=tuple(entries),
             expenses=expenses,
             offset=offset,
@@ -785,7 +815,7 @@ class Agency:
                     yield SettlementLine(entry, claim, "commission", commission, vat)
             elif (bucket == "interest" and settings.pass_on_interest) or (bucket in FEES and settings.pass_on_fees):
                 yield SettlementLine(entry, claim, bucket, amount, 0)
-            elif bucket in FEES and (vat := _share(amount, settings.vat_rate)):
+            elif settings.creditor_deducts_vat and bucket in FEES and (vat := _share(amount, settings.vat_rate)):
                 # The creditor bears the VAT on a fee the debtor paid to the agency.
                 yield SettlementLine(entry, claim, bucket, 0, vat)
 
@@ -817,8 +847,9 @@ class Agency:
         self._changed(claim)
         if claim.demanded_on is None:
             claim.demanded_on = due
-            if self.settings.demand_fee:
-                self.charge(claim, self.settings.demand_fee, on=due)
+            if fee := self.settings.demand_fee:
+                vat = 0 if self.settings.creditor_deducts_vat else _share(fee, self.settings.vat_rate)
+                self.charge(claim, fee + vat, on=due)
         wait = self.settings.later_stages.get(_following(claim.stage) or "")
         if wait is not None:
             self._schedule(claim, claim.demanded_on + timedelta(days=wait))
