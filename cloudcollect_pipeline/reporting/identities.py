@@ -1,4 +1,4 @@
-"""The statement line by line: each term, where it is worked out from the lists, and the pipeline's own figure beside."""
+"""The statement line by line: each term, where the lists give it, and the pipeline's own figure beside."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ..
     later = sums["timing.later"]
     elsewhere = beside.carried - beside.posted
     not_due = sums["settlements.booked"] - sums["settlements.due"]
-    explained = closing + not_posted + later + elsewhere + not_due - sums["foreign.amount"]
+    carried = not_posted + later + elsewhere
+    explained = closing + carried + not_due - sums["foreign.amount"]
     untied = beside.posted - beside.due
     item_by_item = s.opening + sums["items.open"] + untied + sums["foreign.amount"] - later - not_due
     return {

@@ -9,6 +9,8 @@ from cloudcollect_pipeline.reporting.words import Words
 
 Kind = Literal["text", "money", "day", "moment", "count", "share"]
 
+RATE = "IF({transferred}=0,0,ROUND(({to_agency}+{to_us})/{transferred},4))"
+
 
 @dataclass(frozen=True)
 class Column:
