@@ -445,7 +445,7 @@ def _settlement(row: Mapping[str, Any]) -> Settlement:
         row["vouchers"] or "",
         row["booked_on"],
         *amounts,
-        booked=int(row["booked"]),
+        int(row["booked"]),
     )
 
 

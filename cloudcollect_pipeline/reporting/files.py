@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cloudcollect_pipeline.reporting.books import Books
+from cloudcollect_pipeline.reporting.page import page
+from cloudcollect_pipeline.reporting.workbook import write_workbook
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -20,3 +24,14 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_report(books: Books, language: str, folder: Path) -> tuple[Path, Path]:
+    """The workbook and the page of a night, in a language; what stood there is replaced."""
+    name = f"reconciliation-{books.night}.{language}"
+    workbook, html = folder / f"{name}.xlsx", folder / f"{name}.html"
+    with replacing(workbook) as partial:
+        write_workbook(books, language, partial)
+    with replacing(html) as partial:
+        partial.write_text(page(books, language), encoding="utf-8")
+    return workbook, html

@@ -30,7 +30,7 @@ class Line:
 def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ...]]:
     """The proofs of the account by name: against the ledger, against the agency, and item by item."""
     s, beside = books.statement, books.beside
-    sums = {f"{table.name}.{c.name}": table.total(c.name) for table in lists.values() for c in table.columns if c.total}
+    sums = {f"{table.name}.{column}": total for table in lists.values() for column, total in table.totals.items()}
     posted, reversed_, settled, foreign = (sums[f"account.{n}"] for n in ("posted", "reversed", "settled", "foreign"))
     closing = s.opening + posted - reversed_ - settled + foreign
     ledger = s.opening + sums["account.ledger"]

@@ -1,7 +1,8 @@
 """The lists of a report: what stands in which column. The workbook and the page both show these."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from cloudcollect_pipeline.reporting.books import Books
@@ -32,10 +33,16 @@ class Table:
     rows: Sequence[Any]
     cells: Callable[[Any], tuple[Any, ...]]
 
-    def total(self, column: str) -> int:
-        """The sum of a column."""
-        place = [c.name for c in self.columns].index(column)
-        return sum(self.cells(row)[place] for row in self.rows)
+    @cached_property
+    def totals(self) -> Mapping[str, int]:
+        """The sum of each column that has one, øre."""
+        places = [(place, column.name) for place, column in enumerate(self.columns) if column.total]
+        sums = {name: 0 for _, name in places}
+        for row in self.rows:
+            cells = self.cells(row)
+            for place, name in places:
+                sums[name] += cells[place]
+        return sums
 
 
 def money(name: str, formula: str = "") -> Column:

@@ -30,6 +30,9 @@ SUMS, HEADER, FIRST = 1, 2, 3
 """Rows of a sheet, from zero: the sums stand above the list, so that they are found and never move."""
 
 
+_Plain = str | int | Decimal | date | datetime
+
+
 class TooManyRows(ValueError):
     """A list is longer than a sheet holds."""
 
@@ -94,7 +97,7 @@ def _sheet(sheet: Worksheet, table: Table, books: Books, told: Words, formats: _
         if column.total:
             name = xl_col_to_name(place)
             formula = f"=SUM({name}{FIRST + 1}:{name}{last})"
-            sheet.write_formula(SUMS, place, formula, formats.sums, _number(table.total(column.name)))
+            sheet.write_formula(SUMS, place, formula, formats.sums, _number(table.totals[column.name]))
         elif place == 0:
             _text(sheet, SUMS, 0, told["front.sum"], formats.strong)
     for place, column in enumerate(table.columns):
@@ -150,7 +153,7 @@ def _number(amount: int) -> float:
 
 def _front(sheet: Worksheet, books: Books, lists: Mapping[str, Table], told: Words, formats: _Formats) -> None:
     parts = proofs(books, lists)
-    head = [
+    head: list[tuple[str, _Plain]] = [
         (told["front.company"], books.name),
         (told["front.night"], books.night),
         (told["front.verdict"], told[f"verdict.{books.verdict}"]),
@@ -232,7 +235,7 @@ def _line(sheet: Worksheet, row: int, line: Line, where: Mapping[str, str], told
 _NAMED = re.compile(r"\{([a-z_.]+)\}")
 
 
-def _head_value(sheet: Worksheet, row: int, value: str | int | Decimal | date | datetime, formats: _Formats) -> None:
+def _head_value(sheet: Worksheet, row: int, value: _Plain, formats: _Formats) -> None:
     if isinstance(value, str):
         _text(sheet, row, 1, value, formats.text)
     elif isinstance(value, datetime):
