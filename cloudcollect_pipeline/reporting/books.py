@@ -436,7 +436,7 @@ def _items(statement: Statement, beside: Sequence[Mapping[str, Any]]) -> tuple[O
 
 def _settlement(row: Mapping[str, Any]) -> Settlement:
     terms = ("principal", "interest", "fees", "commission", "expenses", "vat", "offset_amount", "net", "due")
-    amounts = [ore(row[term]) if row[term] is not None else 0 for term in terms]
+    amounts = [ore(row[term]) if row[term] is not None else 0 for term in terms] + [int(row["booked"])]
     return Settlement(
         row["number"],
         row["status"] or "",
@@ -445,7 +445,6 @@ def _settlement(row: Mapping[str, Any]) -> Settlement:
         row["vouchers"] or "",
         row["booked_on"],
         *amounts,
-        int(row["booked"]),
     )
 
 
