@@ -100,7 +100,7 @@ def export(first: str, last: str, slug: str | None, out: Path | None, *, as_json
         with replacing(path) as partial:
             manifest = write_archive(seen.ledger, seen.journal, name, begin, end, partial)
     if as_json:
-        say_json({"archive": path, "nights": len(nights), **manifest})
+        say_json({"archive": path, **manifest})
     else:
         counts = ", ".join(f"{file['rows']} {part.removesuffix('.jsonl')}" for part, file in manifest["files"].items())
         chain = manifest["journal"]["broken"] or "whole"
