@@ -77,7 +77,12 @@ def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ..
             ),
         ),
         "items": (
-            Line("open_items", sums["items.open"], "{items.open}"),
+            Line(
+                "open_items",
+                sums["items.posted"] - sums["items.settled"],
+                "{items.posted}-{items.settled}",
+                sums["items.open"],
+            ),
             Line("untied", untied),
             Line("items_opening", s.opening, "{opening}"),
             Line("items_foreign", sums["foreign.amount"], "{foreign.amount}", s.foreign),
@@ -102,8 +107,8 @@ def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ..
             Line("awaiting", sums["ageing.awaiting"], "{ageing.awaiting}", sum(i.open for i in books.items) + untied),
             Line(
                 "differences",
-                sums["differences.difference"],
-                "{differences.difference}",
+                sums["differences.erp"] - sums["differences.agency"],
+                "{differences.erp}-{differences.agency}",
                 sum(d["amount"] for d in s.differences.values()),
             ),
             Line("nets", sums["settlements.net_check"], "{settlements.net_check}", must=True),

@@ -96,7 +96,7 @@ def tables(books: Books, words: Words) -> dict[str, Table]:
                 money("principal"),
                 money("posted"),
                 money("settled"),
-                money("open", "{posted}-{settled}"),
+                money("open"),
                 money("in_transit"),
                 Column("value_date", "day", 12),
                 Column("posting_date", "day", 12),
@@ -287,7 +287,7 @@ def tables(books: Books, words: Words) -> dict[str, Table]:
                 Column("receivables", "count", 12),
                 money("erp"),
                 money("agency"),
-                money("difference", "{erp}-{agency}"),
+                money("difference"),
             ),
             books.differences,
             lambda d: (

@@ -17,7 +17,6 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from cloudcollect_pipeline.domain.calendar import OSLO
-from cloudcollect_pipeline.domain.money import kroner
 from cloudcollect_pipeline.reporting.books import Books
 from cloudcollect_pipeline.reporting.identities import Line, proofs
 from cloudcollect_pipeline.reporting.tables import Column, Table, tables
@@ -104,14 +103,13 @@ def _sheet(sheet: Worksheet, table: Table, books: Books, told: Words, formats: _
         _text(sheet, HEADER, place, told[f"column.{column.name}"], formats.head)
     sheet.autofilter(HEADER, 0, last - 1, len(table.columns) - 1)
     styles = [formats.of(column) for column in table.columns]
-    letters = {column.name: xl_col_to_name(place) for place, column in enumerate(table.columns)}
+    letters = {column.name: f"{xl_col_to_name(place)}{{row}}" for place, column in enumerate(table.columns)}
+    formulas = [column.formula and "=" + column.formula.format_map(letters) for column in table.columns]
     for at, row in enumerate(table.rows, FIRST):
         for place, value in enumerate(table.cells(row)):
             column = table.columns[place]
-            if column.formula:
-                formula = "=" + column.formula.format_map(
-                    {name: f"{letter}{at + 1}" for name, letter in letters.items()}
-                )
+            if formulas[place]:
+                formula = formulas[place].format(row=at + 1)
                 sheet.write_formula(at, place, formula, styles[place], _plain(column, value))
             else:
                 _cell(sheet, at, place, column, value, styles[place])
@@ -133,7 +131,8 @@ def _cell(sheet: Worksheet, row: int, place: int, column: Column, value: Any, st
 def _text(sheet: Worksheet, row: int, place: int, value: str, style: Format) -> None:
     """Text and nothing but text, whatever it begins with."""
     if value:
-        sheet.write_string(row, place, _UNPRINTABLE.sub("\ufffd", value)[:LONGEST_TEXT], style)
+        clean = value if value.isprintable() else _UNPRINTABLE.sub("\ufffd", value)
+        sheet.write_string(row, place, clean[:LONGEST_TEXT], style)
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -144,8 +143,8 @@ def _plain(column: Column, value: Any) -> float:
 
 
 def _number(amount: int) -> float:
-    """Øre as the double nearest to the kroner: the one edge where money is a float."""
-    return float(kroner(amount))
+    """Øre as the double nearest to the kroner (division of whole numbers rounds once): the one float of money."""
+    return amount / 100
 
 
 # -- front page ------------------------------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ def test_a_past_night_is_written_as_it_was(approved: Town, cloudcollect: Command
     before = json.loads(cloudcollect("reconcile", NIGHT, "--json").out)
     files = [Path(before[kind]) for kind in ("workbook", "page")]
     first = [path.read_bytes() for path in files]
-    approved.world.agency.receive(approved.world.agency.claim_for("nordlys", approved.invoice), 70_000)
+    claim = approved.world.agency.claim_for("nordlys", approved.invoice)
+    assert claim is not None
+    approved.world.agency.receive(claim, 70_000)
     assert cloudcollect("run", "--at", approved.night()).code == 0
     assert cloudcollect("reconcile", NIGHT).code == 0
     assert [path.read_bytes() for path in files] == first

@@ -127,6 +127,7 @@ def test_countback(balance, sales, days):
 
 def test_the_stored_statement_is_the_one_reported(weeks: Weeks):
     for result in weeks.story.results:
+        assert result.statement is not None
         again = weeks.books[result.night].statement
         assert json.dumps(again.as_json(), sort_keys=True) == json.dumps(
             {**result.statement.as_json(), "made_at": again.as_json()["made_at"]}, sort_keys=True
