@@ -12,7 +12,7 @@ from cloudcollect_pipeline.reporting.identities import proofs
 from cloudcollect_pipeline.reporting.persons import names_of
 from cloudcollect_pipeline.reporting.tables import tables
 from cloudcollect_pipeline.reporting.words import words
-from cloudcollect_pipeline.sandbox.erp.books import DocumentType
+from cloudcollect_pipeline.sandbox.erp.documents import DocumentType
 from tests.reporting.conftest import NAME, Weeks, read_all
 from tests.story import Story
 
