@@ -269,3 +269,30 @@ def explain(
     from cloudcollect_pipeline.cli import explain as explaining
 
     raise typer.Exit(explaining.run(document, company, as_json=as_json))
+
+
+@app.command(rich_help_panel="Looking")
+def reconcile(
+    night: Annotated[str, typer.Argument(metavar="DATE", help="The night, as 2026-02-11.")],
+    company: Company = None,
+    lang: Annotated[str, typer.Option(metavar="LANG", help="Language of the reports: en or nb.")] = "en",
+    as_json: AsJson = False,
+) -> None:
+    """A night's books as they were then: a workbook and a page in the company's reports folder."""
+    from cloudcollect_pipeline.cli import reconcile as reporting
+
+    raise typer.Exit(reporting.run(night, company, lang, as_json=as_json))
+
+
+@app.command("export-audit", rich_help_panel="Looking")
+def export_audit(
+    first: Annotated[str, typer.Argument(metavar="FROM", help="The first night, as 2026-02-01.")],
+    last: Annotated[str, typer.Argument(metavar="TO", help="The last night.")],
+    company: Company = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of the reports folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was decided, sent and explained on a stretch of nights, for an auditor: a zip of JSON lines with hashes."""
+    from cloudcollect_pipeline.cli import reconcile as reporting
+
+    raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))

@@ -179,6 +179,10 @@ class Journal:
         query = "select * from event where ? is null or subject = ? order by seq"
         return [dict(row) | {"data": json.loads(row["data"])} for row in self.db.execute(query, (subject, subject))]
 
+    def rows(self, query: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The rows of a query as dictionaries, for reports that read the log by their own SQL."""
+        return [dict(row) for row in self.db.execute(query, parameters)]
+
     def _write_head(self) -> None:
         row = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
         if row and self._head is not None:

@@ -225,10 +225,10 @@ def make_statement(
             row["documents"],
             row["value_date"],
             row["first_known_night"],
-            ore(row["principal"]),
-            ore(row["posted"]),
-            ore(row["settled"]),
-            ore(row["in_transit"]),
+            row["principal"],
+            row["posted"],
+            row["settled"],
+            row["in_transit"],
         )
         for row in ledger.rows(sql("items", HERE))
     ]

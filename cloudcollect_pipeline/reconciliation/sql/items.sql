@@ -1,4 +1,4 @@
--- Agency money item by item: what the entry carries, what is posted for it, what is settled of it.
+-- Agency money item by item: what the entry carries, what is posted for it, what is settled of it. Amounts in øre.
 with carried as (
     select root, customer, any_value(currency) as currency, min(value_date) as value_date, sum(carried) as principal,
            string_agg(distinct document, ', ' order by document) as documents
@@ -20,8 +20,9 @@ settled as (
 first_known as (
     select entry_id, min(valid_from) as version from entry group by entry_id
 )
-select carried.*, coalesce(posted.live, 0) as posted, coalesce(posted.transit, 0) as in_transit, coalesce(settled.amount, 0) as settled,
-       mv.night as first_known_night
+select carried.root, carried.customer, carried.documents, carried.value_date, mv.night as first_known_night,
+       cast(100 * carried.principal as bigint) as principal, cast(100 * coalesce(posted.live, 0) as bigint) as posted,
+       cast(100 * coalesce(settled.amount, 0) as bigint) as settled, cast(100 * coalesce(posted.transit, 0) as bigint) as in_transit
 from carried
 left join posted on posted.source = carried.root || ':' || carried.customer
 left join settled on settled.root = carried.root and settled.customer = carried.customer

@@ -9,5 +9,8 @@ select m.*,
        end as movement,
        coalesce(p.reference, s.reference) as reference, p.source as posting_source
 from read_movement m
-left join effect p on p.kind = 'posting' and p.remote_id = m.document and m.module <> 'GL' and p.state in ('confirmed', 'created')
-left join effect s on s.kind = 'settlement' and s.remote_id = m.document and m.module = 'GL' and s.state in ('confirmed', 'created');
+-- Equality of two expressions lets DuckDB hash; a condition on one side of a left join would compare all with all.
+left join effect p on p.remote_id = case when m.module <> 'GL' then m.document end
+    and p.kind = 'posting' and p.state in ('confirmed', 'created')
+left join effect s on s.remote_id = case when m.module = 'GL' then m.document end
+    and s.kind = 'settlement' and s.state in ('confirmed', 'created');
