@@ -33,7 +33,7 @@ from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE, Plan, make_plan, prepare
-from cloudcollect_pipeline.reconciliation.differences import documents_named, unexplained
+from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
@@ -637,6 +637,7 @@ class Night:
 
     def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
         explained = documents_named(text for f in findings for text in (f.subject, f.text))
+        explained |= left_as_they_are(self.ledger, self.journal.decisions())
         if self.result.not_sent:
             explained |= {effect.content.document for effect in plan.effects}
         return unexplained(self.ledger, self.night, plan.version, explained)

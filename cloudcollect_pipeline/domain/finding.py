@@ -64,6 +64,12 @@ CATALOGUE: Mapping[str, Reason] = {
         "The agency lists a claim that we did not transfer",
         "Ask the agency where it comes from; its receivable is not transferred again meanwhile.",
     ),
+    "CLAIM_MERGED": Reason(
+        "error",
+        "The agency merged a claim of ours into another and does not say which",
+        "Follow it by hand with the agency: payments of the receivable are not reported. Dismiss it when that is done.",
+        ("dismiss",),
+    ),
     "CLAIM_WITHOUT_RECEIVABLE": Reason(
         "error",
         "A claim of ours names a receivable the ERP does not list",

@@ -675,6 +675,12 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 f"claim {row['claim_id']} for {document} was not transferred by us",
             )
         )
+    for row in ledger.rows(
+        "select claim_id, document, principal_open from our_claim where status = 'MERGED' order by document, claim_id"
+    ):
+        if facts.decisions.get(("CLAIM_MERGED", row["claim_id"])) != "dismiss":
+            text = f"claim {row['claim_id']} for {row['document']} was merged into another at the agency"
+            findings.append(Finding("CLAIM_MERGED", row["claim_id"], text, ore(row["principal_open"])))
     for row in ledger.rows(sql("claims_without_receivable", HERE)):
         findings.append(
             Finding(

@@ -1,7 +1,7 @@
 """Differences between the subledgers that nothing explains: what stands on both sides, untouched and unnamed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from cloudcollect_pipeline.domain.finding import Finding
@@ -16,6 +16,13 @@ NAMED = re.compile(rf"\b(?:{'|'.join(RECEIVABLE_TYPES)}) [^\s,;:()]+")
 def documents_named(texts: Iterable[str]) -> set[str]:
     """The receivables ("Invoice 100123") that texts of findings name."""
     return {name for text in texts for name in NAMED.findall(text)}
+
+
+def left_as_they_are(ledger: Ledger, decisions: Mapping[tuple[str, str], str]) -> set[str]:
+    """The receivables on which a person chose to let the two sides differ."""
+    subjects = [subject for (_, subject), action in decisions.items() if action in ("keep", "ignore")]
+    rows = ledger.rows(sql("decided", HERE), {"entries": subjects})
+    return documents_named(subjects) | {row["document"] for row in rows}
 
 
 def unexplained(ledger: Ledger, night: date, version: int, explained: set[str]) -> list[Finding]:

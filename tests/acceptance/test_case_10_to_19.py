@@ -128,10 +128,6 @@ def test_case_13_a_case_that_is_rekeyed_or_merged_is_the_same_claims_under_anoth
     assert (len(case.claims()), first.balance, case.erp.balance("1510")) == (2, 3500, 2000)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a MERGED claim is live nowhere: when its receivable is paid, nobody is told and nothing is found",
-)
 def test_case_13_money_on_a_receivable_whose_claim_was_merged_into_another_is_said(case):
     """A merged claim is final and the contract does not say which claim goes on: only a person can follow it."""
     invoice = case.handed_over()
