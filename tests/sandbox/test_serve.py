@@ -189,7 +189,7 @@ def test_two_worlds_can_be_served_at_once(world: World) -> None:
 
 def test_the_settings_of_a_served_world_are_valid(world: World, servers: Servers, tmp_path: Path) -> None:
     file = tmp_path / "cloudcollect.toml"
-    file.write_text(settings_toml(world, servers), encoding="utf-8")
+    write_private(file, settings_toml(world, servers))
     loaded = settings.load(file, {})
     assert list(loaded.companies) == ["nordlys", "fjordheim"]
     company = loaded.companies["fjordheim"]
@@ -201,6 +201,6 @@ def test_the_settings_of_a_served_world_are_valid(world: World, servers: Servers
 def test_the_settings_of_a_history_transfer_everything_at_the_due_date(shared: Path, tmp_path: Path) -> None:
     world = World.from_history(shared / "data" / "accounts-receivable-history.csv")
     file = tmp_path / "cloudcollect.toml"
-    file.write_text(settings_toml(world, Servers("http://127.0.0.1:1", "http://127.0.0.1:2")), encoding="utf-8")
+    write_private(file, settings_toml(world, Servers("http://127.0.0.1:1", "http://127.0.0.1:2")))
     policy = settings.load(file, {}).companies["nordlys"].policy
     assert (policy.min_amount, policy.grace_days, policy.banking_days) == (Decimal(0), 0, 0)
