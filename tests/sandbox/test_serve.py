@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from cloudcollect_pipeline import settings
+from cloudcollect_pipeline.cli.context import write_private
 from cloudcollect_pipeline.sandbox.faults import FaultKind
 from cloudcollect_pipeline.sandbox.http import Request, Response
 from cloudcollect_pipeline.sandbox.serve import Servers, serve, settings_toml
