@@ -130,7 +130,7 @@ def measure(folder: Path) -> None:
 
 def as_of(ledger: Ledger, journal: Journal, night: date) -> Any:
     cut = lay_as_of(ledger, journal, night)
-    return make_statement(ledger, night, cut.moment, "1510", 0, COMPANY.go_live)
+    return make_statement(ledger, night, cut.moment, COMPANY)
 
 
 def timed(what: str, work: Callable[[], Any]) -> Any:

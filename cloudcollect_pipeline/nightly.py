@@ -577,7 +577,7 @@ class Night:
     def statement(self) -> Statement:
         """Explain the suspense account. A first attempt that does not tie reads the whole account once more."""
         self.diff()
-        statement = self._statement()
+        statement = make_statement(self.ledger, self.night, self.clock.now(), self.settings)
         if not statement.ties:
             self._keep_movements(self.settings.go_live)
             # Money booked between two reads of the agency is not a difference: both are read once more.
@@ -586,23 +586,11 @@ class Night:
             self.mirror("agency")
             recognise(self.ledger, self.journal, self.facts(), self.clock.now())
             self.diff()
-            statement = self._statement()
+            statement = make_statement(self.ledger, self.night, self.clock.now(), self.settings)
         keep_statement(self.ledger, statement)
         self.result.statement = statement
         self.progress("statement", f"closing {display(statement.closing)}, general ledger {display(statement.ledger)}")
         return statement
-
-    def _statement(self) -> Statement:
-        return make_statement(
-            self.ledger,
-            self.night,
-            self.clock.now(),
-            self.settings.erp.suspense_account,
-            ore(self.settings.accounts.opening_balance),
-            self.settings.go_live,
-            payout_days=self.settings.policy.payout_days,
-            settle_days=self.settings.policy.settle_days,
-        )
 
     def finish(self) -> NightResult:
         """Store findings and the night's figures, and publish what readers may look at."""
@@ -637,10 +625,10 @@ class Night:
 
     def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
         explained = documents_named(text for f in findings for text in (f.subject, f.text))
-        explained |= left_as_they_are(self.ledger, self.journal.decisions())
         if self.result.not_sent:
             explained |= {effect.content.document for effect in plan.effects}
-        return unexplained(self.ledger, self.night, plan.version, explained)
+        left = left_as_they_are(self.ledger, self.journal)
+        return unexplained(self.ledger, self.night, plan.version, explained, left)
 
     def publish(self) -> None:
         """One snapshot for readers: the ledger without persons and a copy of the journal, replaced by rename."""

@@ -108,6 +108,13 @@ class Story:
             with self.opened(slug) as night:
                 night.journal.declare_new(self.world.now, "test")
 
+    def change_accounts(self, **changes: Any) -> None:
+        """The same company with other settings of its accounts."""
+        company = self.settings.companies[self.slug]
+        accounts = type(company.accounts).model_validate({**company.accounts.model_dump(), **changes})
+        changed = company.model_copy(update={"accounts": accounts})
+        self.settings = self.settings.model_copy(update={"companies": {**self.settings.companies, self.slug: changed}})
+
     def opened(self, slug: str | None = None, **options: Any) -> AbstractContextManager[Night]:
         return Night.open(
             slug or self.slug,
@@ -237,6 +244,21 @@ class Story:
         result = self.night()
         assert result.plan is not None
         assert result.plan.plan.effects == (), [e.reference for e in result.plan.plan.effects]
+
+
+def transferred(story: Story, amount: int = 6000, **options: Any) -> Any:
+    """An overdue invoice after the night that handed it over."""
+    invoice = story.receivable(amount, **options)
+    story.night()
+    return invoice
+
+
+def ends_equal(story: Story, *documents: Any) -> None:
+    """Three quiet nights settle everything; then both sides agree, the account ties and a night plans nothing."""
+    story.quiet(3)
+    story.assert_mirrored(*documents)
+    story.assert_ties()
+    story.assert_quiet()
 
 
 def utc(text: str) -> datetime:

@@ -47,6 +47,7 @@ class PublishedLedger(Ledger):
         self.db.execute("set TimeZone = 'UTC'")
         self.db.execute("attach ':memory:' as persons")
         self.db.execute(sql("persons"))
+        self.present()
         self.db.execute(sql("views"))
 
 

@@ -326,15 +326,9 @@ class Dispatcher:
             if missing or effect.chain in self._blocked:
                 self._blocked.add(effect.chain)
                 awaited = ", ".join(missing) or "its chain"
+                text = f"{effect.kind} for {effect.content.document} waits for {awaited}"
+                self._find("EFFECT_BLOCKED", effect.reference, text, effect.content.amount)
                 with self._lock:
-                    self.result.findings.append(
-                        Finding(
-                            "EFFECT_BLOCKED",
-                            effect.reference,
-                            f"{effect.kind} for {effect.content.document} waits for {awaited}",
-                            effect.content.amount,
-                        )
-                    )
                     self.result.add(effect, "blocked")
                 continue
             outcome = self._send(effect, fresh, index)
@@ -390,6 +384,10 @@ class Dispatcher:
             raise AssertionError(f"effect {reference} must be in the journal here")
         return row
 
+    def _find(self, code: str, subject: str, text: str, amount: int | None = None) -> None:
+        with self._lock:
+            self.result.findings.append(Finding(code, subject, text, amount))
+
     def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
         known = self.journal.effect(effect.reference)
         if state == "dropped" and known and known.state == "created":
@@ -420,17 +418,16 @@ class Dispatcher:
         except NotSent as error:
             return "later", None, str(error)
         except Refused as error:
-            # A refusal with a code needs no words: those may name a person.
-            code = getattr(error, "code", "")
-            told = (
-                f"{getattr(error, 'status', '')} {code}".strip() if code else self._without_person(effect, str(error))
-            )
-            return "rejected", None, told
+            return "rejected", None, self._told(effect, error)
         except Uncertain as error:
             return "uncertain", None, str(error)
 
-    def _without_person(self, effect: Effect, text: str) -> str:
-        """A counterparty's own words with the debtor's name, address and numbers struck out."""
+    def _told(self, effect: Effect, error: CounterpartyError) -> str:
+        """Why a write failed: the counterparty's code, or its words without the debtor's name, address and numbers."""
+        code = getattr(error, "code", "")
+        if code:
+            return f"{getattr(error, 'status', '')} {code}".strip()
+        text = str(error)
         with self._lock:
             known = self.ledger.rows(sql("person_words", HERE), {"customer": effect.content.party})
         for row in known:
@@ -541,14 +538,8 @@ class Dispatcher:
 
         state, remote_id, note = self._attempt(effect, told, write)
         if state == "rejected":
-            with self._lock:
-                self.result.findings.append(
-                    Finding(
-                        "CASE_FIELDS_REFUSED",
-                        effect.source,
-                        f"the ERP refuses case {told['case_number']} on {effect.source}",
-                    )
-                )
+            text = f"the ERP refuses case {told['case_number']} on {effect.source}"
+            self._find("CASE_FIELDS_REFUSED", effect.source, text)
         return self._outcome(effect, state, remote_id=remote_id, note=note)
 
     def _posting(self, effect: Effect, fresh: Fresh) -> str:
@@ -567,30 +558,18 @@ class Dispatcher:
                 lines.append(PaymentLine(document_type, number, share))
                 left -= share
         if left:
-            with self._lock:
-                self.result.findings.append(
-                    Finding(
-                        "POSTING_LEAVES_CREDIT",
-                        effect.reference,
-                        f"{display(left)} of entry {told['entry']} is more than the open balances; "
-                        f"it stays the credit of customer {told['customer']}",
-                        left,
-                    )
-                )
+            text = (
+                f"{display(left)} of entry {told['entry']} is more than the open balances; "
+                f"it stays the credit of customer {told['customer']}"
+            )
+            self._find("POSTING_LEAVES_CREDIT", effect.reference, text, left)
         try:
             on = self._open_day(date.fromisoformat(told["value_date"]))
         except CounterpartyError as error:
             return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
         if on.isoformat() != told["value_date"]:
-            with self._lock:
-                self.result.findings.append(
-                    Finding(
-                        "POSTING_IN_CLOSED_PERIOD",
-                        effect.reference,
-                        f"entry {told['entry']} of {told['value_date']} is posted on {on}",
-                        effect.content.amount,
-                    )
-                )
+            text = f"entry {told['entry']} of {told['value_date']} is posted on {on}"
+            self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)
         payment = NewPayment(
             effect.reference,
             effect.content.party,
@@ -632,20 +611,13 @@ class Dispatcher:
         else:
             release = partial(self.erp.release_voucher, number)
         try:
-            done, note = self._release(partial(self._status, known), release)
+            done, note = self._release(effect, partial(self._status, known), release)
         except CounterpartyError as error:
             done, note = False, str(error)
         if done:
             return self._outcome(as_effect(known), "confirmed", remote_id=number)
-        with self._lock:
-            self.result.findings.append(
-                Finding(
-                    "POSTING_NOT_RELEASED",
-                    effect.reference,
-                    f"document {number} of {display(effect.content.amount)} is created but not released: {note}",
-                    effect.content.amount,
-                )
-            )
+        text = f"document {number} of {display(effect.content.amount)} is created but not released: {note}"
+        self._find("POSTING_NOT_RELEASED", effect.reference, text, effect.content.amount)
         return self._outcome(as_effect(known), "created", remote_id=number, note=note)
 
     def _status(self, known: EffectRow) -> str | None:
@@ -657,7 +629,9 @@ class Dispatcher:
         payment = self.erp.payment("Payment", number)
         return payment.status if payment and payment.reference == known.reference else None
 
-    def _release(self, status: Callable[[], str | None], release: Callable[[], None]) -> tuple[bool, str]:
+    def _release(
+        self, effect: Effect, status: Callable[[], str | None], release: Callable[[], None]
+    ) -> tuple[bool, str]:
         """Ask for release only while the document is unreleased; polls are at least 15 seconds apart."""
         note = "release asked for"
         now = status()
@@ -666,7 +640,7 @@ class Dispatcher:
         try:
             release()
         except (NotSent, Refused, Uncertain) as error:
-            note = str(error)
+            note = self._told(effect, error)
         for attempt in range(POLLS):
             if attempt:
                 self.clock.sleep(POLL_SECONDS)
@@ -702,7 +676,7 @@ class Dispatcher:
             return "Voided" if now and now.status == "Voided" else None
 
         try:
-            done, note = self._release(status, lambda: self.erp.release_payment("VoidPayment", number))
+            done, note = self._release(effect, status, lambda: self.erp.release_payment("VoidPayment", number))
         except CounterpartyError as error:
             done, note = False, str(error)
         return self._outcome(effect, "confirmed" if done else "uncertain", remote_id=number, note=note)
@@ -716,15 +690,8 @@ class Dispatcher:
         except CounterpartyError as error:
             return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
         if on.isoformat() != told["booking_date"]:
-            with self._lock:
-                self.result.findings.append(
-                    Finding(
-                        "POSTING_IN_CLOSED_PERIOD",
-                        effect.reference,
-                        f"settlement {told['number']} of {told['booking_date']} is booked on {on}",
-                        effect.content.amount,
-                    )
-                )
+            text = f"settlement {told['number']} of {told['booking_date']} is booked on {on}"
+            self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)
         voucher = NewVoucher(
             effect.reference,
             on,
@@ -740,11 +707,8 @@ class Dispatcher:
         if state != "confirmed" or remote_id is None:
             return self._outcome(effect, state, remote_id=remote_id, note=note)
         if accounts.settlement_voucher == "draft":
-            with self._lock:
-                text = (
-                    f"voucher {remote_id} of {display(effect.content.amount)} for {effect.content.document} is a draft"
-                )
-                self.result.findings.append(Finding("SETTLEMENT_DRAFT", effect.reference, text, effect.content.amount))
+            text = f"voucher {remote_id} of {display(effect.content.amount)} for {effect.content.document} is a draft"
+            self._find("SETTLEMENT_DRAFT", effect.reference, text, effect.content.amount)
             return self._outcome(effect, "created", remote_id=remote_id, note="left for a person to release")
         self._journal(effect, "created", remote_id=remote_id)
         return self._finish_created(effect, self._required(effect.reference))

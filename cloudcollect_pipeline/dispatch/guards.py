@@ -18,9 +18,10 @@ from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.afterwards import wanted_hold
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
-from cloudcollect_pipeline.planning.plan import judge, wanted_hold
+from cloudcollect_pipeline.planning.plan import judge
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 
@@ -111,7 +112,7 @@ class Guard:
                 self.ledger.db.execute(sql(view, PLANNING))
             yield
         finally:
-            self.ledger.db.execute(sql("views", "cloudcollect_pipeline.ledger.sql"))
+            self.ledger.present()
             self.ledger.db.execute("create or replace temp view person_now as select * from persons.person")
 
     def _verdicts(self) -> dict[str, dict[str, Any]]:

@@ -54,3 +54,19 @@ def three_years_after(day: date) -> date:
         return day.replace(year=day.year + 3)
     except ValueError:
         return date(day.year + 3, 3, 1)
+
+
+def latest_due_date(night: date, grace_days: int, banking_days: int) -> date:
+    """The latest due date whose receivables may be transferred on `night`."""
+    due = night
+    while transferable_from(due, grace_days, banking_days) > night:
+        due -= timedelta(days=1)
+    return due
+
+
+def time_barred_due_date(night: date) -> date:
+    """The latest due date that is time-barred on `night`; one on a free day is taken as it stands, which is earlier."""
+    due = night - timedelta(days=3 * 365 - 3)
+    while three_years_after(due) > night:
+        due -= timedelta(days=1)
+    return due

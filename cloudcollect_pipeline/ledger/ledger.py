@@ -105,6 +105,7 @@ class Ledger:
             self.db.execute(
                 f"create table if not exists {table.name} ({columns}, valid_from bigint not null, valid_to bigint)"
             )
+        self.present()
         self.db.execute(sql("views"))
         known = dict(self.db.execute("select name, value from meta").fetchall())
         if not known:
@@ -134,6 +135,14 @@ class Ledger:
             self.db.execute("rollback")
             raise
         self.db.execute("commit")
+
+    def present(self, version: int | None = None) -> None:
+        """Lay the `_now` views over the mirror as it is, or as it was at a version; all views built on them follow."""
+        known = "valid_to is null"
+        if version is not None:
+            known = f"valid_from <= {version:d} and (valid_to is null or valid_to > {version:d})"
+        for table in TABLES:
+            self.db.execute(sql("present").format(table=table, known=known))
 
     def once(self, name: str, script: str, *, again: bool = False) -> None:
         """Run a script that makes temporary views or tables, once per connection and name."""

@@ -5,18 +5,22 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from cloudcollect_pipeline.domain.calendar import adjusted_due_date, three_years_after, transferable_from
-from cloudcollect_pipeline.domain.debtor import debtor_mark
+from cloudcollect_pipeline.domain.calendar import adjusted_due_date, latest_due_date, time_barred_due_date
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.law import RateUnknown, default_interest
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.afterwards import (
+    plan_case_references,
+    plan_debtors,
+    plan_holds,
+    plan_questions,
+)
 from cloudcollect_pipeline.planning.deltas import (
-    BLOCKING,
     Application,
     ClaimState,
     CustomerState,
@@ -89,7 +93,10 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
             "min_dunning_level": policy.min_dunning_level,
             "require_dunning": policy.require_dunning,
             "min_amount": policy.min_amount,
-            "currencies": [c for c in policy.currencies if c in facts.capabilities.currencies],
+            # Foreign currency is held back: the suspense account is in the currency of the books.
+            "currencies": [
+                c for c in policy.currencies if c in facts.capabilities.currencies and c == facts.settings.currency
+            ],
             "debit_notes": policy.debit_notes,
             "suspense_cash_account": facts.settings.erp.suspense_cash_account,
             "write_off_tolerance": policy.write_off_tolerance,
@@ -134,22 +141,6 @@ def judge(ledger: Ledger) -> None:
     ledger.db.execute(sql("verdicts", HERE).format(failed_codes=failed_codes()))
 
 
-def latest_due_date(night: date, grace_days: int, banking_days: int) -> date:
-    """The latest due date whose receivables may be transferred on `night`."""
-    due = night
-    while transferable_from(due, grace_days, banking_days) > night:
-        due -= timedelta(days=1)
-    return due
-
-
-def time_barred_due_date(night: date) -> date:
-    """The latest due date that is time-barred on `night`; one on a free day is taken as it stands, which is earlier."""
-    due = night - timedelta(days=3 * 365 - 3)
-    while three_years_after(due) > night:
-        due -= timedelta(days=1)
-    return due
-
-
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     """Everything tonight's facts ask for. Reads the ledger only; the same ledger and facts give the same plan."""
     prepare(ledger, facts)
@@ -160,10 +151,10 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     findings: list[Finding] = []
     held_back = _transfers(ledger, facts, effects, findings)
     _customers(ledger, facts, effects, findings)
-    _holds(ledger, facts, effects, findings)
-    _debtors(ledger, facts, effects, findings)
-    _questions(ledger, facts, effects, findings)
-    _case_references(ledger, facts, effects, findings)
+    plan_holds(ledger, facts, effects, findings)
+    plan_debtors(ledger, facts, effects, findings)
+    plan_questions(ledger, facts, effects, findings)
+    plan_case_references(ledger, facts, effects, findings)
     if not facts.missing(*SETTLEMENT_FEEDS):
         plan_settlements(ledger, facts, effects, findings)
     _standing_findings(ledger, facts, findings)
@@ -404,7 +395,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             ore(policy.write_off_tolerance),
             facts.decisions,
             facts.capabilities.raise_claim,
-            tuple(policy.currencies),
+            (facts.settings.currency,),
         )
         for customer in sorted({*states, *entries})
     ]
@@ -412,214 +403,6 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
 
 def _with_prefix(known: Mapping[str, tuple[Known, ...]], prefix: str) -> list[tuple[str, tuple[Known, ...]]]:
     return [(source, items) for source, items in known.items() if source.startswith(prefix)]
-
-
-# -- claims that must stop, or no longer must ------------------------------------------------------------------------
-
-EXCLUDED = {"NOT_EXCLUDED", "CUSTOMER_NOT_EXCLUDED"}
-STRENGTH = {"NONE": 0, "ASK": 1, "PAUSED": 2, "RECALLED": 3}
-DUE_DATE_MOVED = "due date moved"
-
-
-def wanted_hold(
-    document: str, failed: Sequence[str], due: date, transferred_due: str | None, facts: Facts
-) -> tuple[str, str]:
-    """The hold that a live claim should have tonight, and why: by the stop rules its receivable fails.
-
-    `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with. `ASK` is no hold: the
-    settings leave it to a person, who has not answered yet.
-    """
-    policy = facts.settings.policy
-    answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
-    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "": "ASK"}
-    wanted, reason = "NONE", "no longer held"
-    if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
-        facts.night, policy.grace_days, policy.banking_days
-    ):
-        wanted, reason = "PAUSED", DUE_DATE_MOVED
-    for applies, says, why in (
-        ("NOT_DISPUTED" in failed, policy.disputed_after_transfer, "disputed"),
-        (bool(EXCLUDED & set(failed)), policy.excluded_after_transfer, "excluded"),
-    ):
-        asked = by_policy[answer if says == "ask" else says]
-        if applies and STRENGTH[asked] >= STRENGTH[wanted]:
-            wanted, reason = asked, why
-    return wanted, reason
-
-
-def _holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    known = known_effects(ledger, Kind.HOLD)
-    last_hold = {
-        row["source"]: json.loads(row["details"])["hold"]
-        for row in ledger.rows(
-            "select source, arg_max(details, ordinal) as details from effect "
-            "where kind = 'hold' and state = 'confirmed' group by source"
-        )
-    }
-    waiting = {
-        row[0]
-        for row in ledger.db.execute(
-            "select distinct chain from effect where kind = 'reduction' and state in ('intent', 'uncertain')"
-        ).fetchall()
-    }
-    for row in ledger.rows(sql("holds", HERE)):
-        document = row["document"]
-        transferred_due = json.loads(row["details"]).get("due_date")
-        wanted, reason = wanted_hold(document, row["failed"], row["due_date"], transferred_due, facts)
-        if reason == DUE_DATE_MOVED:
-            text = f"{document} is now due {row['due_date']}"
-            findings.append(Finding("DUE_DATE_MOVED", document, text, ore(row["principal_open"])))
-        if wanted == "ASK":
-            if row["hold"] == "NONE":
-                text = f"{document} is {reason} and the claim goes on"
-                findings.append(Finding("CLAIM_SHOULD_STOP", document, text, ore(row["principal_open"])))
-            continue
-        if wanted == row["hold"]:
-            continue
-        if wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED":
-            if not facts.journal_forgot or row["transfer"] in last_hold or row["hold"] != "PAUSED":
-                continue
-            if facts.decisions.get(("PAUSE_OF_UNKNOWN_ORIGIN", document)) != "resume":
-                text = f"the claim for {document} is paused, and the journal does not know by whom"
-                findings.append(Finding("PAUSE_OF_UNKNOWN_ORIGIN", document, text, ore(row["principal_open"])))
-                continue
-        if wanted == "NONE" and (row["transfer"] in waiting or "TRUSTED" in row["failed"]):
-            continue
-        ordinal = next_ordinal(known.get(row["transfer"], ()))
-        name = facts.name(Kind.HOLD, row["transfer"], ordinal)
-        if any(k.state in BLOCKING for k in known.get(row["transfer"], ())):
-            continue
-        told = f"{row['hold']}>{wanted}"
-        if (
-            refused_before(known.get(row["transfer"], ()), ordinal, 0, told)
-            and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry"
-        ):
-            findings.append(Finding("EFFECT_REFUSED", name, f"the agency refused to set {document} to {wanted}"))
-            continue
-        effects.append(
-            Effect(
-                Kind.HOLD,
-                name,
-                row["transfer"],
-                ordinal,
-                Content(row["customer"], document, row["claim_id"], row["currency"], 0),
-                chain=f"hold {row['transfer']}",
-                lane=row["transfer"],
-                details={
-                    "claim_id": row["claim_id"],
-                    "hold": wanted,
-                    "reason": reason,
-                    "facts": told,
-                    "document": document,
-                    "transferred_due": transferred_due,
-                },
-                expect={"hold": row["hold"], "document": document},
-            )
-        )
-
-
-def _debtors(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    """A debtor whose name, address or numbers changed since the agency was told them is told anew."""
-    if facts.missing(*TRANSFER_FEEDS) or not facts.capabilities.update_debtor:
-        return
-    known = known_effects(ledger, Kind.DEBTOR)
-    for row in ledger.rows(sql("debtors", HERE)):
-        if row["told"] is None and not facts.journal_forgot:
-            continue  # transferred before marks were kept: nobody knows what it was told
-        states = known.get(row["transfer"], ())
-        ordinal = next_ordinal(states)
-        name = facts.name(Kind.DEBTOR, row["transfer"], ordinal)
-        if any(k.state in BLOCKING for k in states):
-            continue
-        if refused_before(states, ordinal, 0, row["mark"]) and facts.decisions.get(("EFFECT_REFUSED", name)) != "retry":
-            text = f"the agency refused the debtor's new data for {row['document']}"
-            findings.append(Finding("EFFECT_REFUSED", name, text))
-            continue
-        effects.append(
-            Effect(
-                Kind.DEBTOR,
-                name,
-                row["transfer"],
-                ordinal,
-                Content(row["customer"], row["document"], row["claim_id"], row["currency"], 0),
-                chain=f"debtor {row['transfer']}",
-                lane=row["transfer"],
-                details={
-                    "claim_id": row["claim_id"],
-                    "document": row["document"],
-                    "debtor": row["mark"],
-                    "facts": row["mark"],
-                },
-            )
-        )
-
-
-def _questions(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    """What the agency asks is a finding; a person's answer is sent once. Neither text stands in plan or finding."""
-    known = known_effects(ledger, Kind.ANSWER)
-    for row in ledger.rows(sql("questions", HERE)):
-        question, states = row["question_id"], known.get(row["question_id"], ())
-        if any(k.state in BLOCKING | {"confirmed"} for k in states):
-            continue
-        answer = facts.decisions.get(("AGENCY_ASKS", question), "")
-        ordinal = next_ordinal(states)
-        told = debtor_mark(question, [answer])
-        if not answer or refused_before(states, ordinal, 0, told):
-            text = f"the agency asks about {row['document']}; until it is answered the claim may stand still"
-            findings.append(Finding("AGENCY_ASKS", question, text))
-            continue
-        effects.append(
-            Effect(
-                Kind.ANSWER,
-                facts.name(Kind.ANSWER, question, ordinal),
-                question,
-                ordinal,
-                Content(row["customer"] or "?", row["document"], row["claim_id"], row["currency"], 0),
-                chain=f"question {question}",
-                lane=row["transfer"],
-                details={"claim_id": row["claim_id"], "question": question, "facts": told},
-            )
-        )
-
-
-def _case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    if not facts.case_fields:
-        return
-    known = known_effects(ledger, Kind.CASE_REFERENCE)
-    for row in ledger.rows(sql("case_references", HERE)):
-        document = row["document"]
-        told = json.dumps([row["case_number"], row["case_status"], row["case_url"]])
-        ordinal = next_ordinal(known.get(document, ()))
-        name = facts.name(Kind.CASE_REFERENCE, document, ordinal)
-        if (
-            refused_before(known.get(document, ()), ordinal, 0, told)
-            and facts.decisions.get(("CASE_FIELDS_REFUSED", document)) != "retry"
-        ):
-            findings.append(
-                Finding("CASE_FIELDS_REFUSED", document, f"the ERP refuses case {row['case_number']} on {document}")
-            )
-            continue
-        if any(k.state in BLOCKING for k in known.get(document, ())):
-            continue
-        effects.append(
-            Effect(
-                Kind.CASE_REFERENCE,
-                name,
-                document,
-                ordinal,
-                Content(row["customer"], document, row["case_number"], row["currency"], 0),
-                chain=f"case {document}",
-                lane=document,
-                details={
-                    "document_type": row["document_type"],
-                    "number": row["document_number"],
-                    "case_number": row["case_number"],
-                    "case_status": row["case_status"],
-                    "case_url": row["case_url"],
-                    "facts": told,
-                },
-            )
-        )
 
 
 # -- standing findings and capabilities ------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ def lay_as_of(ledger: Ledger, journal: Journal, night: date) -> AsOf:
         {"night": cut.night, "version": cut.version, "seq": cut.seq},
     )
     # From the definitions of the present, since an earlier night may be laid already.
+    ledger.present(cut.version)
     ledger.db.execute(sql("views"))
     ledger.db.execute(sql("planning_views", PLANNING))
     ledger.db.execute(sql("as_of", HERE).format(ledger=database))

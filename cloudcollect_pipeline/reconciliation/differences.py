@@ -1,9 +1,11 @@
 """Differences between the subledgers that nothing explains: what stands on both sides, untouched and unnamed."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
@@ -18,17 +20,38 @@ def documents_named(texts: Iterable[str]) -> set[str]:
     return {name for text in texts for name in NAMED.findall(text)}
 
 
-def left_as_they_are(ledger: Ledger, decisions: Mapping[tuple[str, str], str]) -> set[str]:
-    """The receivables on which a person chose to let the two sides differ."""
-    subjects = [subject for (_, subject), action in decisions.items() if action in ("keep", "ignore")]
-    rows = ledger.rows(sql("decided", HERE), {"entries": subjects})
-    return documents_named(subjects) | {row["document"] for row in rows}
+LEFT = {
+    ("WRITE_OFF_ABOVE_TOLERANCE", "keep"): -1,
+    ("REDUCTION_CANCELLED", "ignore"): -1,
+    ("CREDITOR_ENTRY_UNKNOWN", "ignore"): 1,
+}
+"""Answers that let the two sides differ by the finding's amount: ERP minus agency has this sign."""
 
 
-def unexplained(ledger: Ledger, night: date, version: int, explained: set[str]) -> list[Finding]:
+def left_as_they_are(ledger: Ledger, journal: Journal) -> dict[str, int]:
+    """Receivable -> the difference (øre, ERP minus agency) that people chose to leave."""
+    left: dict[str, int] = defaultdict(int)
+    decisions = journal.decisions()
+    for finding in journal.findings(all_states=True):
+        key = finding["code"], finding["subject"]
+        sign = LEFT.get((finding["code"], decisions.get(key, "")))
+        if sign is None:
+            continue
+        named = documents_named([finding["subject"]]) or {
+            row["document"] for row in ledger.rows(sql("decided", HERE), {"entry": finding["subject"]})
+        }
+        for document in named:
+            left[document] += sign * (finding["amount"] or 0)
+    return left
+
+
+def unexplained(
+    ledger: Ledger, night: date, version: int, explained: set[str], left: Mapping[str, int]
+) -> list[Finding]:
     """A finding for each receivable that differs, unchanged since the plan's mirror version, and is not explained.
 
-    What changed after the plan was made is news for the next night, not a difference to explain.
+    What changed after the plan was made is news for the next night, not a difference to explain; `left` is what people
+    chose to leave, which explains exactly that.
     """
     return [
         Finding(
@@ -38,7 +61,7 @@ def unexplained(ledger: Ledger, night: date, version: int, explained: set[str]) 
             ore(row["difference"]),
         )
         for row in ledger.rows(sql("standing_differences", HERE), {"night": night, "version": version})
-        if row["document"] not in explained
+        if row["document"] not in explained and ore(row["difference"]) != left.get(row["document"], 0)
     ]
 
 

@@ -19,6 +19,7 @@ from cloudcollect_pipeline.erp.port import Movement
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.reconciliation.movements import read_movements
 from cloudcollect_pipeline.reconciliation.payouts import Payout, payouts
+from cloudcollect_pipeline.settings import CompanySettings
 
 HERE = "cloudcollect_pipeline.reconciliation.sql"
 
@@ -151,18 +152,10 @@ def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -
         ledger.db.execute(sql("keep_movements", HERE), {"night": night})
 
 
-def make_statement(
-    ledger: Ledger,
-    night: date,
-    at: datetime,
-    account: str,
-    opening: int,
-    go_live: date,
-    *,
-    payout_days: int = 14,
-    settle_days: int = 90,
-) -> Statement:
+def make_statement(ledger: Ledger, night: date, at: datetime, settings: CompanySettings) -> Statement:
     """Work both identities out from effects, movements kept and the agency's entries. Planning's views stand."""
+    account, go_live, policy = settings.erp.suspense_account, settings.go_live, settings.policy
+    opening = ore(settings.accounts.opening_balance)
     expected: dict[str, int] = defaultdict(int)
     posted = reversed_ = settled = 0
     transit = ledger.value("select coalesce(sum(amount), 0) from own_posting where status in ('Balanced', 'Hold')")
@@ -246,7 +239,7 @@ def make_statement(
         )
         for row in ledger.rows(sql("opening", HERE))
     ]
-    due = ore(ledger.value(sql("due", HERE)))
+    due = ore(ledger.value("select coalesce(sum(amount), 0) from due_line"))
     carried = ore(ledger.value(sql("carried", HERE)))
     collected = ore(ledger.value(sql("collected", HERE)))
     differences: dict[str, dict[str, int]] = {}
@@ -275,8 +268,8 @@ def make_statement(
         foreign_movements=tuple(strangers),
         unexplained=tuple(unexplained),
         differences=differences,
-        payouts=tuple(p for p in payouts(ledger, night, payout_days) if p.state not in ("received", "nothing")),
-        settle_days=settle_days,
+        payouts=tuple(p for p in payouts(ledger, night, policy.payout_days) if p.state not in ("received", "nothing")),
+        settle_days=policy.settle_days,
     )
 
 

@@ -13,6 +13,7 @@ from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.reconciliation.as_of import AsOf, lay_as_of
+from cloudcollect_pipeline.reconciliation.payouts import Payout, payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings
 
@@ -69,7 +70,8 @@ class Foreign:
 class Settlement:
     """A payout statement: its terms, the principal it takes out of the account, and what vouchers of ours booked.
 
-    net = principal + interest + fees − commission − expenses − VAT − offset.
+    net = principal + interest + fees − commission − expenses − VAT − offset. `payout` says where it stands: received,
+    expected, overdue, differs, nothing, not_booked.
     """
 
     number: str
@@ -78,6 +80,8 @@ class Settlement:
     payout_date: date | None
     vouchers: str
     booked_on: date | None
+    paid_on: date | None
+    payout: str
     principal: int
     interest: int
     fees: int
@@ -88,6 +92,7 @@ class Settlement:
     net: int
     due: int
     booked: int
+    paid: int
 
 
 @dataclass(frozen=True)
@@ -231,11 +236,12 @@ class Balance:
 
 @dataclass(frozen=True)
 class Beside:
-    """What the identities count and no open item shows."""
+    """What the identities count and no open item shows; and how much of the opening balance stands as items."""
 
     carried: int
     posted: int
     due: int
+    listed_at_go_live: int
 
 
 @dataclass(frozen=True)
@@ -305,12 +311,12 @@ def read_books(
 ) -> Books:
     """Lay the ledger as of a night and read its books. Planning's views stand; raises `NoSuchNight`."""
     cut = lay_as_of(ledger, journal, night)
-    opening, go_live = ore(settings.accounts.opening_balance), settings.go_live
-    statement = make_statement(ledger, night, cut.moment, settings.erp.suspense_account, opening, go_live)
+    statement = make_statement(ledger, night, cut.moment, settings)
 
     def rows(name: str, **parameters: Any) -> list[dict[str, Any]]:
         return ledger.rows(sql(name, HERE), parameters)
 
+    brought = {p.settlement: p for p in payouts(ledger, night, settings.policy.payout_days)}
     runs = tuple(_run(row) for row in journal.rows(sql("night_runs", HERE), {"night": night.isoformat()}))
     plans = journal.rows(sql("plans_of", HERE), {"night": night.isoformat()})
     (last,) = journal.rows(sql("last_entry", HERE), {"night": night.isoformat()})
@@ -329,7 +335,7 @@ def read_books(
             for r in rows("timing", night=night)
         ),
         tuple(Foreign(**movement) for movement in statement.foreign_movements),
-        tuple(_settlement(row) for row in rows("settlements", night=night)),
+        tuple(_settlement(row, brought) for row in rows("settlements", night=night)),
         tuple(
             Sent(
                 r["kind"],
@@ -362,7 +368,7 @@ def read_books(
         ageing,
         tuple(
             Month(r["month"], r["posted"], r["reversed"], r["settled"], r["foreign_"], r["ledger"])
-            for r in rows("account_by_month", night=night, go_live=go_live)
+            for r in rows("account_by_month", night=night, go_live=settings.go_live)
         ),
         tuple(Recovery(**row) for row in rows("recovery")),
         tuple(Settling(**row) for row in rows("days_to_settle")),
@@ -434,9 +440,11 @@ def _items(statement: Statement, beside: Sequence[Mapping[str, Any]]) -> tuple[O
     return tuple(items)
 
 
-def _settlement(row: Mapping[str, Any]) -> Settlement:
+def _settlement(row: Mapping[str, Any], brought: Mapping[str, Payout]) -> Settlement:
+    payout = brought.get(row["number"])
     terms = ("principal", "interest", "fees", "commission", "expenses", "vat", "offset_amount", "net", "due")
     amounts = [ore(row[term]) if row[term] is not None else 0 for term in terms] + [int(row["booked"])]
+    amounts.append(payout.paid if payout else 0)
     return Settlement(
         row["number"],
         row["status"] or "",
@@ -444,6 +452,8 @@ def _settlement(row: Mapping[str, Any]) -> Settlement:
         row["payout_date"],
         row["vouchers"] or "",
         row["booked_on"],
+        payout.paid_on if payout else None,
+        payout.state.replace(" ", "_") if payout else "",
         *amounts,
     )
 

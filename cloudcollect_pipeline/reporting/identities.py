@@ -41,7 +41,8 @@ def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ..
     carried = not_posted + later + elsewhere
     explained = closing + carried + not_due - sums["foreign.amount"]
     untied = beside.posted - beside.due
-    item_by_item = s.opening + sums["items.open"] + untied + sums["foreign.amount"] - later - not_due
+    unlisted = s.opening - beside.listed_at_go_live
+    item_by_item = unlisted + sums["items.open"] + untied + sums["foreign.amount"] - later - not_due
     return {
         "ledger": (
             Line("opening", s.opening),
@@ -84,7 +85,7 @@ def proofs(books: Books, lists: Mapping[str, Table]) -> dict[str, tuple[Line, ..
                 sums["items.open"],
             ),
             Line("untied", untied),
-            Line("items_opening", s.opening, "{opening}"),
+            Line("items_opening", unlisted),
             Line("items_foreign", sums["foreign.amount"], "{foreign.amount}", s.foreign),
             Line("items_later", later, "{timing.later}", books.dated_later),
             Line("items_not_due", not_due, "{settlements.booked}-{settlements.due}", s.booked_not_due),

@@ -205,6 +205,9 @@ def tables(books: Books, words: Words) -> dict[str, Table]:
                 ),
                 money("due"),
                 money("booked"),
+                money("paid"),
+                Column("paid_on", "day", 12),
+                Column("payout", width=16),
             ),
             books.settlements,
             lambda s: (
@@ -225,6 +228,9 @@ def tables(books: Books, words: Words) -> dict[str, Table]:
                 s.net - (s.principal + s.interest + s.fees - s.commission - s.expenses - s.vat - s.offset),
                 s.due,
                 s.booked,
+                s.paid,
+                s.paid_on,
+                word("payout", s.payout) if s.payout else "",
             ),
         ),
         Table(

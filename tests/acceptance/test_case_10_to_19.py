@@ -141,7 +141,15 @@ def test_case_13_money_on_a_receivable_whose_claim_was_merged_into_another_is_sa
     assert not case.night().plan.plan.effects
     assert len(case.claims()) == 1
     told = case.with_journal(lambda journal: journal.findings())
-    assert any(invoice.number in f"{finding['subject']} {finding['text']}" for finding in told)
+    assert [f["code"] for f in told if invoice.number in f["text"]] == ["CLAIM_MERGED"]
+
+
+def test_case_13_a_receivable_whose_claim_was_merged_is_not_offered_for_another_transfer(case):
+    """It is collected in the claim that goes on: a second transfer would collect it twice."""
+    case.handed_over()
+    case.agency_shows("claims", lambda items: [{**item, "status": "MERGED"} for item in items])
+    assert not case.night().plan.plan.effects
+    assert set(case.findings()) == {"CLAIM_MERGED"}
 
 
 def test_case_14_the_agency_refuses_a_claim(case):

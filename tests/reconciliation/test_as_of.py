@@ -6,7 +6,6 @@ from datetime import date, timedelta
 import pytest
 
 from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
-from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.reconciliation.as_of import NoSuchNight, lay_as_of
 from cloudcollect_pipeline.reconciliation.statement import make_statement
 from tests.story import Story, lose_journal
@@ -19,15 +18,7 @@ def story(tmp_path):
 
 def statement_of(seen: Snapshot, night: date):
     cut = lay_as_of(seen.ledger, seen.journal, night)
-    settings = seen.settings
-    return make_statement(
-        seen.ledger,
-        night,
-        cut.moment,
-        settings.erp.suspense_account,
-        ore(settings.accounts.opening_balance),
-        settings.go_live,
-    )
+    return make_statement(seen.ledger, night, cut.moment, seen.settings)
 
 
 def stored(seen: Snapshot) -> dict[date, dict]:

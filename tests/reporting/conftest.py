@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -27,17 +26,9 @@ class Weeks:
         return self.books[max(self.books)]
 
 
-def with_opening(story: Story, kroner: int) -> None:
-    """The account does not start at zero."""
-    company = story.settings.companies[story.slug]
-    accounts = company.accounts.model_copy(update={"opening_balance": Decimal(kroner)})
-    companies = {story.slug: company.model_copy(update={"accounts": accounts})}
-    story.settings = story.settings.model_copy(update={"companies": companies})
-
-
 def live(story: Story) -> None:
     """Money at both parties, reversed, stuck, paid out and not, a stranger, a write-off, a lost answer."""
-    with_opening(story, 1000)
+    story.change_accounts(opening_balance="1000")
     first, second, third = story.receivable(600_000), story.receivable(800_000), story.receivable(450_050)
     story.erp.invoice(story.customer(), 120_000, story.world.today, story.world.today + timedelta(days=14))
     story.night()

@@ -192,6 +192,7 @@ def test_moments_stand_in_norwegian_time(weeks: Weeks, tmp_path: Path):
     at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
     books = replace(weeks.last, runs=(replace(weeks.last.runs[0], started=at),))
     book, _ = written(books, tmp_path / "book.xlsx")
+    # A spreadsheet has no zones: the cell holds Norwegian time, naked.
     assert book["Runs"].cell(FIRST + 1, 2).value == datetime(2026, 7, 2, 0, 30)  # noqa: DTZ001
 
 

@@ -2,25 +2,7 @@
 
 import pytest
 
-from tests.story import Story, lose_journal
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def transferred(story, amount=6000, **options):
-    invoice = story.receivable(amount, **options)
-    story.night()
-    return invoice
-
-
-def ends_equal(story, *documents):
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
+from tests.story import Story, ends_equal, lose_journal, transferred
 
 
 def kinds(result):

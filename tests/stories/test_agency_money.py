@@ -1,27 +1,7 @@
 """Stories of money at the agency that is settled, allocated and settled again: each ends with books that tie."""
 
-import pytest
-
 from cloudcollect_pipeline.sandbox.erp.books import Line
-from tests.story import Story
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def transferred(story, amount=6000, **options):
-    invoice = story.receivable(amount, **options)
-    story.night()
-    return invoice
-
-
-def ends_equal(story, *documents):
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
+from tests.story import Story, ends_equal, transferred
 
 
 def settle_again(story, entry):

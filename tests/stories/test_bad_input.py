@@ -7,18 +7,7 @@ import pytest
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.errors import Permanent
 from cloudcollect_pipeline.domain.finding import CATALOGUE
-from tests.story import Story, spoil
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def transferred(story, amount=6000, **options):
-    invoice = story.receivable(amount, **options)
-    story.night()
-    return invoice
+from tests.story import spoil, transferred
 
 
 @pytest.mark.parametrize("kind", ["html", "truncated"])

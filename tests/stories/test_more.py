@@ -5,25 +5,7 @@ from datetime import date
 
 import pytest
 
-from tests.story import Crash, Story, crash_after
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def transferred(story, amount=6000, **options):
-    invoice = story.receivable(amount, **options)
-    story.night()
-    return invoice
-
-
-def ends_equal(story, *documents):
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
+from tests.story import Crash, Story, crash_after, ends_equal, transferred
 
 
 def test_part_payment_on_the_day_of_the_transfer(story):

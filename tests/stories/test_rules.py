@@ -5,16 +5,11 @@ Invoices are 60 kroner and transferred on the first night unless a story says ot
 
 import pytest
 
-from tests.story import Crash, Story, crash_after, lose_journal
+from tests.story import Crash, Story, crash_after, ends_equal, lose_journal
 
 CREATE_CLAIM = r"/v1/claims$"
 CREATE_REDUCTION = r"/reductions$"
 CREATE_PAYMENT = r"/customerPayment$"
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
 
 
 def transferred(story, *amounts, customer=None):
@@ -29,14 +24,6 @@ def crashed_night(story):
     story.morning()
     with pytest.raises(Crash), story.opened() as night:
         night.run()
-
-
-def ends_equal(story, *documents):
-    """Three quiet nights settle everything; then both sides agree, the account ties and a night plans nothing."""
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
 
 
 def approve_first(story):

@@ -5,25 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.story import Story, lose_journal
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def transferred(story, amount=6000, **options):
-    invoice = story.receivable(amount, **options)
-    story.night()
-    return invoice
-
-
-def ends_equal(story, *documents):
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
+from tests.story import Story, ends_equal, lose_journal, transferred
 
 
 def slow_claims(story, seconds, then=lambda: None):
@@ -203,13 +185,18 @@ def test_an_agency_that_lists_almost_nothing_stops_the_plan(tmp_path):
     assert any("agency claims: only 5 of 45" in reason for reason in result.plan.reasons)
 
 
-def test_a_refusal_in_the_erps_own_words_names_nobody(story):
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [(r"/customerPayment$", "EFFECT_REFUSED"), (r"/action/release$", "POSTING_NOT_RELEASED")],
+    ids=["create", "release"],
+)
+def test_a_refusal_in_the_erps_own_words_names_nobody(story, path, code):
     invoice = transferred(story)
     story.collect(invoice, 2500)
     said = '{"message": "Customer Debtor Ærlig, Storgata 1, is blocked."}'.encode()
-    story.world.erp_faults.add("status_before", "POST", r"/customerPayment$", status=400, body=said)
+    story.world.erp_faults.add("status_before", "POST", path, status=400, body=said)
     story.night()
-    (finding,) = [f for f in story.with_journal(lambda journal: journal.findings()) if f["code"] == "EFFECT_REFUSED"]
+    (finding,) = [f for f in story.with_journal(lambda journal: journal.findings()) if f["code"] == code]
     assert "is blocked" in finding["text"]
     noted = [str(event) for event in story.with_journal(lambda journal: journal.events())]
     assert not any(word in text for text in (finding["text"], *noted) for word in ("Ærlig", "Storgata"))
@@ -225,3 +212,27 @@ def test_a_claim_handed_over_by_hand_before_go_live_is_left_alone(story):
     story.night()
     claim = story.agency.claim_for(story.slug, newer.number)
     assert story.findings()["CLAIM_UNKNOWN"] == [claim.id]
+
+
+def test_what_a_person_chose_to_leave_explains_just_that_difference(story):
+    invoice = transferred(story)
+    story.erp.write_off(invoice, 2000)
+    story.night()
+    story.decide("WRITE_OFF_ABOVE_TOLERANCE", "keep")
+    story.quiet(2)
+    assert not story.findings()
+    claim = story.claim(invoice)
+    claim.principal_open -= 500
+    story.agency.dispute(claim)
+    story.agency.dispute(claim, False)
+    story.quiet(2)
+    assert "BALANCES_DIFFER" in story.findings()
+
+
+def test_a_creditor_entry_left_alone_explains_its_difference(story):
+    invoice = transferred(story)
+    story.agency.book_direct(story.claim(invoice), 1000)
+    story.night()
+    story.decide("CREDITOR_ENTRY_UNKNOWN", "ignore")
+    story.quiet(2)
+    assert not story.findings()

@@ -1,27 +1,11 @@
 """Stories of settlements: what is booked for them, what is not, and whether the money comes."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from cloudcollect_pipeline.sandbox.erp.ledger import Entry
-from tests.story import Story, spoil
-
-
-@pytest.fixture
-def story(tmp_path):
-    return Story(tmp_path)
-
-
-def with_accounts(story, **changes):
-    """The same company with other settings of its settlement voucher."""
-    company = story.settings.companies[story.slug]
-    accounts = type(company.accounts).model_validate({**company.accounts.model_dump(), **changes})
-    story.settings = story.settings.model_copy(
-        update={"companies": {story.slug: company.model_copy(update={"accounts": accounts})}}
-    )
+from tests.story import ends_equal, spoil
 
 
 def collected(story, principal=3000, **options):
@@ -53,15 +37,8 @@ def voucher_of(story, number=-1):
     return {line.account: line.amount for line in vouchers[number].lines}
 
 
-def ends_equal(story, *documents):
-    story.quiet(3)
-    story.assert_mirrored(*documents)
-    story.assert_ties()
-    story.assert_quiet()
-
-
 def test_the_voucher_splits_what_the_settlement_splits(story):
-    with_accounts(story, fees_kept_by="creditor")
+    story.change_accounts(fees_kept_by="creditor")
     story.agency.settings.pass_on_fees = True
     invoice, _ = collected(story, 3000, interest=120, fees=300)
     settlement = settle(story, expenses=400)
@@ -95,7 +72,7 @@ def test_the_voucher_splits_what_the_settlement_splits(story):
     ids=["net", "not VAT-registered", "terms of today", "terms of next year"],
 )
 def test_the_voucher_follows_the_terms_of_its_day(story, changes, expected):
-    with_accounts(story, **changes)
+    story.change_accounts(**changes)
     collected(story, 3000, interest=120)
     settle(story)
     story.night()
@@ -107,7 +84,7 @@ def test_a_cancelled_settlement_is_taken_back_as_it_was_booked_whatever_the_term
     settlement = settle(story)
     story.night()
     booked = voucher_of(story)
-    with_accounts(story, fees_booked="net")
+    story.change_accounts(fees_booked="net")
     story.agency.cancel_settlement(settlement)
     story.night()
     assert voucher_of(story) == {account: -amount for account, amount in booked.items()}
@@ -144,7 +121,7 @@ def test_a_settlement_that_does_not_add_up_is_not_booked(story, off_by):
 
 
 def test_a_difference_within_the_tolerance_is_booked_and_said(story):
-    with_accounts(story, rounding_tolerance=Decimal("0.05"))
+    story.change_accounts(rounding_tolerance=Decimal("0.05"))
     invoice, _ = collected(story)
     settlement = settle(story)
     misprint(story, net=kroner(settlement.net + 2))
@@ -164,7 +141,7 @@ def test_an_unknown_vat_rate_is_not_booked(story):
 
 
 def test_interest_that_the_agency_should_keep_is_not_booked(story):
-    with_accounts(story, interest_kept_by="agency")
+    story.change_accounts(interest_kept_by="agency")
     collected(story, interest=120)
     settle(story)
     assert not story.night().plan.plan.effects
@@ -183,7 +160,7 @@ def test_a_settlement_changed_after_it_was_booked_is_a_finding_and_the_voucher_s
 
 
 def test_a_voucher_may_be_left_as_a_draft_for_a_person_to_release(story):
-    with_accounts(story, settlement_voucher="draft")
+    story.change_accounts(settlement_voucher="draft")
     invoice, _ = collected(story)
     settle(story)
     story.night()
@@ -263,37 +240,7 @@ def test_a_rate_nobody_entered_is_said_and_nothing_is_guessed(story):
     assert set(story.findings()) == {"RATE_UNKNOWN"}
 
 
-def by_hand(story, principal, on):
-    """A claim handed over by hand before go-live, on which the agency has received money; and that money's posting."""
-    old = story.erp.invoice(story.customer(), 9000, date(2024, 10, 1), date(2024, 10, 15))
-    first = next(iter(story.agency.account(story.slug).claims.values()))
-    order = replace(first.order, reference="BYHAND1", document_number=old.number, principal=9000)
-    claim, _ = story.agency.create_claim(story.slug, order)
-    return story.agency.receive(claim, principal, on=on)
-
-
-def test_a_company_goes_live_with_a_balance_that_the_agency_settles_later(story):
-    ours = story.receivable(6000)
-    story.night()
-    entry = by_hand(story, 2500, on=story.world.today)
-    bank, suspense = "1920", "1510"
-    story.erp.voucher(date(2024, 12, 31), "Before go-live", (Entry(suspense, 2500), Entry(bank, -2500)))
-    item = {"entry": entry.id, "customer": "10002", "amount": "25.00", "value_date": date(2024, 12, 31)}
-    with_accounts(story, opening_balance="25.00", opening_items=[item])
-    story.collect(ours, 1000)
-    statement = story.night().statement
-    assert statement.ties
-    assert (statement.opening, statement.closing, statement.ledger) == (2500, 3500, 3500)
-    assert [(i.entry, i.open) for i in statement.items if i.documents == "at go-live"] == [(entry.id, 2500)]
-    story.world.pay_out(story.slug, settle(story))
-    statement = story.night().statement
-    assert statement.ties
-    assert (statement.closing, statement.ledger, statement.items) == (0, 0, ())
-    story.assert_quiet()
-    assert not story.findings()
-
-
 def test_an_opening_list_that_does_not_add_up_is_refused(story):
     item = {"entry": "ent_1", "customer": "10002", "amount": "25.00", "value_date": date(2024, 12, 31)}
     with pytest.raises(ValueError, match=r"opening_items add up to 25\.00, opening_balance is 24\.00"):
-        with_accounts(story, opening_balance="24.00", opening_items=[item])
+        story.change_accounts(opening_balance="24.00", opening_items=[item])

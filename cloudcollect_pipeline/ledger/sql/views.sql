@@ -1,12 +1,3 @@
--- The present, and what follows from it. Temporary, so that a guard can put fresh reads in their place.
-create or replace temp view receivable_now as select * exclude (valid_from, valid_to) from receivable where valid_to is null;
-create or replace temp view payment_now as select * exclude (valid_from, valid_to) from payment where valid_to is null;
-create or replace temp view customer_now as select * exclude (valid_from, valid_to) from customer where valid_to is null;
-create or replace temp view claim_now as select * exclude (valid_from, valid_to) from claim where valid_to is null;
-create or replace temp view agency_case_now as select * exclude (valid_from, valid_to) from agency_case where valid_to is null;
-create or replace temp view entry_now as select * exclude (valid_from, valid_to) from entry where valid_to is null;
-create or replace temp view settlement_now as select * exclude (valid_from, valid_to) from settlement where valid_to is null;
-
 -- What every paying document has settled of every receivable, net. A voided document counts as nothing and its
 -- VoidPayment is left out: the rows of both would cancel, whichever way the ERP lists them (rules §4).
 create or replace temp view payment_line as

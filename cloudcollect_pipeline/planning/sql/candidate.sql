@@ -13,8 +13,9 @@ unreleased as (
 ),
 claims as (
     select document_type, document_number,
-           count(*) filter (status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and hold <> 'RECALLED') as live,
-           count(*) filter (status in ('WITHDRAWN', 'REJECTED', 'MERGED') or hold = 'RECALLED') as past,
+           -- A merged claim goes on in another one: its receivable is still at the agency.
+           count(*) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as live,
+           count(*) filter (status in ('WITHDRAWN', 'REJECTED') or hold = 'RECALLED') as past,
            coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed
     from claim_now group by all
 ),

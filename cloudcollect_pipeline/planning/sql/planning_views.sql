@@ -36,6 +36,14 @@ left join receivable_now r on r.document_type = c.document_type and r.number = c
 where root.received_by = 'AGENCY' and l.bucket = 'principal' and not l.cancelled
 group by all;
 
+-- Principal that published settlements pay out: of what is ours to mirror, and of what stood in the account at go-live.
+create or replace temp view due_line as
+select l.settlement_id, l.entry_id, l.claim_id, l.amount
+from settlement_line l
+where l.bucket = 'principal' and l.status = 'PUBLISHED'
+  and (exists (select 1 from opening_item o where o.entry_id = l.entry_id)
+       or not exists (select 1 from by_hand_claim b where b.claim_id = l.claim_id));
+
 -- Our postings as the ERP shows them, in any status.
 create or replace temp view own_posting as
 select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines, p.payment_date

@@ -46,7 +46,7 @@ c.balance >= p.min_amount;
 
 -- rule: CURRENCY
 -- group: may
--- text: in a currency that both the settings and the agency accept
+-- text: in the currency of the books, which both the settings and the agency accept
 -- fix: collect it by hand
 list_contains(p.currencies, c.currency);
 

@@ -1,5 +1,5 @@
--- Receivables of ours whose claims carry entries that a person decided to leave as they are.
+-- The receivables of ours whose claims an entry stands on.
 select distinct c.document
 from entry_line l join our_claim c on c.claim_id = l.claim_id
-where l.entry_id in (select unnest(cast($entries as varchar[])))
+where l.entry_id = $entry
 order by c.document;

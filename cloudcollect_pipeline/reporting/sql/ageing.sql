@@ -18,9 +18,12 @@ posted as (
          - (select coalesce(sum(line.amount), 0) from own_posting o, unnest(o.lines) as unnested(line) where o.status in ('Open', 'Closed'))
     union all
     select c.document_type, c.document_number, -sum(l.amount)
-    from settlement_line l left join claim_now c using (claim_id)
-    where l.bucket = 'principal' and l.status = 'PUBLISHED'
+    from due_line l left join claim_now c using (claim_id)
+    where not exists (select 1 from opening_item o where o.entry_id = l.entry_id)
     group by all
+    union all
+    select null, null, (select coalesce(sum(amount), 0) from opening_item)
+         - (select coalesce(sum(l.amount), 0) from due_line l join opening_item o on o.entry_id = l.entry_id)
 ),
 awaiting as (
     select r.due_date, 0, 0, sum(p.amount)

@@ -5,5 +5,5 @@ select e.kind, e.document, e.party as customer, e.amount, e.state, e.reference, 
         where c.reference in (e.reference, e.source) or c.claim_id = e.account
            or (e.kind = 'case_reference' and c.document_type || ' ' || c.document_number = e.document)) as cases
 from effect e
-where e.night = $night and e.kind in ('transfer', 'reduction', 'hold', 'case_reference')
+where e.night = $night and e.kind in ('transfer', 'reduction', 'hold', 'debtor', 'answer', 'case_reference')
 order by e.kind, e.document, e.reference;

@@ -1,7 +1,6 @@
 -- Settlements with their terms, what they pay out of the account, and the vouchers that booked them by the night.
 with due as (
-    select settlement_id, sum(amount) as due from settlement_line
-    where bucket = 'principal' and status = 'PUBLISHED' group by settlement_id
+    select settlement_id, sum(amount) as due from due_line group by settlement_id
 ),
 voucher as (
     select details ->> '$.settlement_id' as settlement_id, sum(amount) as booked,
