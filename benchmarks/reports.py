@@ -25,7 +25,8 @@ from cloudcollect_pipeline.cli.reading import PublishedLedger
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.ledger.ledger import Ledger
-from cloudcollect_pipeline.planning.plan import Facts, prepare
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import prepare
 from cloudcollect_pipeline.reconciliation.as_of import lay_as_of
 from cloudcollect_pipeline.reconciliation.statement import make_statement
 from cloudcollect_pipeline.reporting.books import read_books
