@@ -564,12 +564,9 @@ class Dispatcher:
             )
             self._find("POSTING_LEAVES_CREDIT", effect.reference, text, left)
         try:
-            on = self._open_day(date.fromisoformat(told["value_date"]))
+            on = self._booking_day(effect, told["value_date"], f"entry {told['entry']}")
         except CounterpartyError as error:
             return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
-        if on.isoformat() != told["value_date"]:
-            text = f"entry {told['entry']} of {told['value_date']} is posted on {on}"
-            self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)
         payment = NewPayment(
             effect.reference,
             effect.content.party,
@@ -592,16 +589,18 @@ class Dispatcher:
         self._journal(effect, "created", remote_id=remote_id)
         return self._finish_created(effect, self._required(effect.reference))
 
-    def _open_day(self, wanted: date) -> date:
-        """The value date, or the first day of the first open period after it."""
+    def _booking_day(self, effect: Effect, wanted: str, what: str) -> date:
+        """The wanted day (yyyy-MM-dd), or with a finding the first day of the first open period after it."""
         if self._periods is None:
             with self._lock:
                 if self._periods is None:
                     self._periods = self.erp.periods()
-        for period in self._periods:
-            if period.end >= wanted and period.open:
-                return max(wanted, period.start)
-        return wanted
+        day = date.fromisoformat(wanted)
+        on = next((max(day, period.start) for period in self._periods if period.end >= day and period.open), day)
+        if on != day:
+            text = f"{what} of {wanted} is booked on {on}"
+            self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)
+        return on
 
     def _finish_created(self, effect: Effect, known: EffectRow) -> str:
         """The second step: release what was created, and read until it is. A document left Balanced is in transit."""
@@ -686,12 +685,9 @@ class Dispatcher:
         accounts = self.facts.settings.accounts.on(date.fromisoformat(told["booking_date"]))
         code, vat = accounts.input_vat_code, accounts.input_vat
         try:
-            on = self._open_day(date.fromisoformat(told["booking_date"]))
+            on = self._booking_day(effect, told["booking_date"], f"settlement {told['number']}")
         except CounterpartyError as error:
             return self._outcome(effect, "dropped", note=f"the open periods could not be read: {error}")
-        if on.isoformat() != told["booking_date"]:
-            text = f"settlement {told['number']} of {told['booking_date']} is booked on {on}"
-            self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)
         voucher = NewVoucher(
             effect.reference,
             on,
