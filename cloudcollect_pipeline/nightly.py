@@ -4,16 +4,17 @@ Dagster's assets, the command line and the tests all drive a `Night`; nothing he
 """
 
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim
 from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
-from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities
+from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities, DerivedEntry
 from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
 from cloudcollect_pipeline.dispatch.guards import Guard
@@ -202,6 +203,8 @@ class Night:
         self.who, self.progress, self.parallel = who, progress, parallel
         self.connection = connection
         self.erp, self.agency = connection.erp, connection.agency
+        if self.agency.capabilities.allocation == "balances":
+            self.agency = cast(Agency, EntriesOfBalances(connection.agency, self._derived_before))
         self.landing = Landing(folder / "landing")
         self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
         self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
@@ -385,6 +388,20 @@ class Night:
             self.ledger.keep_questions([(q.id, q.claim_id, q.text, q.answered) for q in self.agency.questions()])
         except CounterpartyError as error:
             self.progress("land", f"agency questions: could not be read: {error}")
+
+    def _derived_before(self, claims: Sequence[str]) -> dict[str, KnownOfClaim]:
+        """What is known of claims that are told as balances: mirrored entries, and postings by the journal."""
+        sync(self.ledger, self.journal)
+        entries: dict[str, list[DerivedEntry]] = defaultdict(list)
+        for row in self.ledger.rows(sql("derived_entries", HERE), {"claims": list(claims)}):
+            lines = {line["bucket"]: ore(line["amount"]) for line in row["lines"]}
+            names = (row["entry_id"], row["claim_id"], row["currency"])
+            entry = DerivedEntry(*names, row["value_date"], row["recorded_at"], lines, row["reverses"])
+            entries[row["claim_id"]].append(entry)
+        posted: dict[str, dict[str, tuple[int, date]]] = defaultdict(dict)
+        for row in self.ledger.rows(sql("derived_and_posted", HERE), {"claims": list(claims)}):
+            posted[row["claim_id"]][row["entry_id"]] = row["amount"], row["value_date"]
+        return {claim: KnownOfClaim(tuple(entries[claim]), posted[claim]) for claim in claims}
 
     def _begin(self) -> None:
         if self._night_number is None:

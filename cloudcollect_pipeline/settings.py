@@ -191,6 +191,8 @@ class AgencySettings(_Section):
     """Address of its API."""
     api_key: SecretStr
     """Key of this creditor."""
+    unallocated: Literal["review", "principal"] = "review"
+    """What a payment is that the agency did not split: held for a person, or principal where that is agreed."""
 
 
 class PolicySettings(_Section):

@@ -7,11 +7,14 @@ raise `NotSent`, `Refused` or `Uncertain`. Entry amounts are signed øre: positi
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.erp.port import Receipt
+
+Allocation = Literal["lines", "balances", "gross"]
+"""How an agency tells what it received: per payment with its split, as a claim's balance, or per payment unsplit."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class AgencyCapabilities:
     look_up_by_reference: bool = True
     update_debtor: bool = False
     questions: bool = False
+    allocation: Allocation = "lines"
     currencies: tuple[str, ...] = ("NOK",)
 
 
@@ -128,6 +132,30 @@ class Held:
     amount: int
 
 
+@dataclass(frozen=True)
+class Balance:
+    """What an agency has received on a claim so far: bucket -> øre. `value_date` is that of the last change."""
+
+    claim_id: str
+    currency: str
+    received: Mapping[str, int]
+    value_date: date
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class DerivedEntry:
+    """A money fact derived from a balance: bucket -> øre. `reverses` names the derived entry that it takes back."""
+
+    entry_id: str
+    claim_id: str
+    currency: str
+    value_date: date
+    recorded_at: datetime
+    lines: Mapping[str, int]
+    reverses: str | None = None
+
+
 class Agency(Protocol):
     """A debt-collection agency as seen by one creditor."""
 
@@ -151,6 +179,14 @@ class Agency(Protocol):
 
     def settlements(self, ids: Sequence[str]) -> list[bytes]:
         """Fresh raw records of the feed `settlements`; a missing settlement is left out."""
+        ...
+
+    def balances(self, since: datetime | None, claims: Sequence[str] = ()) -> list[Balance]:
+        """Balances changed since a moment, or those of some claims. Only where `allocation` is balances."""
+        ...
+
+    def entry_record(self, entry: DerivedEntry) -> bytes:
+        """A derived entry as a raw record of the feed `entries`."""
         ...
 
     def find(self, references: Sequence[str]) -> dict[str, Held]:

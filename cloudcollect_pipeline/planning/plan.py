@@ -128,6 +128,10 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
         },
     )
     ledger.once("planning views", sql("planning_views", HERE))
+    if facts.settings.agency.unallocated == "principal":
+        ledger.once("unsplit is principal", sql("unsplit_is_principal", HERE))
+    if ledger.value(sql("settles_claims", HERE)):
+        ledger.once("settled by claim", sql("settled_by_claim", HERE))
 
 
 def raise_fence(ledger: Ledger, *, again: bool = False) -> None:

@@ -152,7 +152,10 @@ def day_of_the_agency(desk: Desk) -> None:
         desk.call("PUT", f"/v1/claims/{third['id']}/hold", {"hold": hold, "reason": "test"})
     desk.call("PUT", f"/v1/claims/{third['id']}/debtor", CLAIM["debtor"])
     desk.call("PUT", "/v1/claims/clm_9/hold", {"hold": "PAUSED", "reason": "test"})
-    for feed in ("claims", "cases", "entries", "settlements"):
+    for feed in ("claims", "cases", "entries", "settlements", "balances"):
+        if feed == "balances" and desk.agency.settings.capabilities.allocation != "balances":
+            desk.call("GET", "/v1/balances")
+            continue
         desk.ids(f"/v1/{feed}?limit=2")
         desk.call("GET", f"/v1/{feed}?updated_since=2026-01-06T00:00:00Z")
         desk.call("GET", f"/v1/{feed}?page=3")
@@ -176,9 +179,12 @@ def test_everything_said_is_as_the_contract_says(desk: Desk) -> None:
         located = {"components": whole, "allOf": [schema]}
         jsonschema.Draft202012Validator(located, format_checker=checker).validate(json.loads(body))
 
-    day_of_the_agency(desk)
+    telling_balances = Desk(Settings(Capabilities(allocation="balances")))
+    unsplit = Desk(Settings(Capabilities(allocation="gross")))
+    for one in (desk, telling_balances, unsplit):
+        day_of_the_agency(one)
     seen: set[tuple[str, str, int]] = set()
-    for request, answer in desk.said:
+    for request, answer in (*desk.said, *telling_balances.said, *unsplit.said):
         template, operation = _operation(contract, request)
         described = operation["responses"][str(answer.status)]["content"]["application/json"]
         check(answer.body, described["schema"])

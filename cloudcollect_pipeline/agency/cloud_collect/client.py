@@ -7,7 +7,7 @@ A definite refusal changes nothing there. After an answer that cannot be trusted
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal, Self, TypeVar
 
@@ -16,7 +16,9 @@ import msgspec
 from cloudcollect_pipeline.agency.cloud_collect.mapping import feeds
 from cloudcollect_pipeline.agency.port import (
     AgencyCapabilities,
+    Balance,
     Debtor,
+    DerivedEntry,
     Held,
     NewClaim,
     NewReduction,
@@ -30,8 +32,8 @@ from cloudcollect_pipeline.web import Web, segment
 MAX_KEYS = 100
 """Ids or references in one look-up."""
 
-OFFERED_LATER = {"update_debtor", "questions"}
-"""Capabilities that an agency need not know of; not named means no."""
+OFFERED_LATER = {"update_debtor", "questions", "allocation"}
+"""Capabilities that an agency need not know of; not named means no, and payments with their lines."""
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
@@ -85,6 +87,19 @@ class _QuestionList(msgspec.Struct):
     items: list[_Question]
 
 
+class _Share(msgspec.Struct):
+    bucket: str
+    amount: str
+
+
+class _Balance(msgspec.Struct):
+    id: str
+    currency: str
+    received: list[_Share]
+    value_date: date
+    updated_at: datetime
+
+
 class CloudCollect:
     """One creditor's account at the agency (an `agency.port.Agency`). Safe to share between threads.
 
@@ -119,7 +134,9 @@ class CloudCollect:
         """Raw records updated since a moment, minus the overlap; None reads everything."""
         if feed not in self.feeds:
             raise ValueError(f"no feed {feed}")
-        path = f"/v1/{feed}"
+        yield from self._pages(f"/v1/{feed}", since)
+
+    def _pages(self, path: str, since: datetime | None) -> Iterator[list[bytes]]:
         news: Params = () if since is None else (("updated_since", _moment(since - self._overlap)),)
         limit = ("limit", str(self._page_size))
         page = self._page(path, (*news, limit))
@@ -146,6 +163,35 @@ class CloudCollect:
     def settlements(self, ids: Sequence[str]) -> list[bytes]:
         """Fresh raw settlements by id."""
         return self._records("/v1/settlements", ids)
+
+    def balances(self, since: datetime | None, claims: Sequence[str] = ()) -> list[Balance]:
+        """What was received per claim."""
+        path = "/v1/balances"
+        raw = self._records(path, claims) if claims else [item for page in self._pages(path, since) for item in page]
+        return [_balance(_decoded(item, _Balance, f"GET {path}"), f"GET {path}") for item in raw]
+
+    def entry_record(self, entry: DerivedEntry) -> bytes:
+        """The entry in the contract's form."""
+        return msgspec.json.encode(
+            {
+                "id": entry.entry_id,
+                "kind": "REVERSAL" if entry.reverses else "AGENCY_PAYMENT",
+                "received_by": "AGENCY",
+                "amount": money.text(sum(entry.lines.values())),
+                "currency": entry.currency,
+                "value_date": entry.value_date,
+                "recorded_at": _moment(entry.recorded_at),
+                "reverses": entry.reverses,
+                "reference": None,
+                "source": None,
+                "cancelled": False,
+                "lines": [
+                    {"claim_id": entry.claim_id, "bucket": bucket, "amount": money.text(amount)}
+                    for bucket, amount in entry.lines.items()
+                ],
+                "updated_at": _moment(entry.recorded_at),
+            }
+        )
 
     def find(self, references: Sequence[str]) -> dict[str, Held]:
         """What the agency holds under these references. `Held.document` is the receivable: type, space, number."""
@@ -280,6 +326,18 @@ def _reduction_body(reduction: NewReduction) -> bytes:
             "source": {"type": reduction.document_type, "number": reduction.number},
         }
     )
+
+
+def _balance(item: _Balance, what: str) -> Balance:
+    if item.updated_at.tzinfo is None:
+        raise Unreadable(f"{what}: a moment without its zone")
+    try:
+        received = {share.bucket: money.ore(share.amount) for share in item.received}
+    except money.NotMoney:
+        raise Unreadable(f"{what}: an amount that is none") from None
+    if len(received) < len(item.received):
+        raise Unreadable(f"{what}: a bucket twice")
+    return Balance(item.id, item.currency, received, item.value_date, item.updated_at)
 
 
 def _held(item: _Held, what: str) -> Held:

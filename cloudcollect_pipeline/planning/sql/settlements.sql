@@ -40,12 +40,12 @@ left join (
            sum(amount) filter (bucket in ('reminder_fee', 'compensation', 'creditor_cost', 'agency_fee')) as fees_lines,
            sum(amount) filter (bucket = 'commission') as commission_lines,
            -- Merverdiavgiftsloven § 5-1 and §§ 5-2 to 5-11 with Stortinget's yearly rates: 25, 15, 12 per cent, or none.
-           list(distinct entry_id order by entry_id) filter (
+           list(distinct coalesce(entry_id, claim_id) order by coalesce(entry_id, claim_id)) filter (
                bucket = 'commission' and amount <> 0
                and abs(vat - round(amount * 0.25, 2)) > 0.01 and abs(vat - round(amount * 0.15, 2)) > 0.01
                and abs(vat - round(amount * 0.12, 2)) > 0.01 and vat <> 0) as odd_vat,
-           list(distinct entry_id order by entry_id) filter (
-               root is null and not exists (select 1 from opening_item o where o.entry_id = line.entry_id)) as unknown
+           list(distinct coalesce(entry_id, 'claim ' || claim_id) order by coalesce(entry_id, 'claim ' || claim_id)) filter (
+               root is null and (entry_id is not null or bucket = 'principal' or claim_id is null) and not exists (select 1 from opening_item o where o.entry_id = line.entry_id)) as unknown
     from line group by settlement_id
 ) l using (settlement_id)
 left join (

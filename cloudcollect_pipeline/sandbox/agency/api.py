@@ -126,7 +126,7 @@ class AgencyApi:
         match (request.method, *request.path.split("/")[1:]):
             case ("GET", "v1", "capabilities"):
                 return _json(self.books.settings.capabilities)
-            case ("GET", "v1", ("claims" | "cases" | "entries" | "settlements") as name):
+            case ("GET", "v1", ("claims" | "cases" | "entries" | "settlements" | "balances") as name):
                 return self._feed(account, name, request)
             case ("POST", "v1", "claims"):
                 return self._create_claim(creditor, request)
@@ -157,6 +157,8 @@ class AgencyApi:
         offers = self.books.settings.capabilities
         if name == "settlements" and not offers.settlements:
             raise Refusal("not_supported", "settlements are not offered", 404)
+        if name == "balances" and offers.allocation != "balances":
+            raise Refusal("not_supported", "payments are told one by one", 404)
         _only(request, "updated_since", "cursor", "limit", "id")
         feed = account.feeds[name]
         feed.publish(self._visible())

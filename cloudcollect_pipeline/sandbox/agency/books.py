@@ -326,7 +326,9 @@ class Account:
         self.questions: dict[str, Question] = {}
         self.references: dict[str, Claim | Entry] = {}
         self.unsettled: dict[str, Entry] = {}
-        self.feeds = {"claims": Feed(), "cases": Feed(), "entries": Feed(), "settlements": Feed()}
+        self.feeds = {name: Feed() for name in ("claims", "cases", "entries", "settlements", "balances")}
+        self.received: defaultdict[Claim, Counter[str]] = defaultdict(Counter)
+        """What the agency has received per claim and bucket, for an agency that tells balances."""
         self.by_document: defaultdict[str, list[Claim]] = defaultdict(list)
         self.by_debtor: dict[str, Case] = {}
         self.reported: Counter[Claim] = Counter()
@@ -877,12 +879,22 @@ class Agency:
 
     def _publish_entry(self, entry: Entry) -> None:
         entry.updated_at = self._stamp()
-        self.account(entry.creditor).feeds["entries"].put(Key(entry.updated_at, entry.id), records.entry(entry))
+        account, allocation = self.account(entry.creditor), self.settings.capabilities.allocation
+        if allocation == "balances" and entry.received_by == "AGENCY":
+            for line in entry.lines:
+                account.received[line.claim][line.bucket] += line.amount
+            for claim in dict.fromkeys(line.claim for line in entry.lines):
+                told = records.balance(claim, account.received[claim], entry.value_date, entry.updated_at)
+                account.feeds["balances"].put(Key(entry.updated_at, claim.id), told)
+            return
+        split = allocation != "gross" or entry.received_by != "AGENCY"
+        account.feeds["entries"].put(Key(entry.updated_at, entry.id), records.entry(entry, split))
 
     def _publish_settlement(self, settlement: Settlement) -> None:
         settlement.updated_at = self._stamp()
         feed = self.account(settlement.creditor).feeds["settlements"]
-        feed.put(Key(settlement.updated_at, settlement.id), records.settlement(settlement))
+        named = self.settings.capabilities.allocation != "balances"
+        feed.put(Key(settlement.updated_at, settlement.id), records.settlement(settlement, named))
 
     def _claim(self, account: Account, claim_id: str) -> Claim:
         claim = account.claims.get(claim_id)

@@ -5,7 +5,8 @@ Also the two things books and contract share: the capabilities and the refusal.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,6 +33,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     look_up_by_reference: bool = True
     update_debtor: bool = True
     questions: bool = True
+    allocation: str = "lines"
+    """`lines`: payments with their split; `balances`: what was received per claim; `gross`: payments unsplit."""
     currencies: tuple[str, ...] = ("NOK",)
 
 
@@ -85,8 +88,14 @@ def case(record: Case) -> bytes:
     )
 
 
-def entry(record: Entry) -> bytes:
-    """An entry as the feed shows it."""
+def entry(record: Entry, split: bool = True) -> bytes:
+    """An entry as the feed shows it; one that is not split tells what came in on each claim."""
+    lines = [(line.claim.id, line.bucket, line.amount) for line in record.lines]
+    if not split:
+        gross: dict[str, int] = {}
+        for claim_id, _, amount in lines:
+            gross[claim_id] = gross.get(claim_id, 0) + amount
+        lines = [(claim_id, "unallocated", amount) for claim_id, amount in gross.items()]
     return encode(
         {
             "id": record.id,
@@ -101,16 +110,28 @@ def entry(record: Entry) -> bytes:
             "source": _document_key(record.source),
             "cancelled": record.cancelled,
             "lines": [
-                {"claim_id": line.claim.id, "bucket": line.bucket, "amount": money(line.amount)}
-                for line in record.lines
+                {"claim_id": claim_id, "bucket": bucket, "amount": money(amount)} for claim_id, bucket, amount in lines
             ],
             "updated_at": moment(record.updated_at),
         }
     )
 
 
-def settlement(record: Settlement) -> bytes:
-    """A settlement as the feed shows it."""
+def balance(claim: Claim, received: Mapping[str, int], on: date, at: datetime) -> bytes:
+    """What was received on a claim so far, as the feed shows it."""
+    return encode(
+        {
+            "id": claim.id,
+            "currency": claim.currency,
+            "received": [{"bucket": bucket, "amount": money(amount)} for bucket, amount in sorted(received.items())],
+            "value_date": on,
+            "updated_at": moment(at),
+        }
+    )
+
+
+def settlement(record: Settlement, named: bool = True) -> bytes:
+    """A settlement as the feed shows it; `named`: its lines name entries."""
     return encode(
         {
             "id": record.id,
@@ -132,7 +153,7 @@ def settlement(record: Settlement) -> bytes:
             },
             "lines": [
                 {
-                    "entry_id": line.entry.id,
+                    "entry_id": line.entry.id if named else None,
                     "claim_id": line.claim.id,
                     "bucket": line.bucket,
                     "amount": money(line.amount),
