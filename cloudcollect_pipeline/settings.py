@@ -125,6 +125,7 @@ Money = Annotated[SignedMoney, Field(ge=0)]
 Day = Annotated[date, BeforeValidator(_day)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 AfterTransfer = Literal["ask", "pause", "recall"]
+OnceReduced = Literal["report", "ask", "recall"]
 Keeper = Literal["creditor", "agency"]
 
 
@@ -218,6 +219,10 @@ class PolicySettings(_Section):
     """What a receivable excluded after its transfer does to the claim."""
     disputed_after_transfer: AfterTransfer = "pause"
     """What a dispute does to the claim."""
+    credited_after_transfer: OnceReduced = "report"
+    """What a receivable credited in full does beyond being reported as a credit: interest and fees may be left."""
+    written_off_after_transfer: OnceReduced = "report"
+    """What a receivable written off in full does beyond being reported; a write-off alone never recalls."""
     write_off_tolerance: Money = Decimal(1)
     """Largest write-off reported without asking a person."""
     payout_days: int = Field(default=14, ge=0)

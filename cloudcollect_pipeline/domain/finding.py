@@ -179,7 +179,7 @@ CATALOGUE: Mapping[str, Reason] = {
     ),
     "CLAIM_SHOULD_STOP": Reason(
         "question",
-        "A receivable was excluded or disputed after its transfer, and the settings say to ask",
+        "A receivable was excluded, disputed, credited or written off after its transfer, and the settings say to ask",
         "Answer pause, recall, or leave.",
         ("pause", "recall", "leave"),
     ),

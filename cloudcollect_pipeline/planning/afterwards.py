@@ -15,6 +15,8 @@ from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects
 
 HERE = "cloudcollect_pipeline.planning.sql"
+MADE_UP = {"NOT_CREDITED", "NOT_WRITTEN_OFF"}
+"""Rules whose failing is first of all reported: only a claim that is closed by it may be recalled for it."""
 EXCLUDED = {"NOT_EXCLUDED", "CUSTOMER_NOT_EXCLUDED"}
 STRENGTH = {"NONE": 0, "ASK": 1, "PAUSED": 2, "RECALLED": 3}
 DUE_DATE_MOVED = "due date moved"
@@ -30,7 +32,7 @@ def wanted_hold(
     """
     policy = facts.settings.policy
     answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
-    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "": "ASK"}
+    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "": "ASK"}
     wanted, reason = "NONE", "no longer held"
     if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
         facts.night, policy.grace_days, policy.banking_days
@@ -39,6 +41,8 @@ def wanted_hold(
     for applies, says, why in (
         ("NOT_DISPUTED" in failed, policy.disputed_after_transfer, "disputed"),
         (bool(EXCLUDED & set(failed)), policy.excluded_after_transfer, "excluded"),
+        ("NOT_WRITTEN_OFF" in failed, policy.written_off_after_transfer, "written off in full"),
+        ("NOT_CREDITED" in failed, policy.credited_after_transfer, "credited in full"),
     ):
         asked = by_policy[answer if says == "ask" else says]
         if applies and STRENGTH[asked] >= STRENGTH[wanted]:
@@ -65,7 +69,10 @@ def plan_holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
     for row in ledger.rows(sql("holds", HERE)):
         document = row["document"]
         transferred_due = json.loads(row["details"]).get("due_date")
-        wanted, reason = wanted_hold(document, row["failed"], row["due_date"], transferred_due, facts)
+        failed = [code for code in row["failed"] if row["principal_open"] <= 0 or code not in MADE_UP]
+        wanted, reason = wanted_hold(document, failed, row["due_date"], transferred_due, facts)
+        if row["principal_open"] <= 0 and wanted not in ("ASK", "RECALLED"):
+            continue  # nothing is left to pause or to go on with
         if reason == DUE_DATE_MOVED:
             text = f"{document} is now due {row['due_date']}"
             findings.append(Finding("DUE_DATE_MOVED", document, text, ore(row["principal_open"])))

@@ -21,6 +21,8 @@ from cloudcollect_pipeline.planning.known import known_effects
 from cloudcollect_pipeline.settings import AccountSettings, CompanySettings
 
 HERE = "cloudcollect_pipeline.planning.sql"
+VAT_RATES = (Decimal("0.25"), Decimal("0.15"), Decimal("0.12"))
+"""Merverdiavgiftsloven § 5-1 and §§ 5-2 to 5-11 with Stortinget's yearly rates."""
 Row = Mapping[str, Any]
 
 
@@ -165,6 +167,10 @@ def _wrong(row: Row, subject: str, accounts: AccountSettings, settings: CompanyS
     if row["odd_vat"]:
         text = f"settlement {number}: the VAT of {', '.join(row['odd_vat'][:5])} fits no Norwegian rate"
         return Finding("SETTLEMENT_VAT_UNKNOWN", subject, text, ore(row["vat"]))
+    beyond = row["vat"] - row["vat_lines"]
+    if beyond and not any(abs(beyond - row["expenses"] * rate) <= Decimal("0.01") for rate in VAT_RATES):
+        text = f"settlement {number}: {beyond} of VAT beyond its lines fits no Norwegian rate on {row['expenses']}"
+        return Finding("SETTLEMENT_VAT_UNKNOWN", subject, text, ore(beyond))
     for term, keeper in (("interest", accounts.interest_kept_by), ("fees", accounts.fees_kept_by)):
         if row[term] and keeper == "agency":
             text = f"settlement {number} passes on {row[term]} of {term}, which the agency keeps by the settings"

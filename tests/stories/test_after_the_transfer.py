@@ -111,3 +111,46 @@ def test_a_pause_that_was_asked_for_ends_with_its_reason_and_is_asked_for_anew(t
         assert story.claim(invoice).hold == "NONE"
     ends_equal(story, invoice)
     assert not story.findings()
+
+
+def credit_in_full(story, invoice):
+    story.erp.match(story.erp.credit_note(invoice.customer, 6000, story.world.today), invoice, 6000)
+
+
+def write_off_in_full(story, invoice):
+    story.erp.write_off(invoice)
+    story.night()
+    story.decide("WRITE_OFF_ABOVE_TOLERANCE", "accept")
+
+
+@pytest.mark.parametrize(
+    ("policy", "settle"),
+    [("credited_after_transfer", credit_in_full), ("written_off_after_transfer", write_off_in_full)],
+)
+@pytest.mark.parametrize(
+    ("says", "hold", "asks"), [("report", "NONE", 0), ("ask", "NONE", 1), ("recall", "RECALLED", 0)]
+)
+def test_what_is_credited_or_written_off_in_full_is_reported_and_recalled_only_by_the_settings(
+    tmp_path, policy, settle, says, hold, asks
+):
+    story = Story(tmp_path, **{policy: says})
+    invoice = transferred(story)
+    settle(story, invoice)
+    story.quiet(3)
+    claim = story.claim(invoice)
+    assert (claim.principal_open, claim.hold) == (0, hold)
+    assert len(story.findings().get("CLAIM_SHOULD_STOP", [])) == asks
+    if asks:
+        story.decide("CLAIM_SHOULD_STOP", "recall")
+        story.night()
+        assert claim.hold == "RECALLED"
+    ends_equal(story, invoice)
+
+
+def test_a_part_credited_claim_is_not_recalled(tmp_path):
+    story = Story(tmp_path, credited_after_transfer="recall")
+    invoice = transferred(story)
+    story.erp.match(story.erp.credit_note(invoice.customer, 2000, story.world.today), invoice, 2000)
+    story.erp.pay(invoice, 4000)
+    ends_equal(story, invoice)
+    assert story.claim(invoice).hold == "NONE"

@@ -140,6 +140,17 @@ def test_an_unknown_vat_rate_is_not_booked(story):
     assert "SETTLEMENT_VAT_UNKNOWN" in story.findings()
 
 
+@pytest.mark.parametrize(("vat", "booked"), [(38 + 100, True), (38 + 72, False)])
+def test_vat_beyond_the_lines_must_be_a_known_rate_on_the_expenses(story, vat, booked):
+    """Expenses have no lines: 400 of them with a quarter of VAT, or with 18 per cent, which is no rate."""
+    collected(story)
+    settlement = settle(story, expenses=400)
+    misprint(story, vat=kroner(vat), net=kroner(settlement.net - (vat - settlement.vat)))
+    story.night()
+    assert ("SETTLEMENT_VAT_UNKNOWN" not in story.findings()) == booked
+    assert (story.erp.balance("1510") == 0) == booked
+
+
 def test_interest_that_the_agency_should_keep_is_not_booked(story):
     story.change_accounts(interest_kept_by="agency")
     collected(story, interest=120)

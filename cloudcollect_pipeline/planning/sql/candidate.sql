@@ -16,6 +16,7 @@ claims as (
            -- A merged claim goes on in another one: its receivable is still at the agency.
            count(*) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as live,
            count(*) filter (status in ('WITHDRAWN', 'REJECTED') or hold = 'RECALLED') as past,
+           sum(principal) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as principal,
            coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed
     from claim_now group by all
 ),
@@ -38,6 +39,17 @@ kids as (
     where claims.live > 0 and coalesce(other.kid, '') <> ''
     group by other.kid
 ),
+-- What credit notes and write-offs have settled of receivables that are at the agency and paid up.
+made_up as (
+    select a.receivable_type, a.receivable_number, sum(a.paid) filter (a.document_type = 'CreditNote') as credited,
+           sum(a.write_off) as written_off
+    from application a
+    where (a.receivable_type, a.receivable_number) in (
+        select r.document_type, r.number
+        from receivable_now r join claims c on c.document_type = r.document_type and c.document_number = r.number
+        where c.live > 0 and r.balance = 0)
+    group by all
+),
 foreign_payment as (
     select distinct customer from foreign_suspense_payment
 )
@@ -50,6 +62,8 @@ select r.*,
        coalesce(pending.transfers, 0) as pending_transfers,
        held.subject is not null or held_customer.subject is not null as on_hold,
        coalesce(unapplied.credit, 0) as unapplied_credit,
+       coalesce(made_up.credited >= claims.principal, false) as credited_in_full,
+       coalesce(made_up.written_off >= claims.principal, false) as written_off_in_full,
        unreleased.receivable_number is not null as has_unreleased,
        over.number is not null as case_is_over,
        kids.kid is not null and coalesce(claims.live, 0) = 0 as kid_at_agency,
@@ -68,6 +82,7 @@ left join pending on pending.document = r.document_type || ' ' || r.number
 left join hold_now held on held.subject = r.document_type || ' ' || r.number
 left join hold_now held_customer on held_customer.subject = 'customer ' || r.customer
 left join unapplied on unapplied.customer = r.customer
+left join made_up on made_up.receivable_type = r.document_type and made_up.receivable_number = r.number
 left join unreleased on unreleased.receivable_type = r.document_type and unreleased.receivable_number = r.number
 left join over on over.document_type = r.document_type and over.document_number = r.number and over.number = r.case_number
 left join kids on kids.kid = r.kid

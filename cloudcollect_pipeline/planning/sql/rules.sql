@@ -38,6 +38,18 @@ not c.customer_excluded;
 -- fix: settle the dispute, then take the hold away
 not c.on_hold and not c.disputed;
 
+-- rule: NOT_CREDITED
+-- group: stop
+-- text: what was handed over has not been credited in full
+-- fix: nothing; the agency is told of the credit, and the settings say whether the claim is recalled too
+not c.credited_in_full;
+
+-- rule: NOT_WRITTEN_OFF
+-- group: stop
+-- text: what was handed over has not been written off in full
+-- fix: nothing; a write-off never recalls a claim unless the settings say so
+not c.written_off_in_full;
+
 -- rule: MINIMUM_AMOUNT
 -- group: may
 -- text: balance of at least the minimum amount

@@ -30,7 +30,7 @@ repeated as (
     from running where settled * sign(principal) > abs(principal) group by settlement_id
 )
 select s.*, coalesce(l.principal_lines, 0) as principal_lines, coalesce(l.interest_lines, 0) as interest_lines,
-       coalesce(l.fees_lines, 0) as fees_lines, coalesce(l.commission_lines, 0) as commission_lines,
+       coalesce(l.fees_lines, 0) as fees_lines, coalesce(l.commission_lines, 0) as commission_lines, coalesce(l.vat_lines, 0) as vat_lines,
        coalesce(i.items, []) as items, coalesce(l.unknown, []) as unknown, coalesce(l.odd_vat, []) as odd_vat,
        coalesce(repeated.entries, []) as repeated
 from settlement_now s
@@ -38,7 +38,7 @@ left join (
     select settlement_id, sum(amount) filter (bucket = 'principal') as principal_lines,
            sum(amount) filter (bucket = 'interest') as interest_lines,
            sum(amount) filter (bucket in ('reminder_fee', 'compensation', 'creditor_cost', 'agency_fee')) as fees_lines,
-           sum(amount) filter (bucket = 'commission') as commission_lines,
+           sum(amount) filter (bucket = 'commission') as commission_lines, sum(vat) as vat_lines,
            -- Merverdiavgiftsloven § 5-1 and §§ 5-2 to 5-11 with Stortinget's yearly rates: 25, 15, 12 per cent, or none.
            list(distinct coalesce(entry_id, claim_id) order by coalesce(entry_id, claim_id)) filter (
                bucket = 'commission' and amount <> 0
