@@ -296,3 +296,27 @@ def export_audit(
     from cloudcollect_pipeline.cli import reconcile as reporting
 
     raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))
+
+
+# -- adapters
+
+adapter = typer.Typer(no_args_is_help=True)
+app.add_typer(adapter, name="adapter", help="Adapters, and whether they keep their contract.")
+
+
+@adapter.command("list")
+def adapter_list(as_json: AsJson = False) -> None:
+    """The contracts that can be run: one per installed adapter."""
+    from cloudcollect_pipeline.cli import adapter as adapters
+
+    raise typer.Exit(adapters.show(as_json=as_json))
+
+
+@adapter.command("test")
+def adapter_test(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `adapter list` shows it.")], as_json: AsJson = False
+) -> None:
+    """Put an adapter through its contract: what passed, what failed, what it does not support."""
+    from cloudcollect_pipeline.cli import adapter as adapters
+
+    raise typer.Exit(adapters.test(name, as_json=as_json))

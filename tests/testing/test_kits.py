@@ -1,0 +1,152 @@
+"""The contract kits: the adapters of this package pass, and the check that asks for it finds each planted flaw."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cloudcollect_pipeline.cli.app import app
+from cloudcollect_pipeline.domain.errors import Refused, Uncertain, Unreadable
+from cloudcollect_pipeline.testing import AgencyContract, run_contract
+from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, VismaNetContract
+
+
+class TestCloudCollect(CloudCollectContract):
+    """The reference format keeps the contract."""
+
+
+class TestVismaNet(VismaNetContract):
+    """Visma.net keeps the contract."""
+
+
+class Flawed:
+    """An adapter with some of its methods replaced; each replacement is given the sound adapter first."""
+
+    def __init__(self, sound: Any, **flaws: Callable[..., Any]) -> None:
+        self._sound, self._flaws = sound, flaws
+
+    def __getattr__(self, name: str) -> Any:
+        flaw = self._flaws.get(name)
+        return getattr(self._sound, name) if flaw is None else lambda *args: flaw(self._sound, *args)
+
+
+def flawed(contract: type, port: str, **flaws: Callable[..., Any]) -> Any:
+    class WithFlaws(contract):  # type: ignore[misc]
+        @contextmanager
+        def rig(self) -> Iterator[Any]:
+            with super().rig() as rig:
+                yield replace(rig, **{port: Flawed(getattr(rig, port), **flaws)})
+
+    return WithFlaws()
+
+
+def again(name: str) -> Callable[..., Any]:
+    def write(sound: Any, new: Any) -> Any:
+        try:
+            return getattr(sound, name)(new)
+        except Uncertain:
+            return getattr(sound, name)(new)
+
+    return write
+
+
+def as_refused(sound: Any, claim: Any) -> Any:
+    try:
+        return sound.create_claim(claim)
+    except Uncertain as error:
+        raise Refused(str(error)) from None
+
+
+def until_it_breaks(sound: Any, feed: str, since: Any) -> Iterator[list[bytes]]:
+    try:
+        yield from sound.pages(feed, since)
+    except Unreadable:
+        return
+
+
+def another_amount(sound: Any, references: Any) -> Any:
+    return {name: replace(held, amount=held.amount + 1) for name, held in sound.find(references).items()}
+
+
+def every_claim(sound: Any, ids: Any) -> list[bytes]:
+    return [record for page in sound.pages("claims", None) for record in page]
+
+
+def released_at_once(sound: Any, payment: Any) -> Any:
+    receipt = sound.create_payment(payment)
+    sound.release_payment("Payment", receipt.id)
+    sound.payment("Payment", receipt.id)
+    return receipt
+
+
+AGENCY_FLAWS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
+    "a write that is tried again": ({"create_claim": again("create_claim")}, "a_server_error_says_nothing"),
+    "an open outcome told as a no": ({"create_claim": as_refused}, "a_write_without_an_answer_is_uncertain"),
+    "a feed that ends where a page breaks": ({"pages": until_it_breaks}, "a_page_that_cannot_be_read_is_told"),
+    "a look-up that finds nothing": ({"find": lambda sound, references: {}}, "is_found_under_its_reference"),
+    "a look-up with another amount": ({"find": another_amount}, "is_found_under_its_reference"),
+    "a fresh read that gives everything": ({"claims": every_claim}, "a_claim_is_read_again_by_its_id"),
+    "a hold that is not set": ({"set_hold": lambda sound, *args: None}, "a_claim_is_paused_and_resumed"),
+    "a report that is not made": ({"create_reduction": lambda sound, told: None}, "a_payment_to_the_creditor"),
+}
+ERP_FLAWS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
+    "a posting that is tried again": ({"create_payment": again("create_payment")}, "a_server_error_says_nothing"),
+    "a posting that is released at once": ({"create_payment": released_at_once}, "is_created_unreleased"),
+    "a look-up that finds nothing": ({"posted_payments": lambda sound, since: iter(())}, "found_by_its_reference"),
+    "a void that is not made": ({"void_payment": lambda sound, number: None}, "a_voided_payment_is_undone"),
+    "periods in disorder": ({"periods": lambda sound: sound.periods()[::-1]}, "periods_stand_in_order"),
+    "a case that is not shown": ({"set_case_fields": lambda sound, *args: None}, "the_case_is_shown"),
+}
+
+
+def only(contract: Any, part: str) -> list[Any]:
+    """Run the checks whose name has a part in it."""
+    names = [name for name in dir(contract) if name.startswith("test_") and part in name]
+    assert names, f"no check is called {part}"
+    return run_contract(SimpleNamespace(**{name: getattr(contract, name) for name in names}))
+
+
+@pytest.mark.parametrize("flaw", AGENCY_FLAWS)
+def test_a_flawed_agency_is_found_out(flaw):
+    flaws, part = AGENCY_FLAWS[flaw]
+    assert {outcome.state for outcome in only(flawed(CloudCollectContract, "agency", **flaws), part)} == {"failed"}
+
+
+@pytest.mark.parametrize("flaw", ERP_FLAWS)
+def test_a_flawed_erp_is_found_out(flaw):
+    flaws, part = ERP_FLAWS[flaw]
+    assert {outcome.state for outcome in only(flawed(VismaNetContract, "erp", **flaws), part)} == {"failed"}
+
+
+def test_what_an_agency_does_not_offer_is_unsupported_and_not_failed():
+    def offers_little(sound: Any) -> Any:
+        return replace(sound.capabilities, pause=False, recall=False, report_payment=False, take_back=False)
+
+    class Small(CloudCollectContract):
+        @contextmanager
+        def rig(self) -> Iterator[Any]:
+            with super().rig() as rig:
+                rig.agency.capabilities = offers_little(rig.agency)
+                yield rig
+
+    outcomes = [
+        outcome for part in ("paused", "recalled", "creditor_lowers", "taken_back") for outcome in only(Small(), part)
+    ]
+    assert [outcome.state for outcome in outcomes] == ["unsupported"] * 4
+
+
+def test_a_contract_without_a_rig_says_what_to_define():
+    (outcome,) = only(AgencyContract(), "every_feed")
+    assert (outcome.state, "define rig()" in outcome.why) == ("failed", True)
+
+
+def test_the_command_puts_an_adapter_to_the_test():
+    ran = CliRunner().invoke(app, ["adapter", "test", "visma_net", "--json"])
+    told = json.loads(ran.stdout)
+    assert (ran.exit_code, told["passed"], told["adapter"]) == (0, len(told["checks"]), "visma_net")
+    assert CliRunner().invoke(app, ["adapter", "test", "nobody"]).exit_code != 0
