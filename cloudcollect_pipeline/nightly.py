@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim
-from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
-from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities, DerivedEntry
+from cloudcollect_pipeline.agency.port import Agency, DerivedEntry
+from cloudcollect_pipeline.connection import Connection, connect
 from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
 from cloudcollect_pipeline.dispatch.guards import Guard
@@ -27,8 +27,6 @@ from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp, Movement
-from cloudcollect_pipeline.erp.visma_net.client import VismaNet
-from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
@@ -38,7 +36,6 @@ from cloudcollect_pipeline.reconciliation.differences import documents_named, le
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
-from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
 
 FEEDS: Mapping[str, tuple[str, ...]] = {
     "erp": ("documents", "payments", "customers"),
@@ -68,63 +65,6 @@ class Progress(Protocol):
 
 def silent(stage: str, text: str) -> None:
     """No progress."""
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Both counterparties of one company, ready to be asked."""
-
-    erp: Erp
-    agency: Agency
-    close: Callable[[], None] = lambda: None
-
-
-def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
-    """Build the adapters a company's settings name. `transport` stands in for the network in tests (httpx)."""
-    erp, agency = settings.erp, settings.agency
-    credentials = ClientCredentials(
-        erp.token_url,
-        erp.client_id,
-        erp.client_secret.get_secret_value(),
-        erp.tenant_id,
-        "vismanet_erp_service_api:create vismanet_erp_service_api:read vismanet_erp_service_api:update",
-        erp.base_url,
-        clock,
-        transport=transport,
-    )
-    erp_web = Web(erp.base_url, credentials, clock=clock, transport=transport)
-    agency_web = Web(
-        agency.base_url, BearerKey(agency.api_key.get_secret_value(), agency.base_url), clock=clock, transport=transport
-    )
-
-    def close() -> None:
-        erp_web.close()
-        agency_web.close()
-        credentials.close()
-
-    visma = VismaNet(
-        erp_web,
-        erp.tenant_id,
-        VismaNetSettings(
-            suspense_cash_account=erp.suspense_cash_account,
-            suspense_account=erp.suspense_account,
-            payment_method=erp.payment_method,
-            time_zone=erp.time_zone,
-            overlap=timedelta(hours=erp.overlap_hours),
-            page_size=erp.page_size,
-            branch=erp.branch,
-            parallel=erp.parallel,
-            ledger=erp.ledger,
-            case_type=erp.case_type,
-            business_classes=erp.business_classes,
-        ),
-    )
-    try:
-        capabilities = declared_capabilities(agency_web)
-    except CounterpartyError:
-        # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
-        capabilities = AgencyCapabilities()
-    return Connection(visma, CloudCollect(agency_web, agency.id, capabilities=capabilities), close)
 
 
 @dataclass(frozen=True)

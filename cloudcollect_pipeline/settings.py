@@ -145,8 +145,8 @@ class _Section(BaseModel):
 class ErpSettings(_Section):
     """Where the customer ledger lives."""
 
-    adapter: Literal["visma_net"] = "visma_net"
-    """Which ERP."""
+    adapter: Slug = "visma_net"
+    """Which ERP: visma_net, or the name under which another adapter is installed."""
     base_url: Url = Field(examples=["https://api.finance.visma.net"])
     """Address of its API."""
     token_url: Url = Field(examples=["https://connect.visma.com/connect/token"])
@@ -179,6 +179,8 @@ class ErpSettings(_Section):
     """Case type shown on the invoice beside the case number."""
     business_classes: Annotated[tuple[Text, ...], BeforeValidator(_split)] = ()
     """Customer classes that are businesses even without an organisation number."""
+    options: dict[str, str] = {}
+    """What an adapter from elsewhere needs beyond this."""
 
 
 class AgencySettings(_Section):
@@ -186,14 +188,16 @@ class AgencySettings(_Section):
 
     id: Slug
     """Short name, part of every reference: never change it."""
-    adapter: Literal["cloud_collect"] = "cloud_collect"
-    """Which format the agency speaks."""
+    adapter: Slug = "cloud_collect"
+    """Which format the agency speaks: cloud_collect, or the name under which another adapter is installed."""
     base_url: Url
     """Address of its API."""
     api_key: SecretStr
     """Key of this creditor."""
     unallocated: Literal["review", "principal"] = "review"
     """What a payment is that the agency did not split: held for a person, or principal where that is agreed."""
+    options: dict[str, str] = {}
+    """What an adapter from elsewhere needs beyond this."""
 
 
 class PolicySettings(_Section):
@@ -694,6 +698,8 @@ def _written(section: type[BaseModel], path: _Path, company: str, off: str) -> I
             inner_path = (*path, key, company) if key == "companies" else (*path, key)
             below.append((inner, inner_path, off or ("# " if field.default is None else "")))
             continue
+        if field.default == {}:
+            continue  # an adapter from elsewhere says what belongs here
         name = f"{key}_file" if _hides(field) else key
         prefilled = field.examples[0] if field.examples else ""
         value = prefilled if field.is_required() or field.default is None else field.default

@@ -4,6 +4,26 @@
 what should be written.
 """
 
-from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["CloudCollect"]
+from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
+from cloudcollect_pipeline.agency.port import AgencyCapabilities
+from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.domain.errors import CounterpartyError
+from cloudcollect_pipeline.settings import AgencySettings
+from cloudcollect_pipeline.web import BearerKey, Web
+
+__all__ = ["CloudCollect", "connect"]
+
+
+def connect(agency: AgencySettings, clock: Clock, transport: Any = None) -> tuple[CloudCollect, Callable[[], None]]:
+    """The adapter that settings describe with what the agency declares to offer, and what closes it. One read."""
+    key = BearerKey(agency.api_key.get_secret_value(), agency.base_url)
+    web = Web(agency.base_url, key, clock=clock, transport=transport)
+    try:
+        capabilities = declared_capabilities(web)
+    except CounterpartyError:
+        # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
+        capabilities = AgencyCapabilities()
+    return CloudCollect(web, agency.id, capabilities=capabilities), web.close

@@ -1,0 +1,54 @@
+"""The adapters that a company's settings name, ready to be asked.
+
+An adapter is found by its name: those of this package here, others by the entry points `cloudcollect.erp` and
+`cloudcollect.agency`. Each is a function `(settings, clock, transport) -> (adapter, close)`; `transport` stands in for
+the network in tests (httpx), None is the network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from cloudcollect_pipeline.agency.port import Agency
+from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.erp.port import Erp
+from cloudcollect_pipeline.settings import CompanySettings, SettingsError
+
+OURS = {
+    "cloudcollect.erp": {"visma_net": "cloudcollect_pipeline.erp.visma_net"},
+    "cloudcollect.agency": {"cloud_collect": "cloudcollect_pipeline.agency.cloud_collect"},
+}
+"""Group -> name -> the module whose `connect` builds the adapter."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Both counterparties of one company."""
+
+    erp: Erp
+    agency: Agency
+    close: Callable[[], None] = lambda: None
+
+
+def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
+    """Build both adapters. Raises `SettingsError` where no adapter has the name that the settings give."""
+    erp, close_erp = _adapter("cloudcollect.erp", settings.erp.adapter)(settings.erp, clock, transport)
+    agency, close_agency = _adapter("cloudcollect.agency", settings.agency.adapter)(settings.agency, clock, transport)
+
+    def close() -> None:
+        close_agency()
+        close_erp()
+
+    return Connection(erp, agency, close)
+
+
+def _adapter(group: str, name: str) -> Callable[..., Any]:
+    if name in OURS[group]:
+        return import_module(OURS[group][name]).connect  # type: ignore[no-any-return]
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        known = ", ".join(sorted({*OURS[group], *found}))
+        raise SettingsError([f"no adapter {name} is installed; known: {known} (entry point {group})"])
+    return found[name].load()  # type: ignore[no-any-return]
