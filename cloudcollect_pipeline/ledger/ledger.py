@@ -22,6 +22,12 @@ SMALL = 64 * 1024 * 1024
 """Bytes of a ledger file below which one thread is enough."""
 
 
+def threads_for(path: Path) -> int:
+    """A small ledger is answered faster by one thread than by several that wait for each other."""
+    small = not path.exists() or path.stat().st_size < SMALL
+    return 1 if small else os.cpu_count() or 1
+
+
 class LedgerError(Exception):
     """The ledger file cannot be used; the message says which file, why, and what to do."""
 
@@ -66,10 +72,7 @@ class Ledger:
         self._made: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "ledger.duckdb"
-        if threads is None:
-            # A small ledger is answered faster by one thread than by several that wait for each other.
-            small = not self.path.exists() or self.path.stat().st_size < SMALL
-            threads = 1 if small else os.cpu_count() or 1
+        threads = threads or threads_for(self.path)
         spill = folder / "spill"
         spill.mkdir(exist_ok=True, mode=0o700)
         try:
