@@ -18,6 +18,8 @@ from cloudcollect_pipeline.landing import Spool, raw_records
 from cloudcollect_pipeline.ledger.tables import TABLES, Table
 
 SCHEMA_VERSION = 1
+STREAMED = 2_000
+"""Rows held at a time of a list that is read as it comes."""
 SMALL = 64 * 1024 * 1024
 """Bytes of a ledger file below which one thread is enough."""
 
@@ -158,6 +160,12 @@ class Ledger:
         cursor = self.db.execute(query, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query as they come, for lists too long to hold twice. Read them to the end."""
+        cursor = self.db.execute(query, parameters)
+        while rows := cursor.fetchmany(STREAMED):
+            yield from rows
 
     def value(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
         """The single value of a query, or None."""

@@ -165,7 +165,6 @@ def make_statement(ledger: Ledger, night: date, at: datetime, settings: CompanyS
     carried = ore(ledger.value(sql("carried", HERE)))
     collected = ore(ledger.value(sql("collected", HERE)))
     ledger.db.execute(sql("open_item", HERE))
-    items = ledger.db.execute("select * exclude (place) from open_item order by place").fetchall()
     return Statement(
         night,
         at,
@@ -181,7 +180,7 @@ def make_statement(ledger: Ledger, night: date, at: datetime, settings: CompanyS
         in_transit=ore(transit),
         dated_later=account["dated_later"],
         agency_unsettled=opening + collected - due,
-        items=tuple(Item(*item) for item in items),
+        items=tuple(Item(*item) for item in ledger.stream("select * exclude (place) from open_item order by place")),
         foreign_movements=tuple(ledger.rows(sql("foreign_movements", HERE), {"go_live": go_live})),
         unexplained=tuple(
             f"document {d['document']}: ours {display(d['ours'])}, general ledger {display(d['ledger'])}"

@@ -1,7 +1,7 @@
 """Books: everything a report of one company and night says, as plain values. Amounts are øre, debit positive."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -329,7 +329,7 @@ def read_books(
         cut,
         statement,
         Beside(**rows("beside_items")[0]),
-        tuple(OpenItem(*row) for row in ledger.db.execute(sql("items", HERE), {"night": night}).fetchall()),
+        _items(statement, ledger.stream(sql("items", HERE))),
         tuple(
             Timing(r["kind"], r["number"], r["subject"], r["customer"] or "", _day(r["dated"]), r["amount"])
             for r in rows("timing", night=night)
@@ -413,6 +413,27 @@ def age_of(days: int | None) -> str:
     if days <= 0:
         return "not_due"
     return next((age for age, most in (("to_30", 30), ("to_60", 60), ("to_90", 90)) if days <= most), "over_90")
+
+
+def _items(statement: Statement, beside: Iterable[tuple[str, date | None]]) -> tuple[OpenItem, ...]:
+    return tuple(
+        OpenItem(
+            item.entry,
+            item.customer,
+            item.documents,
+            cases,
+            item.principal,
+            item.posted,
+            item.settled,
+            item.in_transit,
+            item.open,
+            item.value_date,
+            posting_date,
+            item.first_known_night,
+            (statement.night - item.value_date).days,
+        )
+        for item, (cases, posting_date) in zip(statement.items, beside, strict=True)
+    )
 
 
 def _settlement(row: Mapping[str, Any], brought: Mapping[str, Payout]) -> Settlement:

@@ -1,4 +1,4 @@
--- The statement's open items with what stands beside them: case numbers, and when their money was posted.
+-- What stands beside each of the statement's open items, in their order: case numbers, and when the money was posted.
 with cases as (
     select ep.root, ep.customer, array_to_string(list_sort(list_distinct(list(k.number))), ', ') as cases
     from entry_principal ep
@@ -10,9 +10,7 @@ posted as (
     select source, max(payment_date) filter (status in ('Open', 'Closed')) as posting_date
     from own_posting group by source
 )
-select i.entry, i.customer, i.documents, coalesce(cases.cases, '') as cases, i.principal, i.posted, i.settled, i.in_transit,
-       i.posted - i.settled as open, i.value_date, posted.posting_date, i.first_known_night as first_known,
-       cast($night as date) - i.value_date as age
+select coalesce(cases.cases, '') as cases, posted.posting_date
 from open_item i
 left join cases on cases.root = i.entry and cases.customer = i.customer
 left join posted on posted.source = i.entry || ':' || i.customer
