@@ -143,13 +143,18 @@ def timed(what: str, work: Callable[[], Any]) -> Any:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--make"]:
+        timed("making them", lambda: make(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+        return
     if sys.argv[1:2] == ["--measure"]:
         measure(Path(sys.argv[2]))
         return
-    items, settlements = (int(given) for given in [*sys.argv[1:3], *["100000", "1000"][len(sys.argv[1:3]) :]])
+    sizes = [*sys.argv[1:3], *["100000", "1000"][len(sys.argv[1:3]) :]]
+    print("{} open items, {} settlements".format(*sizes), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        timed(f"making {items} open items, {settlements} settlements", lambda: make(Path(folder), items, settlements))
-        subprocess.run([sys.executable, __file__, "--measure", folder], check=True)
+        # Each in a process of its own: a process starts with the most memory that its parent has held.
+        for command in (["--make", folder, *sizes], ["--measure", folder]):
+            subprocess.run([sys.executable, __file__, *command], check=True)
 
 
 if __name__ == "__main__":

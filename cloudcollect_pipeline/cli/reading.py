@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,7 +20,7 @@ import duckdb
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.cli.exits import Stop
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, sql
+from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, sql, threads_for
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE, HeldBack, judge, prepare, raise_fence
 from cloudcollect_pipeline.planning.rules import own_rules
@@ -31,12 +32,25 @@ UNKNOWN_HERE = frozenset({"DEBTOR_COMPLETE"})
 
 
 class PublishedLedger(Ledger):
-    """A published ledger, opened for reading. Persons stand empty, in memory; what views need is temporary."""
+    """A published ledger, opened for reading. Persons stand empty, in memory; what views need is temporary.
 
-    def __init__(self, path: Path) -> None:
+    What does not fit into the memory allowed is spilled to a folder of this reader's own: several may read at once, and
+    they need not be allowed to write beside the ledger.
+    """
+
+    def __init__(self, path: Path, *, memory: str = "192MB") -> None:
         self.path = path
         self._made = set()
-        self.db = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+        self._spill = TemporaryDirectory(prefix="cloudcollect-", ignore_cleanup_errors=True)
+        self.db = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": memory,
+                "threads": str(threads_for(path)),
+                "temp_directory": self._spill.name,
+            }
+        )
         try:
             self.db.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
         except duckdb.Error as error:
@@ -49,6 +63,11 @@ class PublishedLedger(Ledger):
         self.db.execute(sql("persons"))
         self.present()
         self.db.execute(sql("views"))
+
+    def close(self) -> None:
+        """Close, and remove what was spilled."""
+        super().close()
+        self._spill.cleanup()
 
 
 class Snapshot:

@@ -18,8 +18,16 @@ from cloudcollect_pipeline.landing import Spool, raw_records
 from cloudcollect_pipeline.ledger.tables import TABLES, Table
 
 SCHEMA_VERSION = 1
+STREAMED = 2_000
+"""Rows held at a time of a list that is read as it comes."""
 SMALL = 64 * 1024 * 1024
 """Bytes of a ledger file below which one thread is enough."""
+
+
+def threads_for(path: Path) -> int:
+    """A small ledger is answered faster by one thread than by several that wait for each other."""
+    small = not path.exists() or path.stat().st_size < SMALL
+    return 1 if small else os.cpu_count() or 1
 
 
 class LedgerError(Exception):
@@ -66,10 +74,7 @@ class Ledger:
         self._made: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "ledger.duckdb"
-        if threads is None:
-            # A small ledger is answered faster by one thread than by several that wait for each other.
-            small = not self.path.exists() or self.path.stat().st_size < SMALL
-            threads = 1 if small else os.cpu_count() or 1
+        threads = threads or threads_for(self.path)
         spill = folder / "spill"
         spill.mkdir(exist_ok=True, mode=0o700)
         try:
@@ -155,6 +160,12 @@ class Ledger:
         cursor = self.db.execute(query, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query as they come, for lists too long to hold twice. Read them to the end."""
+        cursor = self.db.execute(query, parameters)
+        while rows := cursor.fetchmany(STREAMED):
+            yield from rows
 
     def value(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
         """The single value of a query, or None."""

@@ -101,11 +101,11 @@ def _lay_effects(ledger: Ledger, journal: Journal, cut: AsOf, database: str) -> 
         )
     if then:
         ledger.db.execute(
-            "create or replace temp table effect_then (reference varchar, state varchar, party varchar, "
+            "create or replace temp table state_then (reference varchar, state varchar, party varchar, "
             "document varchar, account varchar, currency varchar, amount bigint, remote_id varchar, details varchar, "
             "night date, seq bigint)"
         )
-        ledger.db.executemany("insert into effect_then values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", then)
+        ledger.db.executemany("insert into state_then values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", then)
         ledger.db.execute(sql("effects_then", HERE).format(ledger=database))
     found = [row["reference"] for row in journal.rows(sql("found_later", HERE), {"seq": cut.seq})]
     if found:

@@ -24,7 +24,7 @@ from cloudcollect_pipeline.settings import CompanySettings
 HERE = "cloudcollect_pipeline.reconciliation.sql"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """Agency money of one entry and customer that is open in the suspense account; amounts in øre."""
 
@@ -153,121 +153,45 @@ def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -
 
 
 def make_statement(ledger: Ledger, night: date, at: datetime, settings: CompanySettings) -> Statement:
-    """Work both identities out from effects, movements kept and the agency's entries. Planning's views stand."""
-    account, go_live, policy = settings.erp.suspense_account, settings.go_live, settings.policy
+    """Work both identities out from effects, movements kept and the agency's entries. Planning's views stand.
+
+    Every sum is made by the database; the items stay there as the table `open_item`.
+    """
+    go_live, policy = settings.go_live, settings.policy
     opening = ore(settings.accounts.opening_balance)
-    expected: dict[str, int] = defaultdict(int)
-    posted = reversed_ = settled = 0
+    (account,) = ledger.rows(sql("account", HERE), {"night": night, "go_live": go_live})
     transit = ledger.value("select coalesce(sum(amount), 0) from own_posting where status in ('Balanced', 'Hold')")
-    dated_later = 0
-    for row in ledger.rows(sql("postings", HERE)):
-        amount = ore(row["amount"])
-        voided = row["status"] == "Voided"
-        if row["payment_date"] > night:
-            dated_later += 0 if voided else amount
-            continue
-        posted += amount
-        expected[row["number"]] += amount
-        if voided and row["voided_on"] and row["voided_on"] > night:
-            dated_later -= amount
-        elif voided:
-            reversed_ += amount
-            expected[row["number"]] -= amount
-    for row in ledger.rows(
-        "select reference, remote_id, amount, details from effect "
-        "where kind = 'settlement' and state = 'confirmed' order by reference"
-    ):
-        told = json.loads(row["details"])
-        if str(told.get("posted_on") or told.get("booking_date") or "") > night.isoformat():
-            dated_later -= row["amount"]
-            continue
-        settled += row["amount"]
-        expected[f"voucher {row['remote_id']}"] -= row["amount"]
-    found: dict[str, int] = defaultdict(int)
-    foreign = 0
-    strangers: list[dict[str, Any]] = []
-    for row in ledger.rows(
-        "select * from suspense_movement where posting_date >= $go_live order by posting_date, batch, line",
-        {"go_live": go_live},
-    ):
-        amount = ore(row["amount"])
-        if row["movement"] == "foreign":
-            foreign += amount
-            strangers.append(
-                {
-                    "batch": row["batch"],
-                    "line": row["line"],
-                    "module": row["module"],
-                    "document": row["document"],
-                    "posting_date": row["posting_date"],
-                    "amount": amount,
-                }
-            )
-        else:
-            found[row["document"] if row["movement"] != "settled" else f"voucher {row['document']}"] += amount
-    unexplained = [
-        f"document {name}: ours {display(expected[name])}, general ledger {display(found[name])}"
-        for name in sorted({*expected, *found})
-        if expected[name] != found[name]
-    ]
-    ledger_total = opening + sum(found.values()) + foreign
-    items = [
-        Item(
-            row["root"],
-            row["customer"] or "?",
-            row["documents"],
-            row["value_date"],
-            row["first_known_night"],
-            row["principal"],
-            row["posted"],
-            row["settled"],
-            row["in_transit"],
-        )
-        for row in ledger.rows(sql("items", HERE))
-    ]
-    at_go_live = [
-        Item(
-            row["entry_id"],
-            row["customer"],
-            "at go-live",
-            row["value_date"],
-            None,
-            ore(row["amount"]),
-            ore(row["amount"]),
-            ore(row["settled"]),
-            0,
-        )
-        for row in ledger.rows(sql("opening", HERE))
-    ]
     due = ore(ledger.value("select coalesce(sum(amount), 0) from due_line"))
     carried = ore(ledger.value(sql("carried", HERE)))
     collected = ore(ledger.value(sql("collected", HERE)))
-    differences: dict[str, dict[str, int]] = {}
-    for row in ledger.rows(
-        "select class, count(*) as n, sum(difference) as amount from subledger_diff group by class order by class"
-    ):
-        differences[row["class"]] = {"count": row["n"], "amount": ore(row["amount"])}
+    ledger.db.execute(sql("open_item", HERE))
     return Statement(
         night,
         at,
-        account,
+        settings.erp.suspense_account,
         opening,
-        posted,
-        reversed_,
-        settled,
-        foreign,
-        ledger_total,
-        carried_not_posted=carried - (posted - reversed_),
-        booked_not_due=settled - due,
+        account["posted"],
+        account["reversed"],
+        account["settled"],
+        account["foreign_"],
+        opening + account["ledger"] + account["foreign_"],
+        carried_not_posted=carried - (account["posted"] - account["reversed"]),
+        booked_not_due=account["settled"] - due,
         in_transit=ore(transit),
-        dated_later=dated_later,
+        dated_later=account["dated_later"],
         agency_unsettled=opening + collected - due,
-        items=tuple(
-            item for item in [*at_go_live, *items] if item.open or item.in_transit or item.principal != item.posted
+        items=tuple(Item(*item) for item in ledger.stream("select * exclude (place) from open_item order by place")),
+        foreign_movements=tuple(ledger.rows(sql("foreign_movements", HERE), {"go_live": go_live})),
+        unexplained=tuple(
+            f"document {d['document']}: ours {display(d['ours'])}, general ledger {display(d['ledger'])}"
+            for d in account["unexplained"]
         ),
-        foreign_movements=tuple(strangers),
-        unexplained=tuple(unexplained),
-        differences=differences,
+        differences={
+            row["class"]: {"count": row["n"], "amount": ore(row["amount"])}
+            for row in ledger.rows(
+                "select class, count(*) as n, sum(difference) as amount from subledger_diff group by all order by class"
+            )
+        },
         payouts=tuple(p for p in payouts(ledger, night, policy.payout_days) if p.state not in ("received", "nothing")),
         settle_days=policy.settle_days,
     )

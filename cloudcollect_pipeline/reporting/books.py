@@ -1,7 +1,7 @@
 """Books: everything a report of one company and night says, as plain values. Amounts are øre, debit positive."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,7 +23,7 @@ AGES = ("not_due", "to_30", "to_60", "to_90", "over_90", "no_receivable")
 SEVERITIES = ("error", "question", "warning")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OpenItem:
     """Agency money of one entry and customer that is open in the account; age in days since the value date."""
 
@@ -95,7 +95,7 @@ class Settlement:
     paid: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sent:
     """An effect of the night: a claim, a reduction, a hold or a case number. `receipt` is the other side's id."""
 
@@ -329,7 +329,7 @@ def read_books(
         cut,
         statement,
         Beside(**rows("beside_items")[0]),
-        _items(statement, rows("items")),
+        _items(statement, ledger.stream(sql("items", HERE))),
         tuple(
             Timing(r["kind"], r["number"], r["subject"], r["customer"] or "", _day(r["dated"]), r["amount"])
             for r in rows("timing", night=night)
@@ -415,29 +415,25 @@ def age_of(days: int | None) -> str:
     return next((age for age, most in (("to_30", 30), ("to_60", 60), ("to_90", 90)) if days <= most), "over_90")
 
 
-def _items(statement: Statement, beside: Sequence[Mapping[str, Any]]) -> tuple[OpenItem, ...]:
-    more = {(row["entry"], row["customer"]): row for row in beside}
-    items = []
-    for item in statement.items:
-        row = more.get((item.entry, item.customer), {})
-        items.append(
-            OpenItem(
-                item.entry,
-                item.customer,
-                item.documents,
-                row.get("cases") or "",
-                item.principal,
-                item.posted,
-                item.settled,
-                item.in_transit,
-                item.open,
-                item.value_date,
-                row.get("posting_date"),
-                item.first_known_night,
-                (statement.night - item.value_date).days,
-            )
+def _items(statement: Statement, beside: Iterable[tuple[str, date | None]]) -> tuple[OpenItem, ...]:
+    return tuple(
+        OpenItem(
+            item.entry,
+            item.customer,
+            item.documents,
+            cases,
+            item.principal,
+            item.posted,
+            item.settled,
+            item.in_transit,
+            item.open,
+            item.value_date,
+            posting_date,
+            item.first_known_night,
+            (statement.night - item.value_date).days,
         )
-    return tuple(items)
+        for item, (cases, posting_date) in zip(statement.items, beside, strict=True)
+    )
 
 
 def _settlement(row: Mapping[str, Any], brought: Mapping[str, Payout]) -> Settlement:

@@ -30,7 +30,7 @@ def page(books: Books, language: str) -> str:
     """The page in a language."""
     told, locale = words(language), LANGUAGES[language]
     lists = tables(books, told)
-    show = formats(locale)
+    show, proved = formats(locale), proofs(books, lists)
     # Differences are looked at; what is equal is only counted.
     lists["differences"] = replace(
         lists["differences"], rows=[d for d in books.differences if d.difference or d.cause != "equal"]
@@ -42,7 +42,7 @@ def page(books: Books, language: str) -> str:
             books=books,
             told=told,
             language=language,
-            proofs=proofs(books, tables(books, told)),
+            proofs=proved,
             sections=[_section(table, show) for name, table in lists.items() if name not in LEFT_OUT],
             bars=charts.bars(books.ageing),
             points=charts.points(books.trend),

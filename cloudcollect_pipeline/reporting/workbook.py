@@ -5,26 +5,26 @@ give the same bytes. Rows are written as they come and not kept (`constant_memor
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
-from xlsxwriter.worksheet import Worksheet
 
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.reporting.books import Books
 from cloudcollect_pipeline.reporting.identities import Line, proofs
+from cloudcollect_pipeline.reporting.sheet import Sheet, clean, formula_cell, number_cell, text_cell
 from cloudcollect_pipeline.reporting.tables import Column, Table, tables
 from cloudcollect_pipeline.reporting.words import Words, words
 
 YES, NO = "✓", "✗"
 MOST_ROWS = 1_048_000
-LONGEST_TEXT = 32_000
 SUMS, HEADER, FIRST = 1, 2, 3
 """Rows of a sheet, from zero: the sums stand above the list, so that they are found and never move."""
 
@@ -45,9 +45,9 @@ def write_workbook(books: Books, language: str, path: Path) -> None:
             {"title": _title(books, told), "created": books.as_of.moment.replace(tzinfo=None, microsecond=0)}
         )
         formats = _Formats(book)
-        _front(book.add_worksheet(told["sheet.front"]), books, lists, told, formats)
+        _front(book.add_worksheet(told["sheet.front"], Sheet), books, lists, told, formats)
         for table in lists.values():
-            _sheet(book.add_worksheet(told[f"sheet.{table.name}"]), table, books, told, formats)
+            _sheet(book.add_worksheet(told[f"sheet.{table.name}"], Sheet), table, books, told, formats)
 
 
 class _Formats:
@@ -81,7 +81,7 @@ def _title(books: Books, told: Words) -> str:
 # -- lists -----------------------------------------------------------------------------------------------------------
 
 
-def _sheet(sheet: Worksheet, table: Table, books: Books, told: Words, formats: _Formats) -> None:
+def _sheet(sheet: Sheet, table: Table, books: Books, told: Words, formats: _Formats) -> None:
     if len(table.rows) > MOST_ROWS:
         raise TooManyRows(f"{table.name} has {len(table.rows)} rows; a sheet holds {MOST_ROWS}")
     last = FIRST + max(len(table.rows), 1)
@@ -102,40 +102,38 @@ def _sheet(sheet: Worksheet, table: Table, books: Books, told: Words, formats: _
     for place, column in enumerate(table.columns):
         _text(sheet, HEADER, place, told[f"column.{column.name}"], formats.head)
     sheet.autofilter(HEADER, 0, last - 1, len(table.columns) - 1)
-    styles = [formats.of(column) for column in table.columns]
     letters = {column.name: f"{xl_col_to_name(place)}{{row}}" for place, column in enumerate(table.columns)}
-    formulas = [column.formula and "=" + column.formula.format_map(letters) for column in table.columns]
-    for at, row in enumerate(table.rows, FIRST):
-        for place, value in enumerate(table.cells(row)):
-            column = table.columns[place]
-            if formulas[place]:
-                formula = formulas[place].format(row=at + 1)
-                sheet.write_formula(at, place, formula, styles[place], _plain(column, value))
-            else:
-                _cell(sheet, at, place, column, value, styles[place])
+    writers = [_writer(sheet, column, formats.of(column)._get_xf_index(), letters) for column in table.columns]
+    rows = (
+        [write(value, at) for write, value in zip(writers, table.cells(row), strict=True)]
+        for at, row in enumerate(table.rows, FIRST + 1)
+    )
+    sheet.write_rows(FIRST, len(writers), rows)
 
 
-def _cell(sheet: Worksheet, row: int, place: int, column: Column, value: Any, style: Format) -> None:
-    if value is None:
-        return
+def _writer(sheet: Sheet, column: Column, style: int, letters: Mapping[str, str]) -> Callable[[Any, int], str]:
+    """What makes a cell of a column from its value and the number of its row; nothing of a value that is not there."""
+    serial = cache(sheet._convert_date_time)
+    if column.formula:
+        formula = column.formula.format_map(letters)
+        return lambda value, row: formula_cell(formula.format(row=row), _plain(column, value), style)
     if column.kind == "text":
-        _text(sheet, row, place, value, style)
-    elif column.kind == "day":
-        sheet.write_datetime(row, place, value, style)
-    elif column.kind == "moment":
-        sheet.write_datetime(row, place, value.astimezone(OSLO).replace(tzinfo=None), style)
-    else:
-        sheet.write_number(row, place, _plain(column, value), style)
+        return lambda value, _: text_cell(value, style) if value else ""
+    if column.kind == "day":
+        return lambda value, _: number_cell(serial(value), style) if value else ""
+    if column.kind == "moment":
+        return lambda value, _: number_cell(serial(_local(value)), style) if value else ""
+    return lambda value, _: "" if value is None else number_cell(_plain(column, value), style)
 
 
-def _text(sheet: Worksheet, row: int, place: int, value: str, style: Format) -> None:
-    """Text and nothing but text, whatever it begins with."""
+def _text(sheet: Sheet, row: int, place: int, value: str, style: Format) -> None:
     if value:
-        clean = value if value.isprintable() else _UNPRINTABLE.sub("\ufffd", value)
-        sheet.write_string(row, place, clean[:LONGEST_TEXT], style)
+        sheet.write_string(row, place, clean(value), style)
 
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+def _local(moment: datetime) -> datetime:
+    """Norwegian time, naked: a spreadsheet has no zones."""
+    return moment.astimezone(OSLO).replace(tzinfo=None)
 
 
 def _plain(column: Column, value: Any) -> float:
@@ -150,7 +148,7 @@ def _number(amount: int) -> float:
 # -- front page ------------------------------------------------------------------------------------------------------
 
 
-def _front(sheet: Worksheet, books: Books, lists: Mapping[str, Table], told: Words, formats: _Formats) -> None:
+def _front(sheet: Sheet, books: Books, lists: Mapping[str, Table], told: Words, formats: _Formats) -> None:
     parts = proofs(books, lists)
     head: list[tuple[str, _Plain]] = [
         (told["front.company"], books.name),
@@ -212,7 +210,7 @@ def _sums(lists: Mapping[str, Table], told: Words) -> dict[str, str]:
     }
 
 
-def _line(sheet: Worksheet, row: int, line: Line, where: Mapping[str, str], told: Words, formats: _Formats) -> None:
+def _line(sheet: Sheet, row: int, line: Line, where: Mapping[str, str], told: Words, formats: _Formats) -> None:
     style = formats.sums if line.must or line.name in ("closing", "ledger", "unsettled") else formats.money
     _text(sheet, row, 0, told[f"line.{line.name}"], formats.strong if style is formats.sums else formats.text)
     if line.formula:
@@ -234,11 +232,11 @@ def _line(sheet: Worksheet, row: int, line: Line, where: Mapping[str, str], told
 _NAMED = re.compile(r"\{([a-z_.]+)\}")
 
 
-def _head_value(sheet: Worksheet, row: int, value: _Plain, formats: _Formats) -> None:
+def _head_value(sheet: Sheet, row: int, value: _Plain, formats: _Formats) -> None:
     if isinstance(value, str):
         _text(sheet, row, 1, value, formats.text)
     elif isinstance(value, datetime):
-        sheet.write_datetime(row, 1, value.astimezone(OSLO).replace(tzinfo=None), formats.moment)
+        sheet.write_datetime(row, 1, _local(value), formats.moment)
     elif isinstance(value, date):
         sheet.write_datetime(row, 1, value, formats.day)
     else:

@@ -101,7 +101,20 @@ def test_a_statement_that_does_not_tie_is_said_in_words_and_checks(weeks: Weeks,
     assert NO in told
 
 
-EVIL = ["=1+1", "=HYPERLINK(0)", "+47 22", "-5", "@SUM(A1)", "\t=1", "\r=1", "https://example.invalid/", "12", "{=1}"]
+EVIL = [
+    "=1+1",
+    "=HYPERLINK(0)",
+    "+47 22",
+    "-5",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "https://example.invalid/",
+    "12",
+    "{=1}",
+    "<r><t>1</t></r>",
+    "a & <b>",
+]
 
 
 def spiked(books: Books, text: str) -> Books:

@@ -1,3 +1,7 @@
--- Effects that have not changed since; the journal tells what the others were.
-create or replace temp table effect as
-select * from {ledger}.effect where seq <= (select seq from as_of);
+-- Effects that have not changed since, where they stand; what the journal tells of the others is laid beside them.
+create or replace temp table effect_then as from {ledger}.effect limit 0;
+
+create or replace temp view effect as
+select * from {ledger}.effect where seq <= (select seq from as_of)
+union all by name
+select * from effect_then;

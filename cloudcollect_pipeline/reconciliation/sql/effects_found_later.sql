@@ -1,6 +1,6 @@
 -- Sent by a run that the journal has forgotten: claims and payments prove themselves in the mirrors of the night, a
 -- voucher by the movement that was read from the general ledger.
-insert into effect
+insert into effect_then
 select e.* from {ledger}.effect e
 where e.reference in (select unnest(cast($references as varchar[])))
   and (e.kind in ('transfer', 'posting')
