@@ -6,9 +6,10 @@ Dagster's assets, the command line and the tests all drive a `Night`; nothing he
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -21,6 +22,7 @@ from cloudcollect_pipeline.dispatch.guards import Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, sync
+from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
@@ -30,7 +32,7 @@ from cloudcollect_pipeline.erp.port import DocumentKey, Erp, Movement
 from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
-from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.facts import Elsewhere, Facts
 from cloudcollect_pipeline.planning.plan import HERE, Plan, make_plan, prepare
 from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
@@ -148,6 +150,8 @@ class Night:
         self.landing = Landing(folder / "landing")
         self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
         self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
+        self.siblings: Sequence[Path] = ()
+        """Folders of the same creditor's books at other agencies."""
         self.start_over()
 
     def start_over(self) -> None:
@@ -177,10 +181,15 @@ class Night:
         """Hold the company's lock, open its files and its counterparties, and close them all in the end."""
         company = settings.companies[slug]
         folder = settings.data_dir / slug
-        with company_lock(folder, who, clock, patience=patience):
+        others = settings.siblings(slug)
+        with ExitStack() as locks:
+            # One creditor's agencies take turns, in one order: a receivable must not go to two of them at once.
+            for each in sorted([slug, *others]):
+                locks.enter_context(company_lock(settings.data_dir / each, who, clock, patience=patience))
             connection = connect(company, clock, transport)
             try:
                 night = cls(slug, company, folder, clock, connection, who=who, progress=progress, parallel=parallel)
+                night.siblings = [settings.data_dir / other for other in others]
                 try:
                     yield night
                 finally:
@@ -362,7 +371,13 @@ class Night:
             self.journal.decisions(),
             tuple(sorted(set(self._incomplete))),
             self.journal.forgot(),
+            self._elsewhere,
         )
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Elsewhere, ...]:
+        """Read once a run: the locks are held, so nothing is handed over there meanwhile."""
+        return held_elsewhere(self.ledger, self.siblings)
 
     def recognise(self) -> None:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""

@@ -200,6 +200,19 @@ class AgencySettings(_Section):
     """What an adapter from elsewhere needs beyond this."""
 
 
+class RouteSettings(_Section):
+    """Which receivables are this agency's, where a company has several; empty takes all."""
+
+    countries: Annotated[tuple[Text, ...], BeforeValidator(_split)] = ()
+    """Debtors' countries (ISO codes)."""
+    debtors: Literal["all", "business", "private"] = "all"
+    """Businesses, private persons, or both."""
+    from_amount: Money = Decimal(0)
+    """Smallest original amount."""
+    below_amount: Money | None = None
+    """Original amounts below this."""
+
+
 class PolicySettings(_Section):
     """Which receivables are transferred, and what happens to them afterwards."""
 
@@ -221,6 +234,8 @@ class PolicySettings(_Section):
     """Whether the invoice's PDF goes along."""
     excluded_after_transfer: AfterTransfer = "pause"
     """What a receivable excluded after its transfer does to the claim."""
+    routed_away_after_transfer: Literal["keep", "ask", "pause", "recall"] = "keep"
+    """What a receivable that the route now gives to another agency does to the claim; recalled, it can go there."""
     disputed_after_transfer: AfterTransfer = "pause"
     """What a dispute does to the claim."""
     credited_after_transfer: OnceReduced = "report"
@@ -356,6 +371,7 @@ class CompanySettings(_Section):
     """Currency of the books."""
     erp: ErpSettings
     agency: AgencySettings
+    route: RouteSettings = RouteSettings()
     policy: PolicySettings = PolicySettings()
     caps: CapSettings = CapSettings()
     accounts: AccountSettings
@@ -414,7 +430,24 @@ class Settings(_Section):
     def _names_stay_apart(self) -> Self:
         if len({slug.replace("-", "_") for slug in self.companies}) < len(self.companies):
             raise ValueError("two companies' short names differ only in - and _")
+        for slug, company in self.companies.items():
+            for other in self.siblings(slug):
+                theirs = self.companies[other]
+                for what in ("suspense_cash_account", "suspense_account"):
+                    if getattr(company.erp, what) == getattr(theirs.erp, what):
+                        raise ValueError(f"{slug} and {other} share a tenant and need an erp.{what} each")
+                if company.agency.id == theirs.agency.id:
+                    raise ValueError(f"{slug} and {other} share a tenant and need an agency.id each")
         return self
+
+    def siblings(self, slug: str) -> list[str]:
+        """Other companies of the settings over the same ERP tenant: the same creditor at another agency."""
+        erp = self.companies[slug].erp
+        return sorted(
+            other
+            for other, company in self.companies.items()
+            if other != slug and (company.erp.base_url, company.erp.tenant_id) == (erp.base_url, erp.tenant_id)
+        )
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ CATALOGUE: Mapping[str, Reason] = {
     ),
     "CLAIM_SHOULD_STOP": Reason(
         "question",
-        "A receivable was excluded, disputed, credited or written off after its transfer, and the settings say to ask",
+        "A receivable was excluded, disputed, written off or the like after its transfer, and we shall ask",
         "Answer pause, recall, or leave.",
         ("pause", "recall", "leave"),
     ),

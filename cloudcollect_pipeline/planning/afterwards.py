@@ -32,7 +32,7 @@ def wanted_hold(
     """
     policy = facts.settings.policy
     answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
-    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "": "ASK"}
+    by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "keep": "NONE", "": "ASK"}
     wanted, reason = "NONE", "no longer held"
     if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
         facts.night, policy.grace_days, policy.banking_days
@@ -41,6 +41,7 @@ def wanted_hold(
     for applies, says, why in (
         ("NOT_DISPUTED" in failed, policy.disputed_after_transfer, "disputed"),
         (bool(EXCLUDED & set(failed)), policy.excluded_after_transfer, "excluded"),
+        ("ROUTED_HERE" in failed, policy.routed_away_after_transfer, "routed to another agency"),
         ("NOT_WRITTEN_OFF" in failed, policy.written_off_after_transfer, "written off in full"),
         ("NOT_CREDITED" in failed, policy.credited_after_transfer, "credited in full"),
     ):

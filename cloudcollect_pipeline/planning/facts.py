@@ -11,6 +11,15 @@ from cloudcollect_pipeline.settings import CompanySettings
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A receivable at another agency: whether it still is, and the case number of that agency's as last known."""
+
+    document: str
+    live: bool
+    case_number: str | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What planning needs beside the ledger: who we are, people's answers, what could not be read."""
 
@@ -25,6 +34,9 @@ class Facts:
     incomplete_feeds: Sequence[str] = ()
     journal_forgot: bool = False
     """Whether the journal was once lost or restored: what it does not know may still have been done by us."""
+
+    elsewhere: Sequence[Elsewhere] = ()
+    """Receivables that were handed to another agency of the same creditor."""
 
     def missing(self, *feeds: str) -> set[str]:
         """Which of these feeds could not be read tonight."""

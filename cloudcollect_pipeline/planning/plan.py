@@ -82,7 +82,7 @@ class Plan:
 
 def prepare(ledger: Ledger, facts: Facts) -> None:
     """Lay tonight's policy and people's answers beside the mirrors, and the views that planning reads."""
-    policy = facts.settings.policy
+    policy, route = facts.settings.policy, facts.settings.route
     ledger.db.execute(
         sql("facts", HERE),
         {
@@ -100,6 +100,18 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
             "debit_notes": policy.debit_notes,
             "suspense_cash_account": facts.settings.erp.suspense_cash_account,
             "write_off_tolerance": policy.write_off_tolerance,
+            "countries": list(route.countries),
+            "debtors": route.debtors,
+            "from_amount": route.from_amount,
+            "below_amount": route.below_amount,
+        },
+    )
+    ledger.db.execute(
+        sql("elsewhere", HERE),
+        {
+            "documents": [other.document for other in facts.elsewhere],
+            "live": [other.live for other in facts.elsewhere],
+            "case_numbers": [other.case_number for other in facts.elsewhere],
         },
     )
     held = [h["subject"] for h in facts.holds if not h["until"] or date.fromisoformat(h["until"]) >= facts.night]

@@ -56,6 +56,8 @@ foreign_payment as (
 select r.*,
        coalesce(cu.excluded, false) as customer_excluded,
        coalesce(cu.business, true) as business,
+       cu.country,
+       elsewhere.live is true as elsewhere,
        coalesce(claims.live, 0) as live_claims,
        coalesce(claims.past, 0) as past_claims,
        coalesce(claims.disputed, false) as disputed,
@@ -65,7 +67,7 @@ select r.*,
        coalesce(made_up.credited >= claims.principal, false) as credited_in_full,
        coalesce(made_up.written_off >= claims.principal, false) as written_off_in_full,
        unreleased.receivable_number is not null as has_unreleased,
-       over.number is not null as case_is_over,
+       over.number is not null or left_there.number is not null as case_is_over,
        kids.kid is not null and coalesce(claims.live, 0) = 0 as kid_at_agency,
        coalesce(length(trim(person.name)) > 0 and length(trim(person.address)) > 0
                 and length(trim(person.postal_code)) > 0 and length(trim(person.city)) > 0, false) as debtor_complete,
@@ -85,6 +87,12 @@ left join unapplied on unapplied.customer = r.customer
 left join made_up on made_up.receivable_type = r.document_type and made_up.receivable_number = r.number
 left join unreleased on unreleased.receivable_type = r.document_type and unreleased.receivable_number = r.number
 left join over on over.document_type = r.document_type and over.document_number = r.number and over.number = r.case_number
+left join (
+    select document, bool_or(live) as live from elsewhere group by document
+) elsewhere on elsewhere.document = r.document_type || ' ' || r.number
+left join (
+    select document, case_number as number from elsewhere where not live and case_number is not null group by all
+) left_there on left_there.document = r.document_type || ' ' || r.number and left_there.number = r.case_number
 left join kids on kids.kid = r.kid
 left join episode_approved approved
     on approved.subject = r.document_type || ' ' || r.number || ' episode ' || (claims.past + 1)

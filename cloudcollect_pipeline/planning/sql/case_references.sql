@@ -9,5 +9,6 @@ where oc.document_type = 'Invoice' and oc.status not in ('REJECTED', 'MERGED')
   and (coalesce(r.case_number, ''), coalesce(r.case_status, ''), coalesce(r.case_url, ''))
       is distinct from (k.number, k.status, coalesce(k.url, ''))
   and (r.status = 'Open' or coalesce(r.case_number, '') <> k.number)
+  and not (not oc.live and exists (select 1 from elsewhere e where e.document = oc.document and e.live))
 qualify row_number() over (partition by oc.document order by oc.ordinal desc) = 1
 order by oc.document;

@@ -50,6 +50,14 @@ not c.credited_in_full;
 -- fix: nothing; a write-off never recalls a claim unless the settings say so
 not c.written_off_in_full;
 
+-- rule: ROUTED_HERE
+-- group: stop
+-- text: this agency's by the route: the debtor's country and kind, and the original amount
+-- fix: nothing; another agency of the company takes it, or change the route in the settings
+(len(p.countries) = 0 or list_contains(p.countries, coalesce(c.country, 'NO')))
+and (p.debtors = 'all' or (p.debtors = 'business') = c.business)
+and c.amount >= p.from_amount and (p.below_amount is null or c.amount < p.below_amount);
+
 -- rule: MINIMUM_AMOUNT
 -- group: may
 -- text: balance of at least the minimum amount
@@ -115,6 +123,12 @@ c.due_date > p.time_barred_due_date;
 -- text: not already transferred or on its way
 -- fix: nothing
 c.live_claims = 0 and c.pending_transfers = 0;
+
+-- rule: NOT_AT_ANOTHER_AGENCY
+-- group: may
+-- text: not at another agency of ours, nor on its way there
+-- fix: recall it there first; the night after the recall it may go here
+not c.elsewhere;
 
 -- rule: NEW_EPISODE_APPROVED
 -- group: may
