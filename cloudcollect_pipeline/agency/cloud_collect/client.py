@@ -25,10 +25,13 @@ from cloudcollect_pipeline.agency.port import (
 from cloudcollect_pipeline.domain import money
 from cloudcollect_pipeline.domain.errors import Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import Receipt
-from cloudcollect_pipeline.web import Web, segment
+from cloudcollect_pipeline.web import NotJson, Web, decoded, segment, strict
 
 MAX_KEYS = 100
 """Ids or references in one look-up."""
+
+MAX_PAGES = 10_000
+"""Pages of one list: an agency whose list has no end must not fill the disk."""
 
 OFFERED_LATER = {"update_debtor", "questions"}
 """Capabilities that an agency need not know of; not named means no."""
@@ -99,13 +102,14 @@ class CloudCollect:
         capabilities: AgencyCapabilities | None = None,
         page_size: int = 500,
         overlap: timedelta = timedelta(hours=26),
+        max_pages: int = MAX_PAGES,
     ) -> None:
         if not 1 <= page_size <= 1000 or overlap < timedelta(0):
             raise ValueError("page_size must be 1 to 1000, overlap not negative")
         self.id = agency_id
         self.capabilities = capabilities or AgencyCapabilities()
         self.feeds = feeds()
-        self._web, self._page_size, self._overlap = web, page_size, overlap
+        self._web, self._page_size, self._overlap, self._max_pages = web, page_size, overlap, max_pages
 
     @classmethod
     def connect(
@@ -133,6 +137,8 @@ class CloudCollect:
             if cursor in seen:
                 raise Unreadable(f"GET {path}: the same cursor came twice")
             seen.add(cursor)
+            if len(seen) >= self._max_pages:
+                raise Unreadable(f"GET {path}: the list has no end ({len(seen)} pages)")
             page = self._page(path, (("cursor", cursor), limit))
 
     def claims(self, ids: Sequence[str]) -> list[bytes]:
@@ -209,7 +215,7 @@ class CloudCollect:
         for batch in _batches(ids):
             page = self._page(path, tuple(("id", id_) for id_ in batch))
             for raw in page.items:
-                id_ = _decoded(raw, _Record, f"GET {path}").id
+                id_ = _decoded(bytes(raw), _Record, f"GET {path}").id
                 # a server that overlooks the filter must not pass for one that found these records
                 if id_ not in batch or id_ in records:
                     raise Unreadable(f"GET {path}: a record that was not asked for, or twice")
@@ -291,11 +297,11 @@ def _held(item: _Held, what: str) -> Held:
     return Held(item.reference, item.kind, item.id, document, item.currency, amount)
 
 
-def _decoded(body: bytes | msgspec.Raw, type_: type[T], what: str) -> T:
+def _decoded(body: bytes, type_: type[T], what: str) -> T:
     try:
-        return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable(f"{what}: not what the contract promises") from None
+        return decoded(strict(body), type_)
+    except NotJson as error:
+        raise Unreadable(f"{what}: not what the contract promises ({error})") from None
 
 
 def _trusted(body: bytes, type_: type[T], what: str) -> T:

@@ -27,7 +27,7 @@ from cloudcollect_pipeline.erp.port import (
     VoucherLine,
 )
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
-from cloudcollect_pipeline.web import scrubbed, segment
+from cloudcollect_pipeline.web import NotJson, decoded, scrubbed, segment
 
 TYPES = {"FinCharge": "OverdueCharge", "SmallBalanceWo": "WriteOff", "SmallCreditWo": "WriteOff"}
 """Their document types that have another name here; any other keeps its own."""
@@ -44,8 +44,9 @@ VOUCHER_STATUSES = {
 """Released batches count as Closed, also those not yet posted to the balances."""
 
 _THEIR_TYPES = {"OverdueCharge": "FinCharge", "WriteOff": "SmallBalanceWo"}
-_RESERVED = frozenset("/:?#[]@&*+;")
 _IN_BASE64 = re.compile(r"b64\(([A-Za-z0-9_=-]+)\)")
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]*")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
 _INVOICE_TEXT = 50
 _DESCRIPTION = 60
 T = TypeVar("T")
@@ -58,8 +59,8 @@ def their_type(document_type: str) -> str:
 
 
 def key_segment(key: str) -> str:
-    """A document key as path segment; one with reserved characters goes as `b64(<base64url>)`."""
-    if _RESERVED.isdisjoint(key):
+    """A document key as path segment; one with reserved or unusual characters goes as `b64(<base64url>)`."""
+    if _PLAIN.fullmatch(key):
         return segment(key)
     return f"b64({base64.urlsafe_b64encode(key.encode()).decode().rstrip('=')})"
 
@@ -377,8 +378,8 @@ def action_failed(body: bytes, where: str) -> str | None:
 
 def _read(raw: bytes, kind: type[T], where: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoded(raw, kind)
+    except NotJson:
         raise Unreadable(f"{where}: a record is not what the contract promises") from None
 
 
@@ -391,6 +392,8 @@ def _ore(amount: Decimal | None, name: str) -> int:
 
 def _day(text: str, name: str) -> date:
     try:
+        if not _DATE.match(text):  # Python also reads weeks, such as 2026-W01-1
+            raise ValueError
         return date.fromisoformat(text[:10])
     except ValueError:
         raise Unreadable(f"{name}: a date is not a date") from None
