@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +37,7 @@ from cloudcollect_pipeline.reconciliation.differences import documents_named, le
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
-from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
+from cloudcollect_pipeline.web import BearerKey, Budget, ClientCredentials, Web
 
 FEEDS: Mapping[str, tuple[str, ...]] = {
     "erp": ("documents", "payments", "customers"),
@@ -54,6 +54,8 @@ OF_THE_ACCOUNT = (
 )
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
 MOVEMENT_WINDOW = timedelta(days=60)
+EQUAL_READS = 5
+"""Equal reads a minute: Visma.net once answered 429 to a sixth, and does not say whether it still does."""
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
 
@@ -76,6 +78,8 @@ class Connection:
     erp: Erp
     agency: Agency
     close: Callable[[], None] = lambda: None
+    budgets: Callable[[], Mapping[str, Budget]] = dict
+    """What each side has been asked so far, and what it says is left."""
 
 
 def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
@@ -90,10 +94,22 @@ def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> C
         erp.base_url,
         clock,
         transport=transport,
+        deadline=erp.answer_seconds,
     )
-    erp_web = Web(erp.base_url, credentials, clock=clock, transport=transport)
+    erp_web = Web(
+        erp.base_url,
+        credentials,
+        clock=clock,
+        transport=transport,
+        deadline=erp.answer_seconds,
+        repeats=EQUAL_READS,
+    )
     agency_web = Web(
-        agency.base_url, BearerKey(agency.api_key.get_secret_value(), agency.base_url), clock=clock, transport=transport
+        agency.base_url,
+        BearerKey(agency.api_key.get_secret_value(), agency.base_url),
+        clock=clock,
+        transport=transport,
+        deadline=agency.answer_seconds,
     )
 
     def close() -> None:
@@ -123,7 +139,12 @@ def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> C
     except CounterpartyError:
         # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
         capabilities = AgencyCapabilities()
-    return Connection(visma, CloudCollect(agency_web, agency.id, capabilities=capabilities), close)
+    return Connection(
+        visma,
+        CloudCollect(agency_web, agency.id, capabilities=capabilities),
+        close,
+        lambda: {"erp": erp_web.budget, "agency": agency_web.budget},
+    )
 
 
 @dataclass(frozen=True)
@@ -150,6 +171,7 @@ class NightResult:
     statement: Statement | None = None
     findings: tuple[Finding, ...] = ()
     mirrored: dict[str, Mirrored] = field(default_factory=dict)
+    requests: Mapping[str, Budget] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -180,6 +202,7 @@ class NightResult:
             "ledger": statement.ledger if statement else None,
             "ties": statement.ties if statement else None,
             "differences": statement.differences if statement else {},
+            "requests": {side: asdict(budget) for side, budget in self.requests.items()},
         }
 
 
@@ -617,6 +640,7 @@ class Night:
             [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()],
             looked_for=None if self.result.plan else OF_THE_ACCOUNT,
         )
+        self.result.requests = self.connection.budgets()
         if self._night_number is not None:
             self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())
             self._night_number = None

@@ -172,6 +172,8 @@ class ErpSettings(_Section):
     """Records asked for at a time."""
     parallel: int = Field(default=4, ge=1, le=32)
     """Pages under way at once."""
+    answer_seconds: float = Field(default=300, gt=0, le=3600)
+    """Longest that one answer may take from first to last byte."""
     ledger: Text = "1"
     """The ERP's id of the general ledger."""
     case_type: Text = "Inkasso"
@@ -191,6 +193,8 @@ class AgencySettings(_Section):
     """Address of its API."""
     api_key: SecretStr
     """Key of this creditor."""
+    answer_seconds: float = Field(default=300, gt=0, le=3600)
+    """Longest that one answer may take from first to last byte."""
 
 
 class PolicySettings(_Section):

@@ -94,6 +94,8 @@ class CloudCollect:
     `overlap` reaches back behind the moment asked for, since the agency may show a change late.
     """
 
+    max_pages = MAX_PAGES
+
     def __init__(
         self,
         web: Web,
@@ -102,14 +104,13 @@ class CloudCollect:
         capabilities: AgencyCapabilities | None = None,
         page_size: int = 500,
         overlap: timedelta = timedelta(hours=26),
-        max_pages: int = MAX_PAGES,
     ) -> None:
         if not 1 <= page_size <= 1000 or overlap < timedelta(0):
             raise ValueError("page_size must be 1 to 1000, overlap not negative")
         self.id = agency_id
         self.capabilities = capabilities or AgencyCapabilities()
         self.feeds = feeds()
-        self._web, self._page_size, self._overlap, self._max_pages = web, page_size, overlap, max_pages
+        self._web, self._page_size, self._overlap = web, page_size, overlap
 
     @classmethod
     def connect(
@@ -137,7 +138,7 @@ class CloudCollect:
             if cursor in seen:
                 raise Unreadable(f"GET {path}: the same cursor came twice")
             seen.add(cursor)
-            if len(seen) >= self._max_pages:
+            if len(seen) >= self.max_pages:
                 raise Unreadable(f"GET {path}: the list has no end ({len(seen)} pages)")
             page = self._page(path, (("cursor", cursor), limit))
 
