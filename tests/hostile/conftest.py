@@ -35,6 +35,11 @@ class Besieged(Story):
         )
         self.settings = self.settings.model_copy(update={"companies": {self.slug: hurried}})
 
+    def decide_all(self, code: str, action: str) -> None:
+        """A person answers every finding of a code."""
+        for subject in self.findings().get(code, ()):
+            self.decide(code, action, subject)
+
     def peace(self) -> None:
         """No more strikes."""
         for side in self.sides.values():

@@ -67,7 +67,10 @@ def key_segment(key: str) -> str:
 
 def id_from_location(location: str) -> str | None:
     """The id of a created record: the last segment of the Location header, whatever its host. None if there is none."""
-    parts = [unquote(part) for part in urlsplit(location).path.split("/")]
+    try:
+        parts = [unquote(part) for part in urlsplit(location).path.split("/")]
+    except ValueError:  # not even an address
+        return None
     # an id follows the name of its collection, which follows the version
     if len(parts) < 3 or not parts[-1].strip() or not parts[-2]:
         return None
