@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent, Transient, Unreadable
+from cloudcollect_pipeline.nightly import connect
 from cloudcollect_pipeline.sandbox.http import Response
 from tests.hostile.conftest import Front, bounded
 from tests.hostile.server import (
@@ -292,3 +294,17 @@ def test_what_does_no_harm_is_read_as_it_is_meant(front: Front, case: Case) -> N
     assert strike.hit
     assert front.aside() == ""
     assert {**front.ledger(), "watermark": ()} == {**known, "watermark": ()}
+
+
+def test_no_proxy_and_no_netrc_of_the_environment_is_looked_at(
+    front: Front, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login evil password evil\n")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NETRC", str(netrc))
+    connection = connect(front.story.settings.companies[front.story.slug], front.story.world.clock)
+    assert list(connection.agency.pages("claims", None))
+    assert front.sides["agency"].asked[-1].headers["authorization"].startswith("Bearer ")
+    connection.close()
