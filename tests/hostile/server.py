@@ -153,13 +153,13 @@ def halved(body: bytes) -> bytes:
 
 def drip_header(wire: Wire) -> None:
     _ = wire.answer
-    wire.drip(b"HTTP/1.1 200 OK\r\nx-patience: " + b"a" * 4000)
+    wire.drip(b"HTTP/1.1 200 OK\r\nx-patience: " + b"a" * 200)
 
 
 def drip_body(wire: Wire) -> None:
     told = wire.answer
-    wire.send(head(told.status, told.headers, 5000))
-    wire.drip(b" " * 5000)
+    wire.send(head(told.status, told.headers, 200))
+    wire.drip(b" " * 200)
 
 
 def silent(wire: Wire) -> None:
