@@ -1,11 +1,11 @@
 """The adapters that a company's settings name, ready to be asked.
 
 An adapter is found by its name: those of this package here, others by the entry points `cloudcollect.erp` and
-`cloudcollect.agency`. Each is a function `(settings, clock, transport) -> (adapter, close)`; `transport` stands in for
-the network in tests (httpx), None is the network.
+`cloudcollect.agency`. Each is a function `(settings, clock, transport) -> (adapter, close, budget)`; `transport` stands
+in for the network in tests (httpx), None is the network; `budget()` tells what was asked and what is left.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -15,6 +15,7 @@ from cloudcollect_pipeline.agency.port import Agency
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.erp.port import Erp
 from cloudcollect_pipeline.settings import CompanySettings, SettingsError
+from cloudcollect_pipeline.web import Budget
 
 OURS = {
     "cloudcollect.erp": {"visma_net": "cloudcollect_pipeline.erp.visma_net"},
@@ -30,18 +31,21 @@ class Connection:
     erp: Erp
     agency: Agency
     close: Callable[[], None] = lambda: None
+    budgets: Callable[[], Mapping[str, Budget]] = dict
+    """What each side has been asked so far, and what it says is left."""
 
 
 def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
     """Build both adapters. Raises `SettingsError` where no adapter has the name that the settings give."""
-    erp, close_erp = _adapter("cloudcollect.erp", settings.erp.adapter)(settings.erp, clock, transport)
-    agency, close_agency = _adapter("cloudcollect.agency", settings.agency.adapter)(settings.agency, clock, transport)
+    erp, close_erp, asked_erp = _adapter("cloudcollect.erp", settings.erp.adapter)(settings.erp, clock, transport)
+    reach = _adapter("cloudcollect.agency", settings.agency.adapter)
+    agency, close_agency, asked_agency = reach(settings.agency, clock, transport)
 
     def close() -> None:
         close_agency()
         close_erp()
 
-    return Connection(erp, agency, close)
+    return Connection(erp, agency, close, lambda: {"erp": asked_erp(), "agency": asked_agency()})
 
 
 def _adapter(group: str, name: str) -> Callable[..., Any]:

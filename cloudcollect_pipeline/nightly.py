@@ -7,7 +7,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ from cloudcollect_pipeline.reconciliation.differences import documents_named, le
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
 from cloudcollect_pipeline.settings import CompanySettings, Settings
+from cloudcollect_pipeline.web import Budget
 
 FEEDS: Mapping[str, tuple[str, ...]] = {
     "erp": ("documents", "payments", "customers"),
@@ -93,6 +94,7 @@ class NightResult:
     statement: Statement | None = None
     findings: tuple[Finding, ...] = ()
     mirrored: dict[str, Mirrored] = field(default_factory=dict)
+    requests: Mapping[str, Budget] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -123,6 +125,7 @@ class NightResult:
             "ledger": statement.ledger if statement else None,
             "ties": statement.ties if statement else None,
             "differences": statement.differences if statement else {},
+            "requests": {side: asdict(budget) for side, budget in self.requests.items()},
         }
 
 
@@ -589,6 +592,7 @@ class Night:
             [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()],
             looked_for=None if self.result.plan else OF_THE_ACCOUNT,
         )
+        self.result.requests = self.connection.budgets()
         if self._night_number is not None:
             self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())
             self._night_number = None

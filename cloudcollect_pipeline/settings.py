@@ -173,6 +173,8 @@ class ErpSettings(_Section):
     """Records asked for at a time."""
     parallel: int = Field(default=4, ge=1, le=32)
     """Pages under way at once."""
+    answer_seconds: float = Field(default=300, gt=0, le=3600)
+    """Longest that one answer may take from first to last byte."""
     ledger: Text = "1"
     """The ERP's id of the general ledger."""
     case_type: Text = "Inkasso"
@@ -196,6 +198,8 @@ class AgencySettings(_Section):
     """Key of this creditor."""
     unallocated: Literal["review", "principal"] = "review"
     """What a payment is that the agency did not split: held for a person, or principal where that is agreed."""
+    answer_seconds: float = Field(default=300, gt=0, le=3600)
+    """Longest that one answer may take from first to last byte."""
     options: dict[str, str] = {}
     """What an adapter from elsewhere needs beyond this."""
 

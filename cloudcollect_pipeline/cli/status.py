@@ -66,6 +66,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "closing": summary.get("closing"),
         "ledger": summary.get("ledger"),
         "ties": summary.get("ties"),
+        "requests": summary.get("requests", {}),
         "plan_waiting": plans[0]["hash"]
         if plans and plans[0]["state"] == "stored" and plans[0]["verdict"] == "approval"
         else None,
@@ -99,6 +100,8 @@ def _show(fact: dict[str, Any]) -> None:
             f"  account    {fact['account']} closing {display(fact['closing'])}, "
             f"general ledger {display(fact['ledger'])} {mark}"
         )
+    if fact["requests"]:
+        say(f"  requests   {' · '.join(_asked(side, budget) for side, budget in fact['requests'].items())}")
     if fact["unknown_outcomes"]:
         say(f"  unknown    {fact['unknown_outcomes']} outcomes, asked for every night")
     found = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in fact["findings"].items() if n]
@@ -113,6 +116,12 @@ def _show(fact: dict[str, Any]) -> None:
         f"  next run   {moment(fact['next_run'])} by the schedule, if it is on",
         f"  published  {age(fact['age_seconds'])} ago",
     )
+
+
+def _asked(side: str, budget: dict[str, Any]) -> str:
+    """How many requests a side was sent, and what it said was left of the hour."""
+    told = "" if budget["limit"] is None else f", {budget['remaining']} of {budget['limit']} left in its hour"
+    return f"{sum(budget['requests'].values())} to the {'ERP' if side == 'erp' else side}{told}"
 
 
 def age(seconds: int) -> str:

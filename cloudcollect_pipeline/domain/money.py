@@ -15,10 +15,16 @@ class NotMoney(ValueError):
 
 def ore(text: str | Decimal | int) -> int:
     """Kroner as text, `Decimal` or whole number -> øre: `1234.7700` is 123477; `12.345`, `1e3` raise `NotMoney`."""
-    written = format(text, "f") if isinstance(text, Decimal) else str(text)
+    written = _plain(text) if isinstance(text, Decimal) else str(text)
     if not _money.fullmatch(written):
         raise NotMoney("an amount must be digits with at most two decimals")
     return int(Decimal(written).scaleb(2))
+
+
+def _plain(amount: Decimal) -> str:
+    # `1e999999999` is ten characters, and a gigabyte once it is written out
+    exponent = amount.as_tuple().exponent
+    return format(amount, "f") if isinstance(exponent, int) and abs(exponent) < 64 else ""
 
 
 def kroner(amount: int) -> Decimal:

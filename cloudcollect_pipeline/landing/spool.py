@@ -15,12 +15,18 @@ import zstandard
 
 @dataclass(frozen=True)
 class Spool:
-    """One landed read. `n` in the file counts records from 1; `path` is None when nothing came."""
+    """One landed read. `n` in the file counts records from `first`."""
 
     feed: str
     path: Path
     records: int
     sha256: str
+    first: int = 1
+
+    @property
+    def lines(self) -> range:
+        """The numbers of its records."""
+        return range(self.first, self.first + self.records)
 
 
 class Landing:
@@ -82,7 +88,7 @@ class Landing:
             "sha256": digest.hexdigest(),
         }
         (folder / f"{stem}.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        return Spool(feed, path, records, digest.hexdigest())
+        return Spool(feed, path, records, digest.hexdigest(), first)
 
 
 def wrap(number: int, raw: bytes) -> bytes:

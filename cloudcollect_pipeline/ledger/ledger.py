@@ -181,6 +181,10 @@ class Ledger:
             sql("map").format(into=into, struct=struct, mapping=feed.mapping),
             {"paths": [str(spool.path) for spool in spools]},
         )
+        # A line that DuckDB cannot read stands as a row of nothing, which its contract sets aside: no landed record may
+        # ever be passed over.
+        if self.value(f"select count(*) from {into}") < sum(spool.records for spool in spools):
+            self.db.execute(sql("passed_over").format(into=into), {"lines": [n for s in spools for n in s.lines]})
 
     def stage(self, side: str, feed: Feed, spools: Sequence[Spool]) -> list[SetAside]:
         """Map and validate one delta into `staged_<table>`; returns the rows that were set aside."""

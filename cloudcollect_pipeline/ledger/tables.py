@@ -59,6 +59,10 @@ class Table:
 
 
 CURRENCY = r"[A-Z]{3}"
+KEY = r"[^\s{\[][^\x00-\x1f]*"
+"""Neither empty nor a piece of JSON."""
+ID = r"[^\s{\[./\\][^\x00-\x20/\\]*"
+"""A key that can also stand in an address."""
 
 _modified = Column("modified_at", MOMENT, "When the ERP last changed the document, UTC")
 _updated = Column("updated_at", MOMENT, "When the agency last changed the record, UTC", required=True)
@@ -70,8 +74,8 @@ RECEIVABLE = Table(
     ("document_type", "number"),
     (
         Column("document_type", "VARCHAR", "Invoice, DebitNote or OverdueCharge", True, RECEIVABLE_TYPES),
-        Column("number", "VARCHAR", "The ERP's document number", True),
-        Column("customer", "VARCHAR", "Customer number", True),
+        Column("number", "VARCHAR", "The ERP's document number", True, pattern=KEY),
+        Column("customer", "VARCHAR", "Customer number", True, pattern=KEY),
         Column(
             "status",
             "VARCHAR",
@@ -109,8 +113,8 @@ PAYMENT = Table(
     ("document_type", "number"),
     (
         Column("document_type", "VARCHAR", "What kind of paying document", True, PAYING_TYPES),
-        Column("number", "VARCHAR", "The ERP's document number; a VoidPayment shares its Payment's", True),
-        Column("customer", "VARCHAR", "Customer number", True),
+        Column("number", "VARCHAR", "The ERP's document number; a VoidPayment shares its Payment's", True, pattern=KEY),
+        Column("customer", "VARCHAR", "Customer number", True, pattern=KEY),
         Column("status", "VARCHAR", "Hold and Balanced are not released", True, DOCUMENT_STATUSES),
         Column("cash_account", "VARCHAR", "Cash account it was received on; empty for credit notes"),
         Column("reference", "VARCHAR", "Payment reference; ours when we posted it"),
@@ -134,7 +138,7 @@ CUSTOMER = Table(
     "Customers without their persons",
     ("number",),
     (
-        Column("number", "VARCHAR", "Customer number", True),
+        Column("number", "VARCHAR", "Customer number", True, pattern=KEY),
         Column("status", "VARCHAR", "The ERP's customer status", True),
         Column("excluded", "BOOLEAN", "Kept out of debt collection on the customer card", True),
         Column("business", "BOOLEAN", "Business (true) or private person (false)", True),
@@ -158,10 +162,10 @@ CLAIM = Table(
     "The agency's record of each receivable handed over",
     ("claim_id",),
     (
-        Column("claim_id", "VARCHAR", "The agency's id of the claim, never changed", True),
+        Column("claim_id", "VARCHAR", "The agency's id of the claim, never changed", True, pattern=ID),
         Column("reference", "VARCHAR", "Our transfer reference"),
         Column("document_type", "VARCHAR", "Type of the receivable", True, RECEIVABLE_TYPES),
-        Column("document_number", "VARCHAR", "Number of the receivable", True),
+        Column("document_number", "VARCHAR", "Number of the receivable", True, pattern=KEY),
         Column("case_id", "VARCHAR", "The case it is grouped in"),
         Column(
             "status",
@@ -193,7 +197,7 @@ AGENCY_CASE = Table(
     "The agency's cases; the number may change, the id does not",
     ("case_id",),
     (
-        Column("case_id", "VARCHAR", "The agency's id of the case", True),
+        Column("case_id", "VARCHAR", "The agency's id of the case", True, pattern=ID),
         Column("number", "VARCHAR", "Case number shown to people", True),
         Column("status", "VARCHAR", "Case status as the agency words it", True),
         Column("url", "VARCHAR", "Where a person can look at the case"),
@@ -207,7 +211,7 @@ ENTRY = Table(
     "Signed money facts at the agency; positive lowers what the debtor owes",
     ("entry_id",),
     (
-        Column("entry_id", "VARCHAR", "The agency's id of the entry", True),
+        Column("entry_id", "VARCHAR", "The agency's id of the entry", True, pattern=ID),
         Column(
             "kind",
             "VARCHAR",
@@ -241,7 +245,7 @@ SETTLEMENT = Table(
     "The agency's payout statements",
     ("settlement_id",),
     (
-        Column("settlement_id", "VARCHAR", "The agency's id of the settlement", True),
+        Column("settlement_id", "VARCHAR", "The agency's id of the settlement", True, pattern=ID),
         Column("number", "VARCHAR", "Number shown to people", True),
         Column("status", "VARCHAR", "PUBLISHED or CANCELLED", True, SETTLEMENT_STATUSES),
         Column("replaces", "VARCHAR", "The cancelled settlement that this one replaces"),

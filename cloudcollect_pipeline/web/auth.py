@@ -13,6 +13,8 @@ import msgspec
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.errors import Permanent, Transient
 from cloudcollect_pipeline.web.body import Unacceptable, whole
+from cloudcollect_pipeline.web.strict import NotJson, decoded, strict
+from cloudcollect_pipeline.web.transport import Transport, within
 
 SLACK = timedelta(seconds=60)
 """A token is renewed this long before it expires."""
@@ -148,13 +150,15 @@ class ClientCredentials(OriginAuth):
         origin: str | Origin,
         clock: Clock,
         transport: httpx.BaseTransport | None = None,
+        deadline: float = 60.0,
     ) -> None:
         super().__init__(origin)
         Origin.of(token_url).require_secure()
         self._url, self._id, self._secret = token_url, client_id, Secret(client_secret)
         self._tenant, self._scope, self._clock = tenant_id, scope, clock
+        self._deadline = deadline
         self._client = httpx.Client(
-            transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False,
+            transport=transport or Transport(), timeout=_TIMEOUT, follow_redirects=False, trust_env=False,
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         )  # fmt: skip
         self._lock = threading.Lock()
@@ -189,7 +193,7 @@ class ClientCredentials(OriginAuth):
             "tenant_id": self._tenant,
         }
         try:
-            with self._client.stream("POST", self._url, data=form) as response:
+            with within(self._deadline), self._client.stream("POST", self._url, data=form) as response:
                 status, body = response.status_code, whole(response, _TOKEN_BODY)
         except (httpx.TransportError, OSError, Unacceptable) as error:
             raise Transient(f"the token endpoint could not be asked ({type(error).__name__})") from None
@@ -199,8 +203,8 @@ class ClientCredentials(OriginAuth):
             hint = f"; {self.hint}" if status in (400, 401, 403) else ""
             raise Permanent(f"the token endpoint answered {status}{_oauth_error(body)}{hint}")
         try:
-            token = msgspec.json.decode(body, type=_Token)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            token = decoded(strict(body), _Token)
+        except NotJson:
             raise Transient("the token endpoint answered 200 without a token") from None
         if not _TOKEN.fullmatch(token.access_token) or not 0 < token.expires_in < 10**7:
             raise Transient("the token endpoint answered 200 with a token that cannot be used")
@@ -213,7 +217,7 @@ class _OAuthError(msgspec.Struct):
 
 def _oauth_error(body: bytes) -> str:
     try:
-        code = msgspec.json.decode(body, type=_OAuthError).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        code = decoded(body, _OAuthError).error
+    except NotJson:
         return ""
     return f" {code}" if _OAUTH_ERROR.fullmatch(code) else ""

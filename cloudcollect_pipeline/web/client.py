@@ -2,41 +2,27 @@
 
 import logging
 import re
-import ssl
-import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
 import httpx
-import msgspec
 
 from cloudcollect_pipeline.domain.clock import Clock
-from cloudcollect_pipeline.domain.errors import (
-    CounterpartyError,
-    NotSent,
-    Permanent,
-    Refused,
-    Transient,
-    Uncertain,
-    Unreadable,
-)
+from cloudcollect_pipeline.domain.errors import NotSent, Permanent, Refused, Transient, Uncertain, Unreadable
 from cloudcollect_pipeline.web.auth import Origin, OriginAuth
 from cloudcollect_pipeline.web.body import Unacceptable, whole
+from cloudcollect_pipeline.web.quota import LONGEST_WAIT, Budget, Quota, Repeats
+from cloudcollect_pipeline.web.strict import NotJson, decoded
+from cloudcollect_pipeline.web.transport import Transport, within
 
 NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 410, 412, 422})
-LONGEST_WAIT = 120.0
-"""Seconds a read waits for a limit to pass; a longer wait is left to the next night."""
 VENDOR_TEXT = 200
 """Characters kept of a counterparty's own words."""
-
-_SAME_WINDOW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -63,8 +49,9 @@ class Web:
     """Requests to one origin. Safe to share between threads.
 
     `base_url` may carry a path prefix. `max_body` is in bytes, `timeout` in seconds between two bytes, `deadline` in
-    seconds for a whole answer. `rate_share` of the counterparty's quota is ours; the rest is left to others.
-    `requests_limit` bounds all requests of this client. Waiting goes through `clock.sleep`.
+    seconds for a whole exchange. `rate_share` of the counterparty's quota is ours; the rest is left to others.
+    `requests_limit` bounds all requests of this client, `repeats` the equal reads in a minute. Waiting goes through
+    `clock.sleep`.
     """
 
     def __init__(
@@ -81,6 +68,7 @@ class Web:
         read_attempts: int = 3,
         rate_share: float = 0.8,
         requests_limit: int | None = None,
+        repeats: int | None = None,
         ca_bundle: Path | None = None,
     ) -> None:
         self.origin = Origin.of(base_url).require_secure()
@@ -89,12 +77,10 @@ class Web:
         for name in ("httpx", "httpcore"):  # both log whole URLs, query included
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base, self._auth, self._clock = base_url.rstrip("/"), auth, clock
-        self._max_body, self._deadline, self._attempts = max_body, timedelta(seconds=deadline), read_attempts
+        self._max_body, self._deadline, self._attempts = max_body, deadline, read_attempts
         self._client = httpx.Client(
-            transport=transport,
-            verify=ssl.create_default_context(cafile=ca_bundle) if transport is None else True,
+            transport=transport or Transport(ca_bundle),
             timeout=httpx.Timeout(timeout, connect=connect_timeout, pool=timeout),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
             follow_redirects=False,
             trust_env=False,
             headers={
@@ -103,12 +89,18 @@ class Web:
                 "User-Agent": "cloudcollect-pipeline",
             },
         )
-        self._quota = _Quota(clock, rate_share, requests_limit)
+        self._quota = Quota(clock, rate_share, requests_limit)
+        self._repeats = Repeats(clock, repeats)
 
     @property
     def requests(self) -> Mapping[str, int]:
         """Requests made so far, by method."""
-        return self._quota.counted()
+        return self.budget.requests
+
+    @property
+    def budget(self) -> Budget:
+        """Requests made so far, and how many the counterparty says are left."""
+        return self._quota.budget()
 
     def read(
         self,
@@ -185,6 +177,7 @@ class Web:
         return f"Web({self.origin})"
 
     def _read_once(self, request: httpx.Request, path: str) -> Answer:
+        self._repeats.wait(str(request.url))
         self._quota.wait_for_room()
         self._quota.spend("GET", Transient)
         try:
@@ -200,19 +193,14 @@ class Web:
         return answer
 
     def _send(self, request: httpx.Request) -> Answer:
-        started = self._clock.now()
-
-        def in_time() -> None:
-            if self._clock.now() - started > self._deadline:
-                raise httpx.ReadTimeout("the whole answer took too long")
-
-        response = self._client.send(request, auth=self._auth, stream=True)
-        try:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            self._quota.learn(headers)
-            return Answer(response.status_code, headers, whole(response, self._max_body, in_time))
-        finally:
-            response.close()
+        with within(self._deadline):
+            response = self._client.send(request, auth=self._auth, stream=True)
+            try:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                self._quota.learn(headers)
+                return Answer(response.status_code, headers, whole(response, self._max_body))
+            finally:
+                response.close()
 
     def _request(
         self, method: str, path: str, params: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
@@ -261,54 +249,6 @@ class _Retryable(Exception):
         self.wait = wait
 
 
-class _Quota:
-    """The counterparty's hourly window as its headers tell it, and our own count."""
-
-    def __init__(self, clock: Clock, share: float, limit: int | None) -> None:
-        self._clock, self._share, self._own_limit = clock, share, limit
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._limit = self._remaining = 0
-        self._reset: datetime | None = None
-
-    def counted(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._counts)
-
-    def learn(self, headers: Mapping[str, str]) -> None:
-        limit, remaining, reset = (headers.get(f"x-ratelimit-{name}", "") for name in ("limit", "remaining", "reset"))
-        if not (limit.isdecimal() and remaining.isdecimal() and reset.isdecimal()):
-            return
-        ends = self._clock.now() + timedelta(seconds=int(reset))
-        with self._lock:
-            same = self._reset is not None and abs(ends - self._reset) <= _SAME_WINDOW
-            # answers of parallel requests arrive out of order: within one window the count only falls
-            self._remaining = min(self._remaining, int(remaining)) if same else int(remaining)
-            self._limit, self._reset = int(limit), ends
-
-    def wait_for_room(self) -> None:
-        wait = self._seconds_to_room()
-        if wait > LONGEST_WAIT:
-            raise Transient(f"the hourly quota is used but for the part left to others; it resets in {wait:.0f} s")
-        if wait > 0:
-            self._clock.sleep(wait)
-
-    def spend(self, method: str, error: type[CounterpartyError]) -> None:
-        if error is NotSent and self._seconds_to_room() > 0:
-            raise NotSent("quota left to others")
-        with self._lock:
-            if self._own_limit is not None and self._counts.total() >= self._own_limit:
-                raise error(f"the budget of {self._own_limit} requests is used up")
-            self._counts[method] += 1
-            self._remaining -= 1
-
-    def _seconds_to_room(self) -> float:
-        with self._lock:
-            if self._reset is None or self._remaining >= (1 - self._share) * self._limit:
-                return 0.0
-            return max(0.0, (self._reset - self._clock.now()).total_seconds())
-
-
 _EMAIL = re.compile(r"\S+@\S+")
 _LONG_NUMBER = re.compile(r"\d(?:[ .-]?\d){10,}")  # national ids, bank accounts
 _QUERY = re.compile(r"\?\S*")
@@ -319,8 +259,8 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 def _vendor_error(body: bytes) -> tuple[str, str] | None:
     """(code, business message) of a JSON error, or None if the body is no such thing."""
     try:
-        fields = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = decoded(body, dict[str, Any])
+    except NotJson:
         return None
     code = next((str(fields[name]) for name in ("code", "ExceptionFaultCode") if name in fields), "")
     text = next((fields[name] for name in ("message", "ExceptionMessage") if isinstance(fields.get(name), str)), "")

@@ -20,8 +20,8 @@ class Agencies(Story):
         made = {}
         for slug, company in self.settings.companies.items():
             books = self.world.erp(slug)
-            books.accounts["1513"] = Account("1513", "Fordring på inkassobyrå nummer to", "Asset")
-            books.cash_accounts["1513"] = "1513"
+            books.ledger.accounts["1513"] = Account("1513", "Fordring på inkassobyrå nummer to", "Asset")
+            books.ledger.cash_accounts = {**books.cash_accounts, "1513": "1513"}
             books.payment_methods["4"] = PaymentMethod("4", "Inkasso", ("1510", "1513", "1920"))
             self.world.agency_api.keys[f"key{OTHER}-{slug}"] = slug + OTHER
             first, second = routes
@@ -46,6 +46,7 @@ class Agencies(Story):
 
     def all_nights(self, nights=1):
         """Both agencies of every company, one after the other, in the same night."""
+        told = {}
         for _ in range(nights):
             self.morning()
             told = {slug: self.night(slug=slug, same_night=True) for slug in self.settings.companies}

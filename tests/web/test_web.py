@@ -250,17 +250,6 @@ def test_a_compressed_answer_is_refused_unread(clock: VirtualClock) -> None:
     assert stream.given == 0
 
 
-def test_a_dripping_answer_meets_its_deadline(clock: VirtualClock) -> None:
-    class Drip(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            while True:
-                clock.sleep(50)
-                yield b"x" * 70_000
-
-    with pytest.raises(Transient, match="ReadTimeout"):
-        web(lambda _: httpx.Response(200, stream=Drip()), clock, deadline=300).read("/v1/x")
-
-
 def limits(remaining: int, reset: int = 600, limit: int = 1000) -> dict[str, str]:
     values = {"Limit": limit, "Remaining": remaining, "Reset": reset}
     return {f"X-RateLimit-{name}": str(value) for name, value in values.items()}

@@ -27,10 +27,13 @@ from cloudcollect_pipeline.agency.port import (
 from cloudcollect_pipeline.domain import money
 from cloudcollect_pipeline.domain.errors import Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import Receipt
-from cloudcollect_pipeline.web import Web, segment
+from cloudcollect_pipeline.web import NotJson, Web, decoded, segment, strict
 
 MAX_KEYS = 100
 """Ids or references in one look-up."""
+
+MAX_PAGES = 10_000
+"""Pages of one list: an agency whose list has no end must not fill the disk."""
 
 OFFERED_LATER = {"update_debtor", "questions", "allocation"}
 """Capabilities that an agency need not know of; not named means no, and payments with their lines."""
@@ -106,6 +109,8 @@ class CloudCollect:
     `overlap` reaches back behind the moment asked for, since the agency may show a change late.
     """
 
+    max_pages = MAX_PAGES
+
     def __init__(
         self,
         web: Web,
@@ -150,6 +155,8 @@ class CloudCollect:
             if cursor in seen:
                 raise Unreadable(f"GET {path}: the same cursor came twice")
             seen.add(cursor)
+            if len(seen) >= self.max_pages:
+                raise Unreadable(f"GET {path}: the list has no end ({len(seen)} pages)")
             page = self._page(path, (("cursor", cursor), limit))
 
     def claims(self, ids: Sequence[str]) -> list[bytes]:
@@ -255,7 +262,7 @@ class CloudCollect:
         for batch in _batches(ids):
             page = self._page(path, tuple(("id", id_) for id_ in batch))
             for raw in page.items:
-                id_ = _decoded(raw, _Record, f"GET {path}").id
+                id_ = _decoded(bytes(raw), _Record, f"GET {path}").id
                 # a server that overlooks the filter must not pass for one that found these records
                 if id_ not in batch or id_ in records:
                     raise Unreadable(f"GET {path}: a record that was not asked for, or twice")
@@ -349,11 +356,11 @@ def _held(item: _Held, what: str) -> Held:
     return Held(item.reference, item.kind, item.id, document, item.currency, amount)
 
 
-def _decoded(body: bytes | msgspec.Raw, type_: type[T], what: str) -> T:
+def _decoded(body: bytes, type_: type[T], what: str) -> T:
     try:
-        return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable(f"{what}: not what the contract promises") from None
+        return decoded(strict(body), type_)
+    except NotJson as error:
+        raise Unreadable(f"{what}: not what the contract promises ({error})") from None
 
 
 def _trusted(body: bytes, type_: type[T], what: str) -> T:

@@ -26,6 +26,7 @@ from cloudcollect_pipeline.erp.port import (
 from cloudcollect_pipeline.erp.visma_net import codec
 from cloudcollect_pipeline.erp.visma_net.feeds import feeds
 from cloudcollect_pipeline.erp.visma_net.paging import (
+    MAX_PAGES,
     CustomerRow,
     DocumentRow,
     Lister,
@@ -64,6 +65,8 @@ WRITE_OFFS: Params = (("paymentType", "SmallBalanceWo"),)
 
 class VismaNet:
     """One company's Visma.net tenant (an `erp.port.Erp`). Safe to share between threads."""
+
+    max_pages = MAX_PAGES
 
     def __init__(self, web: Web, tenant: str, settings: VismaNetSettings) -> None:
         self.tenant = tenant
@@ -229,7 +232,8 @@ class VismaNet:
         return body
 
     def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
-        return Lister(self._web, path, params, row, self._settings.page_size, self._settings.parallel).pages()
+        settings = self._settings
+        return Lister(self._web, path, params, row, settings.page_size, settings.parallel, self.max_pages).pages()
 
     def _modified_since(self, moment: datetime) -> Params:
         # no zone is taken, and some letters are refused: company-local time with a space

@@ -27,7 +27,7 @@ from cloudcollect_pipeline.erp.port import (
     VoucherLine,
 )
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
-from cloudcollect_pipeline.web import scrubbed, segment
+from cloudcollect_pipeline.web import NotJson, decoded, scrubbed, segment
 
 TYPES = {"FinCharge": "OverdueCharge", "SmallBalanceWo": "WriteOff", "SmallCreditWo": "WriteOff"}
 """Their document types that have another name here; any other keeps its own."""
@@ -44,8 +44,9 @@ VOUCHER_STATUSES = {
 """Released batches count as Closed, also those not yet posted to the balances."""
 
 _THEIR_TYPES = {"OverdueCharge": "FinCharge", "WriteOff": "SmallBalanceWo"}
-_RESERVED = frozenset("/:?#[]@&*+;")
 _IN_BASE64 = re.compile(r"b64\(([A-Za-z0-9_=-]+)\)")
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]*")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
 _INVOICE_TEXT = 50
 _DESCRIPTION = 60
 T = TypeVar("T")
@@ -58,15 +59,18 @@ def their_type(document_type: str) -> str:
 
 
 def key_segment(key: str) -> str:
-    """A document key as path segment; one with reserved characters goes as `b64(<base64url>)`."""
-    if _RESERVED.isdisjoint(key):
+    """A document key as path segment; one with reserved or unusual characters goes as `b64(<base64url>)`."""
+    if _PLAIN.fullmatch(key):
         return segment(key)
     return f"b64({base64.urlsafe_b64encode(key.encode()).decode().rstrip('=')})"
 
 
 def id_from_location(location: str) -> str | None:
     """The id of a created record: the last segment of the Location header, whatever its host. None if there is none."""
-    parts = [unquote(part) for part in urlsplit(location).path.split("/")]
+    try:
+        parts = [unquote(part) for part in urlsplit(location).path.split("/")]
+    except ValueError:  # not even an address
+        return None
     # an id follows the name of its collection, which follows the version
     if len(parts) < 3 or not parts[-1].strip() or not parts[-2]:
         return None
@@ -377,8 +381,8 @@ def action_failed(body: bytes, where: str) -> str | None:
 
 def _read(raw: bytes, kind: type[T], where: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoded(raw, kind)
+    except NotJson:
         raise Unreadable(f"{where}: a record is not what the contract promises") from None
 
 
@@ -391,6 +395,8 @@ def _ore(amount: Decimal | None, name: str) -> int:
 
 def _day(text: str, name: str) -> date:
     try:
+        if not _DATE.match(text):  # Python also reads weeks, such as 2026-W01-1
+            raise ValueError
         return date.fromisoformat(text[:10])
     except ValueError:
         raise Unreadable(f"{name}: a date is not a date") from None

@@ -15,11 +15,14 @@ from typing import TypeVar
 import msgspec
 
 from cloudcollect_pipeline.domain.errors import Transient, Unreadable
-from cloudcollect_pipeline.web import Web
+from cloudcollect_pipeline.web import NotJson, Web, decoded, strict
 
 A = TypeVar("A")
 B = TypeVar("B")
 _NOTHING = msgspec.Raw(b"")
+
+MAX_PAGES = 10_000
+"""Pages of one list: a server whose list has no end must not fill the disk."""
 
 
 class Row(msgspec.Struct, rename="camel"):
@@ -111,11 +114,17 @@ class Lister:
     """Reads one list endpoint whole; `row` tells its rows apart. With `parallel` 1 no thread is started."""
 
     def __init__(
-        self, web: Web, path: str, params: Sequence[tuple[str, str]], row: type[Row], page_size: int, parallel: int
+        self,
+        web: Web,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        row: type[Row],
+        page_size: int,
+        parallel: int,
+        max_pages: int = MAX_PAGES,
     ) -> None:
-        self._web, self._path, self._params = web, path, tuple(params)
-        self._row = msgspec.json.Decoder(row)
-        self._size, self._parallel = page_size, parallel
+        self._web, self._path, self._params, self._row = web, path, tuple(params), row
+        self._size, self._parallel, self._max_pages = page_size, parallel, max_pages
 
     def pages(self) -> Iterator[list[bytes]]:
         """The rows page by page, in the server's order; a second reading repeats the pages of the first."""
@@ -138,18 +147,22 @@ class Lister:
         first = self._page(1)
         total, largest, counted = first.metadata.total_count, first.metadata.max_page_size, max(1, len(first.keys))
         full = min(self._size, largest) if largest else counted
-        last = -(-total // counted) if total else 1
+        last = min(-(-total // counted) if total else 1, self._max_pages)
         # after the counted pages one at a time, as long as the latest was full: rows may have been added
         rest = chain(concurrently(self._page, range(2, last + 1), self._parallel), map(self._page, count(last + 1)))
         fingerprints: set[int] = set()
         for number, page in enumerate(chain((first,), rest), start=1):
-            if page.rows:
-                if page.fingerprint in fingerprints:
-                    raise Unreadable(f"GET {self._path}: the same page came twice")
-                fingerprints.add(page.fingerprint)
-                yield page
+            # an empty page is the end, whatever the total says: the sum is checked by the caller
+            if not page.rows:
+                return
+            if page.fingerprint in fingerprints:
+                raise Unreadable(f"GET {self._path}: the same page came twice")
+            fingerprints.add(page.fingerprint)
+            yield page
             if number >= last and len(page.keys) < full:
                 return
+            if number >= self._max_pages:
+                raise Unreadable(f"GET {self._path}: the list has no end ({number} pages)")
 
     def _page(self, number: int) -> _Page:
         where = f"GET {self._path} page {number}"
@@ -158,34 +171,34 @@ class Lister:
         rows = array(body, where)
         metadata = _Metadata()
         if rows:
-            with suppress(msgspec.DecodeError):
-                metadata = msgspec.json.decode(rows[0], type=_Head).metadata or metadata
+            with suppress(NotJson):
+                metadata = decoded(rows[0], _Head).metadata or metadata
         keys = [key for row in rows for key in self._keys(row)]
         return _Page(rows, keys, metadata, hash(body))
 
     def _keys(self, row: bytes) -> list[int]:
         try:
-            return [hash(key) if all(key) else hash(row) for key in self._row.decode(row).identities()]
-        except msgspec.DecodeError:
+            return [hash(key) if all(key) else hash(row) for key in decoded(row, self._row).identities()]
+        except NotJson:
             return [hash(row)]  # no object, or without its lines: counted as it is, and set aside by the contract
 
 
 def array(body: bytes, where: str) -> list[bytes]:
     """The elements of a JSON array as bytes on one line each; anything else is `Unreadable`."""
     try:
-        return [bytes(row) for row in msgspec.json.decode(_one_line(body), type=list[msgspec.Raw])]
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unreadable(f"{where}: not a JSON array") from None
+        return [bytes(row) for row in decoded(_one_line(body), list[msgspec.Raw])]
+    except NotJson as error:
+        raise Unreadable(f"{where}: not a JSON array ({error})") from None
 
 
 def record(body: bytes, row: type[Row], number: str, where: str) -> bytes:
     """The one record of an answer to a read by number, on one line; anything else is `Unreadable`."""
     try:
         line = _one_line(body)
-        identity = msgspec.json.decode(line, type=row).identities()[0]
-        found = msgspec.json.decode(identity[-1]) if identity[-1] else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unreadable(f"{where}: not a JSON object") from None
+        identity = decoded(line, row).identities()[0]
+        found = decoded(identity[-1], str) if identity[-1] else None
+    except NotJson as error:
+        raise Unreadable(f"{where}: not a JSON object with its number ({error})") from None
     # another record under this key would be judged as the one asked for
     if found != number:
         raise Unreadable(f"{where}: another record was returned")
@@ -193,8 +206,7 @@ def record(body: bytes, row: type[Row], number: str, where: str) -> bytes:
 
 
 def _one_line(body: bytes) -> bytes:
-    body.decode()
-    return body.translate(_SPACES)  # in JSON a line break can only stand between tokens
+    return strict(body).translate(_SPACES)  # in JSON a line break can only stand between tokens
 
 
 _SPACES = bytes.maketrans(b"\r\n", b"  ")

@@ -7,4 +7,4 @@ with raw as (
                    columns = {{n: 'BIGINT', doc: 'STRUCT({struct})', odd: 'VARCHAR'}})
 ),
 mapped as ({mapping})
-select * from mapped;
+select * from mapped where n is not null;

@@ -108,7 +108,7 @@ class AgencyApi:
     def __init__(self, books: Agency, clock: Clock, keys: Mapping[str, str]) -> None:
         self.books = books
         self.clock = clock
-        self.keys = keys
+        self.keys = dict(keys)
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
