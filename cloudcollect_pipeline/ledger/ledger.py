@@ -177,8 +177,10 @@ class Ledger:
     def map(self, feed: Feed, spools: Sequence[Spool], into: str) -> None:
         """Map landed records to canonical columns in a temporary table, in the order in which they were read."""
         struct = ", ".join(f'"{name}" {type_}' for name, type_ in feed.columns.items())
+        # An untyped null of a mapping takes its column's type, and what does not fit it fails its contract by itself.
+        typed = ", ".join(f"try_cast({c.name} as {c.type}) as {c.name}" for c in TABLES[feed.table].columns)
         self.db.execute(
-            sql("map").format(into=into, struct=struct, mapping=feed.mapping),
+            sql("map").format(into=into, struct=struct, mapping=feed.mapping, typed=typed),
             {"paths": [str(spool.path) for spool in spools]},
         )
         # A line that DuckDB cannot read stands as a row of nothing, which its contract sets aside: no landed record may

@@ -7,7 +7,7 @@ holds: an outcome that nobody knows must never be told as done, nor as not done.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -133,11 +133,49 @@ class AgencyContract:
             first, second = (_all(rig.agency, "claims") for _ in range(2))
             expect(sorted(first) == sorted(second), "the second reading differs")
 
+    def test_all_that_is_asked_for_is_told(self) -> None:
+        """Seven claims come whole: over all pages of the feed (let the rig have small ones), by id, by reference."""
+        with self.rig() as rig:
+            made = [rig.handed_over() for _ in range(7)]
+            rows = rows_of("agency", rig.agency.feeds["claims"], _all(rig.agency, "claims"))
+            ids = {id_ for _, id_ in made}
+            expect({row["claim_id"] for row in rows} >= ids, f"the feed tells {len(rows)} of 7 claims")
+            read = rows_of("agency", rig.agency.feeds["claims"], rig.agency.claims(sorted(ids)))
+            expect({row["claim_id"] for row in read} == ids, f"claims(7 ids) tells {len(read)}")
+            found = rig.agency.find([claim.reference for claim, _ in made])
+            expect(len(found) == 7, f"find(7 references) tells {len(found)}")
+
+    def test_news_since_a_moment_are_told(self) -> None:
+        """What was handed over after a moment is among the news since then."""
+        with self.rig() as rig:
+            (row,) = rows_of("agency", rig.agency.feeds["claims"], rig.agency.claims([rig.handed_over()[1]]))
+            since = row["updated_at"] - timedelta(seconds=1)
+            news = [record for page in rig.agency.pages("claims", since) for record in page]
+            told = {r["claim_id"] for r in rows_of("agency", rig.agency.feeds["claims"], news)}
+            expect(row["claim_id"] in told, f"pages('claims', {since}) does not tell a claim of {row['updated_at']}")
+
+    def test_every_feed_can_be_read(self) -> None:
+        """Each feed gives pages, if only none, and its rows keep the ledger's contract."""
+        with self.rig() as rig:
+            rig.handed_over()
+            for name in FEEDS:
+                if name != "settlements" or rig.agency.capabilities.settlements:
+                    rows_of("agency", rig.agency.feeds[name], _all(rig.agency, name))
+
+    def test_a_refusal_names_nobody(self) -> None:
+        """The message of an error carries neither the debtor's name nor the address."""
+        with self.rig() as rig:
+            try:
+                rig.agency.create_claim(rig.claim(currency="XXX"))
+            except CounterpartyError as error:
+                personal = (DEBTOR.name, DEBTOR.address, str(DEBTOR.organisation_number))
+                expect(not any(text in str(error) for text in personal), f"the message is personal: {error}")
+
     def test_a_claim_in_an_unknown_currency_is_refused(self) -> None:
         """A definite no is `Refused`, and nothing is held afterwards."""
         with self.rig() as rig:
             claim = rig.claim(currency="XXX")
-            with raises(Refused):
+            with raises("a claim in currency XXX", Refused):
                 rig.agency.create_claim(claim)
             expect(rig.agency.find([claim.reference]) == {}, "a refused claim is held all the same")
 
@@ -221,8 +259,20 @@ class AgencyContract:
             with self.rig() as rig:
                 rig.handed_over()
                 rig.server.faults.add(fault, "GET", count=99)
-                with raises(Unreadable, Transient, Permanent):
+                with raises(f"a page that is {fault}", Unreadable, Transient, Permanent):
                     _all(rig.agency, "claims")
+
+    def test_a_look_up_that_fails_is_told(self) -> None:
+        """A look-up that cannot be made raises: an empty answer would send what was sent before."""
+        with self.rig() as rig:
+            claim, id_ = rig.handed_over()
+            for what, look in (("find", lambda: rig.agency.find([claim.reference])),
+                               ("claims", lambda: rig.agency.claims([id_]))):  # fmt: skip
+                for fault in ("status_before", "html", "truncated"):
+                    rig.server.faults.add(fault, "GET", count=99, status=503)
+                    with raises(f"{what} answered with {fault}", Unreadable, Transient, Permanent):
+                        look()
+                    rig.server.faults.clear()
 
     def test_a_passing_failure_of_a_read_is_not_noticed(self) -> None:
         """One 503 on a read is tried again, and the feed is whole."""
@@ -238,10 +288,12 @@ class AgencyContract:
             rig.handed_over()  # so that tokens and the like are there, and only the claim is written
             claim, before = rig.claim(), rig.server.writes()
             rig.server.faults.add(fault, "POST", **options)
-            with raises(error):
-                rig.agency.create_claim(claim)
-            writes = rig.server.writes() - before
-            expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
+            try:
+                with raises(f"create_claim answered with {fault}", error):
+                    rig.agency.create_claim(claim)
+            finally:
+                writes = rig.server.writes() - before
+                expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
             rig.settle_down()
             found = claim.reference in rig.agency.find([claim.reference])
             expect(found is held, f"find {'does not know' if held else 'knows'} the claim")

@@ -164,7 +164,9 @@ class ErpContract:
         with self.rig() as rig:
             amount = self._balance(rig) + 1
             line = PaymentLine(rig.invoice.document_type, rig.invoice.number, amount)
-            with raises(Refused, Uncertain):  # an ERP that answers a business error with 500 leaves it open
+            with raises(
+                "a payment of one øre too much", Refused, Uncertain
+            ):  # an ERP that answers a business error with 500 leaves it open
                 rig.erp.create_payment(rig.payment(amount=amount, lines=(line,)))
             expect(self._found(rig) == [], "a refused payment is there all the same")
 
@@ -212,7 +214,7 @@ class ErpContract:
             with self.rig() as rig:
                 rig.erp.documents([rig.invoice])  # so that a token is there
                 rig.server.faults.add(fault, "GET", count=99)
-                with raises(Unreadable, Transient, Permanent):
+                with raises(f"a page that is {fault}", Unreadable, Transient, Permanent):
                     _all(rig.erp, "documents")
 
     def test_a_passing_failure_of_a_read_is_not_noticed(self) -> None:
@@ -229,10 +231,12 @@ class ErpContract:
             rig.erp.documents([rig.invoice])  # so that a token is there, and only the payment is written
             before = rig.server.writes()
             rig.server.faults.add(fault, "POST", **options)
-            with raises(error):
-                rig.erp.create_payment(rig.payment())
-            writes = rig.server.writes() - before
-            expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
+            try:
+                with raises(f"create_payment answered with {fault}", error):
+                    rig.erp.create_payment(rig.payment())
+            finally:
+                writes = rig.server.writes() - before
+                expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
             expect(len(self._found(rig)) == made, f"the look-up {'does not know' if made else 'knows'} the payment")
 
     def _release(self, rig: ErpRig, document_type: str, number: str) -> str | None:

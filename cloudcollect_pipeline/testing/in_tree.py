@@ -32,7 +32,7 @@ class CloudCollectContract(AgencyContract):
             faulty_server(servers.agency_url) as server,
             Web(server.url, BearerKey(key, server.url), clock=world.clock) as web,
         ):
-            yield AgencyRig(CloudCollect.connect(web, "kit"), server, world.agency.tick)
+            yield AgencyRig(CloudCollect.connect(web, "kit", page_size=3), server, world.agency.tick)
 
 
 class VismaNetContract(ErpContract):

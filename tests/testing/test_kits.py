@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cloudcollect_pipeline.cli.app import app
-from cloudcollect_pipeline.domain.errors import Refused, Uncertain, Unreadable
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.testing import AgencyContract, run_contract
 from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, VismaNetContract
 
@@ -69,6 +69,28 @@ def until_it_breaks(sound: Any, feed: str, since: Any) -> Iterator[list[bytes]]:
         return
 
 
+def first_page(sound: Any, feed: str, since: Any) -> Iterator[list[bytes]]:
+    yield next(sound.pages(feed, since))
+
+
+def no_news(sound: Any, feed: str, since: Any) -> Iterator[list[bytes]]:
+    return iter(()) if since else sound.pages(feed, since)
+
+
+def empty_on_failure(sound: Any, references: Any) -> Any:
+    try:
+        return sound.find(references)
+    except CounterpartyError:
+        return {}
+
+
+def personal(sound: Any, claim: Any) -> Any:
+    try:
+        return sound.create_claim(claim)
+    except Refused as error:
+        raise Refused(f"{claim.debtor.name}: {error}") from None
+
+
 def another_amount(sound: Any, references: Any) -> Any:
     return {name: replace(held, amount=held.amount + 1) for name, held in sound.find(references).items()}
 
@@ -92,6 +114,10 @@ AGENCY_FLAWS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
     "a look-up with another amount": ({"find": another_amount}, "is_found_under_its_reference"),
     "a fresh read that gives everything": ({"claims": every_claim}, "a_claim_is_read_again_by_its_id"),
     "a hold that is not set": ({"set_hold": lambda sound, *args: None}, "a_claim_is_paused_and_resumed"),
+    "a feed that ends after its first page": ({"pages": first_page}, "all_that_is_asked_for"),
+    "a feed without news": ({"pages": no_news}, "news_since_a_moment"),
+    "a look-up that hides its failure": ({"find": empty_on_failure}, "a_look_up_that_fails"),
+    "a refusal that names the debtor": ({"create_claim": personal}, "a_refusal_names_nobody"),
     "a report that is not made": ({"create_reduction": lambda sound, told: None}, "a_payment_to_the_creditor"),
 }
 ERP_FLAWS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
@@ -141,7 +167,7 @@ def test_what_an_agency_does_not_offer_is_unsupported_and_not_failed():
 
 
 def test_a_contract_without_a_rig_says_what_to_define():
-    (outcome,) = only(AgencyContract(), "every_feed")
+    (outcome,) = only(AgencyContract(), "every_feed_is_mapped")
     assert (outcome.state, "define rig()" in outcome.why) == ("failed", True)
 
 

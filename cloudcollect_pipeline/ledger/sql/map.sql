@@ -1,4 +1,4 @@
--- Landed records as canonical columns, by the adapter's mapping; `n` is the line in the spool.
+-- Landed records as canonical columns of their table's types, by the adapter's mapping; `n` is the line in the spool.
 create or replace temp table {into} as
 with raw as (
     select n, doc, filename as spool
@@ -7,4 +7,4 @@ with raw as (
                    columns = {{n: 'BIGINT', doc: 'STRUCT({struct})', odd: 'VARCHAR'}})
 ),
 mapped as ({mapping})
-select * from mapped where n is not null;
+select * replace ({typed}) from mapped where n is not null;
