@@ -9,7 +9,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -105,17 +105,13 @@ class Description:
     """An OpenAPI description.
 
     `moment` are the shapes of `date-time` in bodies, `moment_asked` in parameters. `nulls_are_absent` is for
-    descriptions that never say what may be null: then a null in an answer counts as a property left out. With
-    `errors_are_undescribed` an answer of 400 and more whose status is not declared is let pass, and noted in
-    `let_pass`.
+    descriptions that never say what may be null: then a null in an answer counts as a property left out.
     """
 
     document: Mapping[str, Any]
     moment: Sequence[str] = (WITH_ZONE,)
     moment_asked: Sequence[str] = (WITH_ZONE,)
     nulls_are_absent: bool = False
-    errors_are_undescribed: bool = False
-    let_pass: set[tuple[str, int]] = field(default_factory=set)
 
     @classmethod
     def read(cls, path: Path, **options: Any) -> "Description":
@@ -186,10 +182,7 @@ class Description:
         status = str(answer.status)
         content = operation.answers.get(status)
         if content is None:
-            if self.errors_are_undescribed and answer.status >= 400:
-                self.let_pass.add((operation.name, answer.status))
-            else:
-                yield status, "this status is not declared"
+            yield status, "is not declared"
         elif answer.status == 204:
             if answer.body:
                 yield status, "there is a body, which a 204 cannot have"
@@ -232,7 +225,7 @@ class Description:
 
     @cached_property
     def _registry(self) -> Registry[Any]:
-        resource = DRAFT202012.create_resource(_closed(self.document))
+        resource = DRAFT202012.create_resource(closed(self.document))
         registry: Registry[Any] = Registry().with_resource(_ROOT, resource)
         return registry
 
@@ -328,16 +321,16 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _closed(schema: Any) -> Any:
+def closed(schema: Any) -> Any:
     """The same, but objects take no properties that are not described, and 3.0's `nullable` becomes 2020-12's way."""
     if isinstance(schema, list):
-        return [_closed(each) for each in schema]
+        return [closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    closed = {name: _closed(inner) for name, inner in schema.items()}
+    same = {name: closed(inner) for name, inner in schema.items()}
     if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema:
-        closed["additionalProperties"] = False
-    return {"anyOf": [{"type": "null"}, closed]} if schema.get("nullable") is True else closed
+        same["additionalProperties"] = False
+    return {"anyOf": [{"type": "null"}, same]} if schema.get("nullable") is True else same
 
 
 def _formats(moment: Sequence[str]) -> FormatChecker:

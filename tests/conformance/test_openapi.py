@@ -225,13 +225,6 @@ def test_nulls_count_as_absent_only_in_answers_and_only_where_the_description_is
     assert found(new(kind=None), nulls_are_absent=True) == ["POST /v1/orders: body $.kind"]
 
 
-def test_an_error_that_is_not_declared_can_be_let_pass_and_is_noted_but_no_other_status_is() -> None:
-    lenient = Description(DESCRIBED, errors_are_undescribed=True)
-    said = lenient.violations([exchange(status=404), exchange(status=203)])
-    assert [each.where for each in said] == ["203"]
-    assert lenient.let_pass == {("GET /v1/orders", 404)}
-
-
 def test_a_description_may_have_moments_of_its_own_shape() -> None:
     local, either = (WITHOUT_ZONE,), (WITHOUT_ZONE, ONLY_DAY)
     asked = exchange(f"{LIST}&since=2026-01-05", told=[GOOD | {"changed": "2026-01-05T03:00:00.123"}])
