@@ -6,6 +6,7 @@ import httpx
 
 from cloudcollect_pipeline.sandbox.demo import NIGHTS
 from cloudcollect_pipeline.sandbox.erp import DocumentType
+from cloudcollect_pipeline.sandbox.erp.ledger import Entry
 from cloudcollect_pipeline.sandbox.serve import Servers
 from cloudcollect_pipeline.sandbox.world import World
 from tests.conformance.openapi import Exchange
@@ -134,3 +135,18 @@ def the_demo(story: Recorded) -> None:
         if not night.missed:
             story.night(same_night=True)
     story.assert_ties()
+
+
+def one_of_each(world: World) -> None:
+    """A few documents of every kind in the ERP, without a night."""
+    [slug] = world.companies
+    books = world.erp(slug)
+    for _ in range(2):
+        books.add_customer(name="Debtor")
+    books.add_customer(name="Child", parent="10001")
+    for kind in (DocumentType.INVOICE, DocumentType.DEBIT_NOTE, DocumentType.OVERDUE_CHARGE):
+        books.invoice("10001", 100_00, document_type=kind)
+    invoice = books.document("100001")
+    books.match(books.credit_note("10001", 10_00), invoice, 5_00)
+    books.pay(invoice, 10_00, write_off=1_00)
+    books.voucher(world.today, "", [Entry("1515", 1, vat_code="3"), Entry("1510", -1)])

@@ -322,7 +322,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def closed(schema: Any) -> Any:
-    """The same, but objects take no properties that are not described, and 3.0's `nullable` becomes 2020-12's way."""
+    """The same, but objects take no properties that are not described, 3.0's `nullable` counts, and so does base64."""
     if isinstance(schema, list):
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):
@@ -330,6 +330,8 @@ def closed(schema: Any) -> Any:
     same = {name: closed(inner) for name, inner in schema.items()}
     if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema:
         same["additionalProperties"] = False
+    if schema.get("contentEncoding") == "base64":
+        same["format"] = "byte"
     return {"anyOf": [{"type": "null"}, same]} if schema.get("nullable") is True else same
 
 
