@@ -22,7 +22,7 @@ from tests.conformance.openapi import Description, Exchange
 from tests.conformance.test_visma_net import knows, unknown
 from tests.story import START
 
-EACH = 10
+EACH = 6
 """Requests for each operation, with keys that exist and with any, as described and not."""
 
 CLAIM_KEYS = {"id": "clm_00000001"}

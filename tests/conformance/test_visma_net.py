@@ -98,6 +98,7 @@ def test_many_nights_say_nothing_to_the_erp_that_is_not_described_and_leave_noth
 ) -> None:
     said = story.with_erp()
     assert unknown(vendor, said) == []
+    assert [words for asked, _ in said for words in broken_words(vendor, asked)] == []
     assert vendor.exercised(said) == vendor.exercised(driven(small))
 
 
@@ -155,8 +156,8 @@ def broken_words(vendor: Description, request: Request) -> Iterator[str]:
         yield "neither period nor moment"
 
 
-def test_filters_keep_to_what_the_description_says_in_words(story: Recorded, vendor: Description) -> None:
-    assert [said for asked, _ in story.with_erp() for said in broken_words(vendor, asked)] == []
+def test_filters_keep_to_what_the_description_says_in_words(small: Story, vendor: Description) -> None:
+    assert [words for asked, _ in driven(small) for words in broken_words(vendor, asked)] == []
 
 
 @pytest.mark.parametrize(
@@ -175,22 +176,22 @@ def test_a_filter_that_breaks_the_words_is_noticed(vendor: Description, target: 
     assert list(broken_words(vendor, Request.to("GET", target)))
 
 
-def test_a_token_is_asked_for_as_a_service_does_and_every_other_call_bears_one(story: Recorded) -> None:
-    tokens = [each for each in story.with_erp() if each.request.path == "/connect/token"]
+def test_a_token_is_asked_for_as_a_service_does_and_every_other_call_bears_one(small: Story) -> None:
+    tokens = [each for each in driven(small) if each.request.path == "/connect/token"]
     forms = [parse_qs(each.request.body.decode(), strict_parsing=True) for each in tokens]
     assert all(each.request.headers["content-type"] == "application/x-www-form-urlencoded" for each in tokens)
     assert {frozenset(form) for form in forms} == {
         frozenset({"grant_type", "client_id", "client_secret", "scope", "tenant_id"})
     }
-    assert {(*form["grant_type"], *form["tenant_id"]) for form in forms} == {("client_credentials", story.erp.tenant)}
+    assert {(*form["grant_type"], *form["tenant_id"]) for form in forms} == {("client_credentials", small.erp.tenant)}
 
 
-def test_what_is_created_is_named_in_the_location_and_nowhere_else(story: Recorded) -> None:
-    created = [(asked, told) for asked, told in story.with_erp() if told and told.status == 201]
-    assert created
+def test_what_is_created_is_named_in_the_location_and_nowhere_else(small: Story) -> None:
+    created = [(asked, told) for asked, told in driven(small) if told and told.status == 201]
+    assert len(created) == 2
     for asked, told in created:
         assert told.body == b""
-        assert re.fullmatch(rf"{story.servers.erp_url}{asked.path}/[^/]+", told.headers["location"])
+        assert re.fullmatch(rf"{NOWHERE.erp_url}{asked.path}/[^/]+", told.headers["location"])
 
 
 # What the sandbox answers beside what the adapter asks
