@@ -149,4 +149,5 @@ def one_of_each(world: World) -> None:
     invoice = books.document("100001")
     books.match(books.credit_note("10001", 10_00), invoice, 5_00)
     books.pay(invoice, 10_00, write_off=1_00)
+    books.draft_payment("10001", 2_00)
     books.voucher(world.today, "", [Entry("1515", 1, vat_code="3"), Entry("1510", -1)])

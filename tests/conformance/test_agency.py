@@ -76,4 +76,5 @@ def test_everything_described_can_be_asked_of_the_adapter_but_what_is_for_people
     }
     said = driven(small)
     assert contract.violations(said) == []
+    assert [(asked.path, told) for asked, told in said if told is None or told.status >= 300] == []
     assert contract.exercised(said) == {each.name for each in contract.operations} - FOR_PEOPLE
