@@ -126,10 +126,10 @@ def test_whatever_is_asked_of_the_adapter_keeps_to_the_description(small: Story,
 @pytest.mark.parametrize("pattern", KNOWN)
 def test_a_known_exception_that_no_longer_occurs_is_noticed(small: Story, vendor: Description, pattern: str) -> None:
     said = driven(small)
-    stale = Request(
-        "PUT", "/v1/customerinvoice/100001", headers={**said[-1].request.headers, "if-match": '"AAAA"'}, body=b"{}"
-    )
-    said.append(Exchange(stale, small.world.erp_handler(stale)))
+    headers = {**said[-1].request.headers, "if-match": '"AAAA"'}
+    for method, number, body in (("PUT", "100001", b"{}"), ("GET", "0", b"")):  # stale, and missing
+        refused = Request(method, f"/v1/customerinvoice/{number}", headers=headers, body=body)
+        said.append(Exchange(refused, small.world.erp_handler(refused)))
     assert any(re.fullmatch(pattern, str(violation)) for violation in vendor.violations(said))
 
 
