@@ -102,7 +102,7 @@ class Story:
         self.slug = next(iter(self.world.companies))
         self.settings = settings_of(self.world, data, servers or NOWHERE, accounts, **policy)
         self.data = data
-        self.transport = None if servers else world_transport(self.world)
+        self.transport: httpx.BaseTransport | None = None if servers else world_transport(self.world)
         self.results: list[NightResult] = []
         for slug in self.world.companies:
             with self.opened(slug) as night:

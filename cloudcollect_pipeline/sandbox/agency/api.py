@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -27,6 +28,7 @@ from cloudcollect_pipeline.sandbox.http import Request, Response
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 200
+REPEATED = frozenset({"id", "reference"})
 MAX_KEYS = 100
 """References or ids in one look-up."""
 
@@ -163,9 +165,8 @@ class AgencyApi:
         feed = account.feeds[name]
         feed.publish(self._visible())
         ids = _keys(request, "id")
-        if ids:
-            return _page(feed.read(ids), None)
-        return _page(*self._page_of(feed, request))
+        page = self._page_of(feed, request)
+        return _page(feed.read(ids), None) if ids else _page(*page)
 
     def _page_of(self, feed: Feed, request: Request) -> tuple[list[bytes], Key | None]:
         cursor, since = request.get("cursor"), request.get("updated_since")
@@ -214,7 +215,10 @@ class AgencyApi:
         _only(request, "reference")
         until = self._visible()
         items: list[dict[str, Any]] = []
-        for reference in _keys(request, "reference"):
+        references = _keys(request, "reference")
+        if "" in references:
+            raise Refusal("invalid_request", "a reference is not empty", 400)
+        for reference in references:
             held = account.references.get(reference)
             if isinstance(held, Claim):
                 if held.received_at <= until:
@@ -300,8 +304,9 @@ def _keys(request: Request, name: str) -> list[str]:
 
 
 def _only(request: Request, *names: str) -> None:
-    if any(key not in names for key, _ in request.query):
-        raise Refusal("invalid_request", f"only {', '.join(names)} may be given", 400)
+    given = Counter(key for key, _ in request.query)
+    if any(key not in names or (count > 1 and key not in REPEATED) for key, count in given.items()):
+        raise Refusal("invalid_request", f"only {', '.join(names)} may be given, all but keys once", 400)
 
 
 def _claim(account: Account, claim_id: str) -> Claim:

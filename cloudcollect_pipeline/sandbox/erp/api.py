@@ -18,8 +18,12 @@ from uuid import UUID
 from cloudcollect_pipeline.sandbox.erp import dto, wire
 from cloudcollect_pipeline.sandbox.erp.books import ErpCompany, Line
 from cloudcollect_pipeline.sandbox.erp.contract import (
+    BATCH_STATUSES,
     CUSTOMER_PARAMETERS,
+    CUSTOMER_STATUSES,
     DOCUMENT_PARAMETERS,
+    DOCUMENT_STATUSES,
+    DOCUMENT_TYPES,
     INVOICE_FIELDS,
     JOURNAL_PARAMETERS,
     PAYMENT_FIELDS,
@@ -306,8 +310,9 @@ class ErpApi:
             on, due = query.days("documentDate"), query.days("documentDueDate")
             dunned = query.days("dunningLetterDateTime")
             released, level = query.whole("released"), query.whole("dunningLevel")
-            status, period, kid = query.text("status"), query.text("financialPeriod"), query.text("paymentReference")
-            after, wanted = query.text("greaterThanValue"), query.text("documentType")
+            status, kid = query.word("status", DOCUMENT_STATUSES), query.text("paymentReference")
+            period = query.text("financialPeriod")
+            after, wanted = query.text("greaterThanValue"), query.word("documentType", DOCUMENT_TYPES)
             if query.text("externalReference") or query.text("customerRefNumber") or wanted not in (None, kind):
                 return _page(query, [], settings.max_page_size, str)
             found = [
@@ -378,7 +383,8 @@ class ErpApi:
         kinds = _payment_types(query.text("paymentType"))
         modified = query.moments("lastModifiedDateTime", settings.zone)
         on = query.days("docDate")
-        number, status, period = query.text("paymentNbr"), query.text("status"), query.text("financialPeriod")
+        number, status = query.text("paymentNbr"), query.word("status", DOCUMENT_STATUSES)
+        period = query.text("financialPeriod")
         invoice, after = query.text("invoiceRefNbr"), query.text("greaterThanValue")
         if invoice is not None:
             candidates: Iterable[Document] = _paying(company, invoice, settings.invoice_filter_sees_unreleased)
@@ -443,7 +449,9 @@ class ErpApi:
     def _update_payment(self, company: ErpCompany, request: Request, number: str) -> Response:
         payment = _found(_receipt(company, number), number)
         _require_match(request, payment.revision)
-        body = Fields.parse(request.body, frozenset({"hold", "paymentRef"}))
+        body = Fields.parse(request.body, PAYMENT_FIELDS)
+        for name in sorted(body.names() - {"hold", "paymentRef"}):
+            raise BadRequest(f"The sandbox does not change '{name}'.")
         hold, reference = body.flag("hold"), body.text("paymentRef")
         if hold is not None:
             company.hold(payment, hold)
@@ -508,7 +516,8 @@ class ErpApi:
         modified = query.moments("lastModifiedDateTime", settings.zone)
         created = query.moments("createdDateTime", settings.zone)
         since = modified and modified.earliest
-        status, number, name = query.text("status"), query.text("corporateId"), query.text("name")
+        status, number = query.word("status", CUSTOMER_STATUSES), query.text("corporateId")
+        name = query.text("name")
         email, phone, after = query.text("email"), query.text("phone"), query.text("greaterThanValue")
         cards = company.customers.values() if since is None else company.customers_changed_since(since)
         found = [
@@ -572,7 +581,8 @@ class ErpApi:
         period, since = query.text("periodId"), query.text("lastModifiedDateTime")
         if period is None and since is None:
             raise BadRequest("periodId or lastModifiedDateTime must be given.")
-        module, status, posted = query.text("module"), query.text("status"), query.flag("releasedBatch")
+        module, status = query.text("module"), query.word("status", BATCH_STATUSES)
+        posted = query.flag("releasedBatch")
         modified = None if since is None else ModifiedFilter(wire.parse_moment(since), operator.ge, settings.zone)
         batches = company.ledger.changed_since(modified and modified.earliest)
         found: list[GlLine] = []

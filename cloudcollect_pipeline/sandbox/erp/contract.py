@@ -53,6 +53,25 @@ REGISTER_PARAMETERS = MODIFIED | names(
     "externalCode2 analysisCode"
 )
 
+WHOLE_NUMBERS = names("pageNumber pageSize numberToRead skipRecords released dunningLevel")
+"""Parameters that are numbers, whether or not the sandbox does anything with them."""
+FLAGS = names(
+    "expandApplications expandDunningInformation expandAttachments expandTaxDetails expandInvoiceAddress "
+    "expandAccountInformation expandPaymentMethods expandDirectDebit expandAccountInfo expandBranchInfo "
+    "includeTransactionBalance includeUnposted includeUnreleased includeAccountClassDescription releasedBatch active"
+)
+"""Parameters that are true or false."""
+
+DOCUMENT_TYPES = names(
+    "Invoice DebitNote CreditNote Payment VoidPayment Prepayment Refund FinCharge SmallBalanceWo SmallCreditWo "
+    "CashSale CashReturn Undefined NoUpdate"
+)
+DOCUMENT_STATUSES = names(
+    "Hold Balanced Voided Scheduled Open Closed PendingPrint PendingEmail CreditHold CcHold Reserved"
+)
+BATCH_STATUSES = names("Hold Balanced Unposted Posted Voided Scheduled")
+CUSTOMER_STATUSES = names("Active OnHold CreditHold Inactive OneTime")
+
 PAYMENT_FIELDS = names(
     "referenceNumber type hold applicationDate applicationPeriod paymentRef customer location paymentMethod "
     "cashAccount currency paymentAmount invoiceText branch overrideNumberSeries ordersToApply paymentLines "

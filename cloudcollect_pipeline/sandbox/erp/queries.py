@@ -1,12 +1,13 @@
 """Query parameters of list calls: which exist, and what they keep."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, final
 from zoneinfo import ZoneInfo
 
+from cloudcollect_pipeline.sandbox.erp.contract import FLAGS, WHOLE_NUMBERS
 from cloudcollect_pipeline.sandbox.erp.wire import BadRequest, T, local, parse_day, parse_moment
 from cloudcollect_pipeline.sandbox.http import Request
 
@@ -16,6 +17,7 @@ CONDITIONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
+MOST = 2**31 - 1
 DST_SHIFT = timedelta(hours=1)
 
 
@@ -43,7 +45,8 @@ class ModifiedFilter:
 class Query:
     """The parameters of one request.
 
-    One that the description does not know is refused: as a typing error it would silently read everything.
+    One that the description does not know, or that is not of its type, is refused: as a typing error it would silently
+    read everything.
     """
 
     def __init__(self, request: Request, known: frozenset[str]) -> None:
@@ -52,10 +55,21 @@ class Query:
         unknown = [name for name, _ in request.query if name.lower() not in allowed]
         if unknown:
             raise BadRequest(f"Unknown parameter '{unknown[0]}'.")
+        for name in sorted(known & WHOLE_NUMBERS):
+            self.whole(name)
+        for name in sorted(known & FLAGS):
+            self.flag(name)
 
     def text(self, name: str) -> str | None:
         """A parameter; an empty one counts as not given."""
         return self._request.get(name) or None
+
+    def word(self, name: str, words: Collection[str]) -> str | None:
+        """A parameter that is one of a few words."""
+        value = self.text(name)
+        if value is not None and value not in words:
+            raise BadRequest(f"'{name}' must be one of {', '.join(sorted(words))}.")
+        return value
 
     def flag(self, name: str) -> bool | None:
         """A boolean."""
@@ -71,7 +85,7 @@ class Query:
         value = self.text(name)
         if value is None:
             return None
-        if not value.isdecimal():
+        if not (value.isascii() and value.isdecimal() and int(value) <= MOST):
             raise BadRequest(f"'{name}' must be a whole number.")
         return int(value)
 
