@@ -5,19 +5,23 @@ There is no idempotency key, so every write is one attempt, and what a lost answ
 reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even when its body names a business error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from cloudcollect_pipeline.domain.errors import Permanent, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
+    CashAccount,
     DocumentKey,
     ErpCapabilities,
+    LedgerAccount,
     Movement,
     NewPayment,
     NewVoucher,
+    PaymentMethod,
     Period,
     PostedPayment,
     PostedVoucher,
@@ -35,11 +39,13 @@ from cloudcollect_pipeline.erp.visma_net.paging import (
     VoucherRow,
     array,
     concurrently,
+    metadata,
     record,
 )
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.web import HttpRefused, Web
 
+T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
 
 PAYMENTS = "/v1/customerPayment"
@@ -47,6 +53,9 @@ CUSTOMERS = "/v1/customer"
 VOUCHERS = "/v2/journaltransaction"
 MOVEMENTS = "/v1/GeneralLedgerTransactions"
 PERIODS = "/v1/financialPeriod"
+ACCOUNTS = "/v1/account"
+CASH_ACCOUNTS = "/v1/cashaccount"
+PAYMENT_METHODS = "/v1/paymentmethod"
 DOCUMENTS = {
     "Invoice": "/v1/customerinvoice",
     "DebitNote": "/v1/customerDebitNote",
@@ -217,6 +226,24 @@ class VismaNet:
         """Financial periods; open means open in the customer ledger, cash management and the general ledger."""
         return codec.periods(array(self._web.read(PERIODS).body, f"GET {PERIODS}"), PERIODS)
 
+    def accounts(self) -> list[LedgerAccount]:
+        """The chart of accounts."""
+        return self._register(ACCOUNTS, codec.account)
+
+    def cash_accounts(self) -> list[CashAccount]:
+        """All cash accounts."""
+        return self._register(CASH_ACCOUNTS, codec.cash_account)
+
+    def payment_methods(self) -> list[PaymentMethod]:
+        """All payment methods; the vendor does not tell on which cash accounts one is allowed."""
+        return self._register(PAYMENT_METHODS, codec.payment_method)
+
+    def paid_by(self, since: date) -> set[tuple[str, str]]:
+        """Pairs of payment method and cash account on one page of payments dated since a day."""
+        page = (("pageNumber", "1"), ("pageSize", str(self._settings.page_size)))
+        params = (("docDate", since.isoformat()), ("docDateCondition", ">="), *page)
+        return {codec.paid_by(raw, PAYMENTS) for raw in array(self._web.read(PAYMENTS, params).body, PAYMENTS)}
+
     def pdf(self, key: DocumentKey) -> bytes:
         """The printed document. Overdue charges cannot be printed by the API (`Permanent`)."""
         if key.document_type not in PRINTED:
@@ -227,6 +254,15 @@ class VismaNet:
         if not body.startswith(b"%PDF-"):
             raise Unreadable(f"GET {path}: not a PDF")
         return body
+
+    def _register(self, path: str, read: Callable[[bytes, str], T]) -> list[T]:
+        """A list that has no pages. One that was cut all the same would pass for a set-up that lacks something."""
+        where = f"GET {path}"
+        rows = array(self._web.read(path).body, where)
+        total = metadata(rows).total_count
+        if total is not None and total > len(rows):
+            raise Unreadable(f"{where}: only {len(rows)} of {total} records came")
+        return [read(row, where) for row in rows]
 
     def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
         return Lister(self._web, path, params, row, self._settings.page_size, self._settings.parallel).pages()

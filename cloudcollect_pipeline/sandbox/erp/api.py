@@ -129,6 +129,10 @@ class ErpApi:
         self._client_id = client_id
         self._client_secret = client_secret
         self._contract_tenants = contract_tenants
+        self.granted_scopes = SCOPES
+        """What the application was granted. A token is refused if it asks for more."""
+        self.narrow_scopes = False
+        """A token that asks for more is issued all the same, with what was granted: which is true is unknown."""
         self._tokens: dict[str, _Token] = {}
         self._windows: dict[str, _Window] = {}
         self._cache = _Cache()
@@ -162,7 +166,9 @@ class ErpApi:
             return _json(400, wire.record({"error": wire.text("invalid_client")}))
         if tenant not in self.companies and tenant not in self._contract_tenants:
             return _json(400, wire.record({"error": wire.text("invalid_tenant")}))
-        if not scopes or not scopes <= SCOPES:
+        if self.narrow_scopes:
+            scopes &= self.granted_scopes
+        if not scopes or not scopes <= self.granted_scopes:
             return _json(400, wire.record({"error": wire.text("invalid_scope")}))
         token = f"sandbox.{self._guid()}"
         self._tokens[token] = _Token(tenant, scopes, self._clock() + timedelta(seconds=TOKEN_SECONDS))
