@@ -44,6 +44,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "erp": ("documents", "payments", "customers"),
     "agency": ("claims", "cases", "entries", "settlements"),
 }
+SCOPES = tuple(f"vismanet_erp_service_api:{right}" for right in ("create", "read", "update"))
+"""What the ERP is asked to allow."""
 PLAN_LIFE = timedelta(hours=24)
 OF_THE_ACCOUNT = (
     "FOREIGN_MOVEMENT",
@@ -79,31 +81,48 @@ class Connection:
     close: Callable[[], None] = lambda: None
 
 
-def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
-    """Build the adapters a company's settings name. `transport` stands in for the network in tests (httpx)."""
+@dataclass(frozen=True)
+class Lines:
+    """The ways to both counterparties of one company, before anything is said."""
+
+    credentials: ClientCredentials
+    erp: Web
+    agency: Web
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.erp.close()
+        self.agency.close()
+        self.credentials.close()
+
+
+def open_lines(settings: CompanySettings, clock: Clock, transport: Any = None, *, hasty: bool = False) -> Lines:
+    """Nothing is sent yet. `hasty`: one attempt and a short wait, for a person who looks on."""
     erp, agency = settings.erp, settings.agency
+    patience: dict[str, Any] = {"timeout": 15.0, "deadline": 30.0, "read_attempts": 1} if hasty else {}
     credentials = ClientCredentials(
         erp.token_url,
         erp.client_id,
         erp.client_secret.get_secret_value(),
         erp.tenant_id,
-        "vismanet_erp_service_api:create vismanet_erp_service_api:read vismanet_erp_service_api:update",
+        " ".join(SCOPES),
         erp.base_url,
         clock,
         transport=transport,
     )
-    erp_web = Web(erp.base_url, credentials, clock=clock, transport=transport)
-    agency_web = Web(
-        agency.base_url, BearerKey(agency.api_key.get_secret_value(), agency.base_url), clock=clock, transport=transport
+    key = BearerKey(agency.api_key.get_secret_value(), agency.base_url)
+    return Lines(
+        credentials,
+        Web(erp.base_url, credentials, clock=clock, transport=transport, **patience),
+        Web(agency.base_url, key, clock=clock, transport=transport, **patience),
     )
 
-    def close() -> None:
-        erp_web.close()
-        agency_web.close()
-        credentials.close()
 
-    visma = VismaNet(
-        erp_web,
+def visma_net(settings: CompanySettings, web: Web) -> VismaNet:
+    """The ERP's adapter as a company's settings say."""
+    erp = settings.erp
+    return VismaNet(
+        web,
         erp.tenant_id,
         VismaNetSettings(
             suspense_cash_account=erp.suspense_cash_account,
@@ -119,12 +138,18 @@ def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> C
             business_classes=erp.business_classes,
         ),
     )
+
+
+def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
+    """Build the adapters a company's settings name. `transport` stands in for the network in tests (httpx)."""
+    lines = open_lines(settings, clock, transport)
     try:
-        capabilities = declared_capabilities(agency_web)
+        capabilities = declared_capabilities(lines.agency)
     except CounterpartyError:
         # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
         capabilities = AgencyCapabilities()
-    return Connection(visma, CloudCollect(agency_web, agency.id, capabilities=capabilities), close)
+    agency = CloudCollect(lines.agency, settings.agency.id, capabilities=capabilities)
+    return Connection(visma_net(settings, lines.erp), agency, lines.close)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,23 @@ def up(
     raise typer.Exit(opening.run(port))
 
 
+@app.command()
+def doctor(
+    company: Annotated[
+        str | None,
+        typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Look as of then; only against a sandbox on this machine.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Plain values for programs.")] = False,
+) -> None:
+    """Is a company set up for its nights? What is wrong, and how to mend it. Reads only."""
+    from cloudcollect_pipeline.cli import doctor as looking
+
+    raise typer.Exit(looking.run(company, at, as_json=as_json))
+
+
 Company = Annotated[
     str | None,
     typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),
