@@ -23,6 +23,7 @@ from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, sync
 from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
+from cloudcollect_pipeline.doctor.results import load
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
@@ -31,6 +32,7 @@ from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp, Movement
 from cloudcollect_pipeline.erp.visma_net.client import VismaNet
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
+from cloudcollect_pipeline.erp.visma_net.unconfirmed import as_settled
 from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
@@ -121,30 +123,38 @@ def open_lines(settings: CompanySettings, clock: Clock, transport: Any = None, *
     )
 
 
-def visma_net(settings: CompanySettings, web: Web) -> VismaNet:
-    """The ERP's adapter as a company's settings say."""
+def visma_net(settings: CompanySettings, web: Web, known: Mapping[str, str] = {}) -> VismaNet:
+    """The ERP's adapter as a company's settings say, and what a probe has found out about its tenant."""
     erp = settings.erp
     return VismaNet(
         web,
         erp.tenant_id,
-        VismaNetSettings(
-            suspense_cash_account=erp.suspense_cash_account,
-            suspense_account=erp.suspense_account,
-            payment_method=erp.payment_method,
-            time_zone=erp.time_zone,
-            overlap=timedelta(hours=erp.overlap_hours),
-            page_size=erp.page_size,
-            branch=erp.branch,
-            parallel=erp.parallel,
-            ledger=erp.ledger,
-            case_type=erp.case_type,
-            business_classes=erp.business_classes,
+        as_settled(
+            VismaNetSettings(
+                suspense_cash_account=erp.suspense_cash_account,
+                suspense_account=erp.suspense_account,
+                payment_method=erp.payment_method,
+                time_zone=erp.time_zone,
+                overlap=timedelta(hours=erp.overlap_hours),
+                page_size=erp.page_size,
+                branch=erp.branch,
+                parallel=erp.parallel,
+                ledger=erp.ledger,
+                case_type=erp.case_type,
+                business_classes=erp.business_classes,
+            ),
+            known,
         ),
     )
 
 
-def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
-    """Build the adapters a company's settings name. `transport` stands in for the network in tests (httpx)."""
+def connect(
+    settings: CompanySettings, clock: Clock, transport: Any = None, known: Mapping[str, str] = {}
+) -> Connection:
+    """Build the adapters a company's settings name; `known` is what probes have found out (point -> value).
+
+    `transport` stands in for the network in tests (httpx).
+    """
     lines = open_lines(settings, clock, transport)
     try:
         capabilities = declared_capabilities(lines.agency)
@@ -152,7 +162,7 @@ def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> C
         # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
         capabilities = AgencyCapabilities()
     agency = CloudCollect(lines.agency, settings.agency.id, capabilities=capabilities)
-    return Connection(visma_net(settings, lines.erp), agency, lines.close)
+    return Connection(visma_net(settings, lines.erp, known), agency, lines.close)
 
 
 @dataclass(frozen=True)
@@ -267,7 +277,8 @@ class Night:
         company = settings.companies[slug]
         folder = settings.data_dir / slug
         with company_lock(folder, who, clock, patience=patience):
-            connection = connect(company, clock, transport)
+            known = {key: result.value for key, result in load(folder, company.erp.tenant_id).items()}
+            connection = connect(company, clock, transport, known)
             try:
                 night = cls(slug, company, folder, clock, connection, who=who, progress=progress, parallel=parallel)
                 try:

@@ -2,45 +2,96 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
 from cloudcollect_pipeline.agency.cloud_collect.client import declared_capabilities
 from cloudcollect_pipeline.cli import context
-from cloudcollect_pipeline.cli.exits import ERROR, NEEDS_A_PERSON, OK
+from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table, working
+from cloudcollect_pipeline.dispatch.lock import company_lock
+from cloudcollect_pipeline.doctor import access, results
 from cloudcollect_pipeline.doctor.check import Check, error, ok, skipped, warning
 from cloudcollect_pipeline.doctor.examine import Patient, examine
+from cloudcollect_pipeline.doctor.results import Result
 from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.erp.visma_net import probe as probing
+from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
 from cloudcollect_pipeline.nightly import SCOPES, open_lines, visma_net
 from cloudcollect_pipeline.settings import Setting, Settings, SettingsError, origins
 
+PATIENCE = 5.0
+"""Seconds that a write probe waits for a run to end."""
 SECRETS = ("erp.client_secret", "agency.api_key")
 STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
 
 
-def run(slug: str | None, at: str | None, *, as_json: bool) -> int:
-    """Look at everything; 0 all well, 3 something for a person, 1 something that keeps nights from working."""
+def run(slug: str | None, at: str | None, *, probe: bool, write: bool, as_json: bool) -> int:
+    """Look at everything; 0 all well, 3 something for a person, 1 something that keeps nights from working.
+
+    `probe` asks the ERP what is unconfirmed about it first, `write` also by writes that are undone.
+    """
     try:
         settings = context.settings(demo=False)
     except SettingsError as wrong:
-        return _tell(slug or "", [_wrong_setting(problem) for problem in wrong.problems], [], as_json=as_json)
+        return _tell(slug or "", [_wrong_setting(problem) for problem in wrong.problems], [], {}, as_json=as_json)
     name = context.company(settings, slug)
-    clock = context.clock(at, settings.companies[name])
+    company = settings.companies[name]
+    clock = context.clock(at, company)
+    if write and not company.test_company:
+        raise Stop(
+            f"--write-probe is refused: {name} is not marked as a company made for tests; "
+            f"only for one that is, set companies.{name}.test_company = true",
+            BLOCKED,
+        )
     checks: list[Check] = []
     with working(f"doctor {name}", aloud=not as_json) as progress:
+        if probe or write:
+            progress("probe", "what is unconfirmed about the ERP")
+            checks += ask(settings, name, clock, write=write)
         for check in look(settings, name, clock):
             checks.append(check)
             progress(check.state, check.name)
-    return _tell(name, checks, _own(origins(settings), name), as_json=as_json)
+    known = results.load(settings.data_dir / name, company.erp.tenant_id) if probe or write else {}
+    return _tell(name, checks, _own(origins(settings), name), known, as_json=as_json)
+
+
+def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *, write: bool) -> list[Check]:
+    """Ask the ERP what is unconfirmed and keep its answers. Returns what a write probe left for a person to undo.
+
+    Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
+    """
+    company, folder = settings.companies[slug], settings.data_dir / slug
+    lines = open_lines(company, clock, transport, hasty=True)
+    tenant, left = company.erp.tenant_id, []
+    offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
+    try:
+        erp = visma_net(company, lines.erp)
+        if access.company(erp)[1] is None:
+            return []
+        found = {key: (told.value, told.says) for key, told in probing.ask(lines.erp, offset, company.currency, clock)}
+        results.keep(folder, tenant, found, clock.now(), "reads")
+        if write:
+            # No night may run meanwhile: it would meet a payment that is not its own.
+            with company_lock(folder, context.who(), clock, patience=PATIENCE):
+                tried = probing.try_out(erp, lines.erp, company.currency, clock, offset)
+            written = {key: (told.value, told.says) for key, told in tried.settled.items()}
+            results.keep(folder, tenant, written, clock.now(), "writes")
+            left = tried.left
+    finally:
+        lines.close()
+    return [error("write probe", f"not undone: {what}", "undo it in the ERP, then look again") for what in left]
 
 
 def look(settings: Settings, slug: str, clock: Clock, transport: object = None) -> Iterator[Check]:
     """Every check of one company. `transport` stands in for the network in tests (httpx)."""
     company = settings.companies[slug]
+    known = results.load(settings.data_dir / slug, company.erp.tenant_id)
     own = {setting.path: setting.origin for setting in _own(origins(settings), slug)}
     yield _settings(own)
     yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
@@ -56,14 +107,36 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
                 erp=visma_net(company, lines.erp),
                 ask_agency=lambda: declared_capabilities(lines.agency),
                 skews=lambda: (lines.erp.skew, lines.agency.skew),
-                refusal=None,
+                refusal=_refusal(known),
                 clock=clock,
                 today=night_of(clock.now()),
             )
         )
     finally:
         lines.close()
+    yield unconfirmed(known)
     yield schedule(slug, list(settings.companies), os.environ.get("DAGSTER_HOME"))
+
+
+def _refusal(known: Mapping[str, Result]) -> str | None:
+    """What a write probe met when it used the payment method; empty if it was accepted, None if never tried."""
+    value = known["payment_method"].value if "payment_method" in known else ""
+    return "" if value == "accepted" else value.removeprefix(probing.REFUSED) or None
+
+
+def unconfirmed(known: Mapping[str, Result]) -> Check:
+    """What has been found out about the ERP, and whether any of it asks for a person."""
+    name = "unconfirmed"
+    settled = {key: result for key, result in known.items() if result.value}
+    if not settled:
+        found = f"none of {len(POINTS)} points about the ERP has been asked; each has a safe behaviour until then"
+        return skipped(name, found, "run `cloudcollect doctor --probe`; it reads only")
+    troubles = [settled[p.key].says for p in POINTS if p.key in settled and settled[p.key].value in p.trouble]
+    if troubles:
+        return warning(
+            name, "; ".join(troubles), "look at it in the ERP before nights are run; see docs/unconfirmed.md"
+        )
+    return ok(name, f"{len(settled)} of {len(POINTS)} points about the ERP are settled, the others behave safely")
 
 
 def data_folder(folder: Path) -> Check:
@@ -117,13 +190,25 @@ def _wrong_setting(problem: str) -> Check:
     return error("settings", found, "correct it in the settings file or the environment, as it says")
 
 
-def _tell(slug: str, checks: Sequence[Check], settings: Sequence[Setting], *, as_json: bool) -> int:
+def _tell(
+    slug: str,
+    checks: Sequence[Check],
+    settings: Sequence[Setting],
+    known: Mapping[str, Result],
+    *,
+    as_json: bool,
+) -> int:
     states = {check.state for check in checks}
     code = ERROR if "error" in states else NEEDS_A_PERSON if "warning" in states else OK
     if as_json:
         told = {"company": slug, "exit": code, "checks": [asdict(check) for check in checks]}
-        say_json({**told, "settings": [setting._asdict() for setting in settings]})
+        points = [{**asdict(point), **(known[point.key]._asdict() if point.key in known else {})} for point in POINTS]
+        say_json(
+            {**told, "settings": [setting._asdict() for setting in settings], **({"points": points} if known else {})}
+        )
         return code
+    if known:
+        _tell_points(known)
     shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
     for check in checks:
         said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
@@ -131,6 +216,24 @@ def _tell(slug: str, checks: Sequence[Check], settings: Sequence[Setting], *, as
     say_table(shown, indent=0)
     say(_verdict(checks))
     return code
+
+
+def _tell_points(known: Mapping[str, Result]) -> None:
+    shown = table(
+        "answer",
+        "question",
+        "which means; or until it is known",
+        wrap=("question", "which means; or until it is known"),
+    )
+    for point in POINTS:
+        result = known.get(point.key)
+        if result is not None and result.value:
+            shown.add_row(escape(result.value[:24]), escape(point.question), escape(result.says))
+        else:
+            why = f"{result.says}; " if result is not None else ""
+            shown.add_row("?", escape(point.question), escape(f"{why}until then {point.until_then}"))
+    say_table(shown, indent=0)
+    say("")
 
 
 def _verdict(checks: Sequence[Check]) -> str:

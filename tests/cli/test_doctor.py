@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cloudcollect_pipeline.cli.context import write_private
+from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
 from tests.cli.conftest import Command, Town
 
 
@@ -21,7 +22,7 @@ def test_all_well_is_code_0_and_a_table(approved: Town, cloudcollect: Command) -
     assert said.code == 0, said.out
     for part in ("ok       ERP token", "account 1510 is an active cash account", "DAGSTER_HOME is not set"):
         assert part in said.out, part
-    assert "1 skipped; 15 of 16 are well" in said.out
+    assert "2 skipped; 15 of 17 are well" in said.out
 
 
 def test_what_needs_a_person_is_code_3_and_what_keeps_nights_from_working_code_1(
@@ -75,3 +76,66 @@ def test_settings_that_cannot_be_loaded_are_told_by_the_same_table(town: Town, c
     said = cloudcollect("doctor")
     assert said.code == 1
     assert "tenantid (file cloudcollect.toml) is not a setting; did you mean tenant_id?" in " ".join(said.out.split())
+
+
+def test_a_probe_keeps_its_answers_for_the_owner_alone_and_runs_read_them(
+    approved: Town, cloudcollect: Command
+) -> None:
+    said = cloudcollect("doctor", "--probe", "--json", "--at", approved.nights[-1])
+    told = json.loads(said.out)
+    points = {point["key"]: point for point in told["points"]}
+    assert points["page_size"]["value"] == "500"
+    assert points["revoked"]["until_then"] == "it is honoured like an exclusion from collection"
+    assert "value" not in points["revoked"]
+    file = approved.data / "probed.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert json.loads(file.read_text())["tenant"] == approved.world.company().tenant_id
+    shown = cloudcollect("doctor", "--at", approved.nights[-1]).out
+    assert "points about the ERP are settled" in shown
+    assert cloudcollect("run", "--at", approved.night()).code == 0
+    file.write_text("{")
+    broken = cloudcollect("run", "--at", approved.night())
+    assert (broken.code, "delete it and run" in broken.err) == (1, True)
+
+
+def test_a_probe_of_a_company_that_cannot_be_read_asks_nothing(town: Town, cloudcollect: Command) -> None:
+    town.world.erp_api.granted_scopes = frozenset()
+    said = cloudcollect("doctor", "--probe", "--at", town.night())
+    assert said.code == 1
+    assert "refuses the scopes" in said.out
+    assert not (town.data / "probed.json").exists()
+
+
+def test_a_write_probe_is_refused_unless_the_company_was_made_for_tests(town: Town, cloudcollect: Command) -> None:
+    said = cloudcollect("doctor", "--write-probe", "--at", town.night())
+    assert said.code == 4
+    assert "set companies.nordlys.test_company = true" in said.err
+    assert not list(town.world.erp().documents(DocumentType.PAYMENT))
+
+
+def test_a_write_probe_settles_more_and_leaves_the_books_as_they_were(town: Town, cloudcollect: Command) -> None:
+    write_private(
+        town.file, town.file.read_text().replace("[companies.nordlys]", "[companies.nordlys]\ntest_company = true")
+    )
+    said = cloudcollect("doctor", "--write-probe", "--at", town.night())
+    assert said.code == 0, said.out
+    assert "payments with method 4 stand on cash account 1510" in said.out
+    assert "the VoidPayment must be released by itself" in said.out
+    books = town.world.erp()
+    assert [payment.status for payment in books.documents(DocumentType.PAYMENT)] == [Status.VOIDED]
+    assert books.balance("1510") == 0
+    assert books.document(town.invoice).balance == 250_000
+    # a voided payment of somebody else on the account disturbs no night
+    assert cloudcollect("init", "--first-run").code == 0
+    assert cloudcollect("run", "--at", town.night(), "--yes").code == 0
+    assert "no findings" in cloudcollect("findings", "list").out
+
+
+def test_what_a_write_probe_could_not_undo_is_an_error_that_names_it(town: Town, cloudcollect: Command) -> None:
+    write_private(
+        town.file, town.file.read_text().replace("[companies.nordlys]", "[companies.nordlys]\ntest_company = true")
+    )
+    town.world.erp_faults.add("status_before", "POST", "/action/void", status=500)
+    said = cloudcollect("doctor", "--write-probe", "--at", town.night())
+    assert said.code == 1
+    assert "not undone: payment 500001 of one krone on invoice" in " ".join(said.out.split())

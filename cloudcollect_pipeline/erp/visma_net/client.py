@@ -65,7 +65,8 @@ PRINTED = ("Invoice", "DebitNote")
 
 # what is null without them is unconfirmed, so they are always given
 EXPANDED = (("expandApplications", "true"), ("expandDunningInformation", "true"), ("expandInvoiceAddress", "true"))
-# whether the list without a type includes credit notes and write-offs is unconfirmed; they are asked for by themselves
+# whether the list without a type includes credit notes and write-offs is unconfirmed: until a probe has seen them
+# there, they are asked for by themselves
 ANY_TYPE: Params = ()
 CREDIT_NOTES: Params = (("paymentType", "CreditNote"),)
 WRITE_OFFS: Params = (("paymentType", "SmallBalanceWo"),)
@@ -76,7 +77,11 @@ class VismaNet:
 
     def __init__(self, web: Web, tenant: str, settings: VismaNetSettings) -> None:
         self.tenant = tenant
-        self.capabilities = ErpCapabilities(page_size=settings.page_size)
+        self.capabilities = ErpCapabilities(
+            case_fields=settings.case_fields,
+            unfiltered_payments_include_credit_notes=settings.credit_notes_listed,
+            page_size=settings.page_size,
+        )
         self.feeds = feeds(settings)
         self._web, self._settings = web, settings
         self._zone = ZoneInfo(settings.time_zone)
@@ -89,7 +94,9 @@ class VismaNet:
             for path in DOCUMENTS.values():
                 yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
         elif feed == "payments":
-            for kind in (ANY_TYPE, CREDIT_NOTES, WRITE_OFFS):
+            credit_notes = () if self._settings.credit_notes_listed else (CREDIT_NOTES,)
+            write_offs = () if self._settings.write_offs_listed else (WRITE_OFFS,)
+            for kind in (ANY_TYPE, *credit_notes, *write_offs):
                 yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
         elif feed == "customers":
             yield from self._pages(CUSTOMERS, news, CustomerRow)
@@ -277,7 +284,7 @@ class VismaNet:
 
     def _open_payments(self, customer: str) -> list[bytes]:
         found: dict[bytes, None] = {}
-        for kind in (ANY_TYPE, CREDIT_NOTES):
+        for kind in (ANY_TYPE,) if self._settings.credit_notes_listed else (ANY_TYPE, CREDIT_NOTES):
             for page in self._pages(PAYMENTS, (*kind, ("customer", customer)), PaymentRow):
                 found |= dict.fromkeys(raw for raw in page if not codec.is_settled(raw, PAYMENTS))
         return list(found)

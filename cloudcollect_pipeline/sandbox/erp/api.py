@@ -314,6 +314,7 @@ class ErpApi:
             released, level = query.whole("released"), query.whole("dunningLevel")
             status, period, kid = query.text("status"), query.text("financialPeriod"), query.text("paymentReference")
             after, wanted = query.text("greaterThanValue"), query.text("documentType")
+            reached = operator.ge if settings.dunning_filter_from else operator.eq
             if query.text("externalReference") or query.text("customerRefNumber") or wanted not in (None, kind):
                 return _page(query, [], settings.max_page_size, str)
             found = [
@@ -325,7 +326,7 @@ class ErpApi:
                 and (due is None or due(document.due))
                 and (dunned is None or dunned(document.dunning_date))
                 and (released is None or bool(released) is document.released)
-                and (level is None or document.dunning_level == level)
+                and (level is None or reached(document.dunning_level, level))
                 and (status is None or document.status == status)
                 and (period is None or document.period == period)
                 and (kid is None or document.kid == kid)
@@ -381,7 +382,7 @@ class ErpApi:
         query = Query(request, PAYMENT_PARAMETERS)
         settings = company.settings
         company.note_read()
-        kinds = _payment_types(query.text("paymentType"))
+        kinds = _payment_types(query.text("paymentType"), settings.unfiltered_payments)
         modified = query.moments("lastModifiedDateTime", settings.zone)
         on = query.days("docDate")
         number, status, period = query.text("paymentNbr"), query.text("status"), query.text("financialPeriod")
@@ -471,7 +472,7 @@ class ErpApi:
         kind = _payment_type(_required(body.plain_text("type"), "type"))
         document = _found(company.find(kind, number), number)
         _require_match(request, document.revision)
-        voiding = company.start_void(document)
+        voiding = company.void(document) if company.settings.void_releases else company.start_void(document)
         shown = self._written_payment(company, voiding) if body.plain_flag("returnVoidPayment") else wire.NULL
         return _json(
             200,
@@ -725,8 +726,8 @@ def _order(documents: list[Document], company: ErpCompany) -> None:
         documents.sort(key=lambda each: (each.number, each.type))
 
 
-def _payment_types(written: str | None) -> tuple[DocumentType, ...]:
-    return UNFILTERED_PAYMENTS if written is None else (_payment_type(written),)
+def _payment_types(written: str | None, also: Collection[DocumentType]) -> tuple[DocumentType, ...]:
+    return (*UNFILTERED_PAYMENTS, *sorted(also)) if written is None else (_payment_type(written),)
 
 
 def _payment_type(written: str) -> DocumentType:
