@@ -74,8 +74,8 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
         erp = visma_net(company, lines.erp)
         if access.company(erp)[1] is None:
             return []
-        found = {key: (told.value, told.says) for key, told in probing.ask(lines.erp, offset, company.currency, clock)}
-        results.keep(folder, tenant, found, clock.now(), "reads")
+        asked = probing.ask(lines.erp, erp.settings, offset, company.currency, clock)
+        results.keep(folder, tenant, {key: (told.value, told.says) for key, told in asked}, clock.now(), "reads")
         if write:
             # No night may run meanwhile: it would meet a payment that is not its own.
             with company_lock(folder, context.who(), clock, patience=PATIENCE):

@@ -16,7 +16,7 @@ from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS, Settled, as_
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.books import Line
 from cloudcollect_pipeline.sandbox.erp.documents import VoidRows
-from cloudcollect_pipeline.sandbox.erp.ledger import PaymentMethod
+from cloudcollect_pipeline.sandbox.erp.ledger import Entry, PaymentMethod
 from tests.erp.conftest import SETTINGS, Company
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def offset(company: Company) -> timedelta:
 
 
 def asked(company: Company) -> dict[str, Settled]:
-    return dict(ask(company.web, offset(company), "NOK", company.clock))
+    return dict(ask(company.web, SETTINGS, offset(company), "NOK", company.clock))
 
 
 def tried(company: Company) -> probe.Tried:
@@ -64,6 +64,12 @@ def behaves(**changes: object) -> Plant:
             setattr(company.books.settings, name, value)
 
     return plant
+
+
+def both_kinds_of_vouchers(company: Company) -> None:
+    entries = [Entry("1920", 500), Entry("1515", -500)]
+    company.books.voucher(None, "released", entries)
+    company.books.draft_voucher(TODAY, "draft", entries)
 
 
 READS: list[tuple[str, Plant, str]] = [
@@ -87,6 +93,11 @@ READS: list[tuple[str, Plant, str]] = [
     ("dunning_filter", behaves(dunning_filter_from=True), "from"),
     ("foreign_currency", behaves(), "amount"),
     ("period_end", behaves(), "last_day"),
+    ("period_name", behaves(), "year first"),
+    ("movement_dates", behaves(), ""),
+    ("movement_dates", lambda c: c.books.receive("10001", 100, cash_account="1510"), "kept"),
+    ("voucher_lists", behaves(), ""),
+    ("voucher_lists", lambda c: both_kinds_of_vouchers(c), "both"),
     ("quota", behaves(rate_limit=5_000), "5000"),
 ]
 
@@ -112,7 +123,7 @@ def test_an_empty_company_settles_little_and_says_what_is_missing(company: Compa
         company.books._documents[kind].clear()
         company.books._recent[kind].clear()
     told = asked(company)
-    assert {key for key, each in told.items() if each.value} == {"period_end", "quota"}
+    assert {key for key, each in told.items() if each.value} == {"period_end", "period_name", "quota"}
     assert all(each.says.startswith("not settled: ") for each in told.values() if not each.value)
 
 
@@ -139,6 +150,8 @@ WRITES: list[tuple[str, Plant, str]] = [
     ("void_rows", behaves(void_rows=VoidRows.NEGATIVE), "negative"),
     ("case_fields", behaves(), "yes"),
     ("case_fields", behaves(frozen_statuses=frozenset({Status.OPEN, Status.CLOSED})), "no"),
+    ("case_fields_closed", behaves(), "yes"),
+    ("case_fields_closed", behaves(frozen_statuses=frozenset({Status.CLOSED})), "no"),
     ("refusal_status", behaves(), "400"),
     ("refusal_status", behaves(business_error_status=500), "5xx"),
 ]

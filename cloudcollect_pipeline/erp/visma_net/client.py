@@ -83,7 +83,7 @@ class VismaNet:
             page_size=settings.page_size,
         )
         self.feeds = feeds(settings)
-        self._web, self._settings = web, settings
+        self._web, self.settings = web, settings
         self._zone = ZoneInfo(settings.time_zone)
         self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
 
@@ -94,8 +94,8 @@ class VismaNet:
             for path in DOCUMENTS.values():
                 yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
         elif feed == "payments":
-            credit_notes = () if self._settings.credit_notes_listed else (CREDIT_NOTES,)
-            write_offs = () if self._settings.write_offs_listed else (WRITE_OFFS,)
+            credit_notes = () if self.settings.credit_notes_listed else (CREDIT_NOTES,)
+            write_offs = () if self.settings.write_offs_listed else (WRITE_OFFS,)
             for kind in (ANY_TYPE, *credit_notes, *write_offs):
                 yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
         elif feed == "customers":
@@ -139,7 +139,7 @@ class VismaNet:
                 for raw in page:
                     payment = codec.posted_payment(raw, PAYMENTS)
                     key = (payment.document_type, payment.number)
-                    ours = payment.cash_account == self._settings.suspense_cash_account
+                    ours = payment.cash_account == self.settings.suspense_cash_account
                     if key not in seen and (ours or payment.status in ("Balanced", "Hold")):
                         seen.add(key)
                         yield payment
@@ -151,7 +151,7 @@ class VismaNet:
 
     def create_payment(self, payment: NewPayment) -> Receipt:
         """Create it Balanced on the suspense cash account."""
-        return self._create(PAYMENTS, codec.payment_body(payment, self._settings))
+        return self._create(PAYMENTS, codec.payment_body(payment, self.settings))
 
     def release_payment(self, document_type: str, number: str) -> None:
         """Ask for release."""
@@ -169,7 +169,7 @@ class VismaNet:
         if key.document_type != "Invoice":
             raise Refused(f"{key.document_type} {key.number}: only invoices have case fields")
         path = f"{DOCUMENTS['Invoice']}/{codec.key_segment(key.number)}"
-        answer = self._web.write("PUT", path, codec.case_body(fields, self._settings.case_type))
+        answer = self._web.write("PUT", path, codec.case_body(fields, self.settings.case_type))
         if answer.body.strip():  # 204 has none: a page of text with 200 is not the ERP speaking
             raise Uncertain(f"PUT {path} answered {answer.status} with a body")
 
@@ -201,7 +201,7 @@ class VismaNet:
 
     def create_voucher(self, voucher: NewVoucher) -> Receipt:
         """Create it Balanced."""
-        return self._create(VOUCHERS, codec.voucher_body(voucher, self._settings))
+        return self._create(VOUCHERS, codec.voucher_body(voucher, self.settings))
 
     def release_voucher(self, number: str) -> None:
         """Ask for release."""
@@ -213,7 +213,7 @@ class VismaNet:
         Unconfirmed whether the dates work without periods: what lies outside is left out here too.
         """
         params = (
-            ("ledger", self._settings.ledger),
+            ("ledger", self.settings.ledger),
             ("account", account),
             ("fromDate", since.isoformat()),
             ("toDate", until.isoformat()),
@@ -247,7 +247,7 @@ class VismaNet:
 
     def paid_by(self, since: date) -> set[tuple[str, str]]:
         """Pairs of payment method and cash account on one page of payments dated since a day."""
-        page = (("pageNumber", "1"), ("pageSize", str(self._settings.page_size)))
+        page = (("pageNumber", "1"), ("pageSize", str(self.settings.page_size)))
         params = (("docDate", since.isoformat()), ("docDateCondition", ">="), *page)
         return {codec.paid_by(raw, PAYMENTS) for raw in array(self._web.read(PAYMENTS, params).body, PAYMENTS)}
 
@@ -272,11 +272,11 @@ class VismaNet:
         return [read(row, where) for row in rows]
 
     def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
-        return Lister(self._web, path, params, row, self._settings.page_size, self._settings.parallel).pages()
+        return Lister(self._web, path, params, row, self.settings.page_size, self.settings.parallel).pages()
 
     def _modified_since(self, moment: datetime) -> Params:
         # no zone is taken, and some letters are refused: company-local time with a space
-        local = (moment - self._settings.overlap).astimezone(self._zone)
+        local = (moment - self.settings.overlap).astimezone(self._zone)
         return (
             ("lastModifiedDateTime", local.strftime("%Y-%m-%d %H:%M:%S")),
             ("lastModifiedDateTimeCondition", ">="),
@@ -284,7 +284,7 @@ class VismaNet:
 
     def _open_payments(self, customer: str) -> list[bytes]:
         found: dict[bytes, None] = {}
-        for kind in (ANY_TYPE,) if self._settings.credit_notes_listed else (ANY_TYPE, CREDIT_NOTES):
+        for kind in (ANY_TYPE,) if self.settings.credit_notes_listed else (ANY_TYPE, CREDIT_NOTES):
             for page in self._pages(PAYMENTS, (*kind, ("customer", customer)), PaymentRow):
                 found |= dict.fromkeys(raw for raw in page if not codec.is_settled(raw, PAYMENTS))
         return list(found)

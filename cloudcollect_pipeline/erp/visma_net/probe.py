@@ -16,8 +16,18 @@ from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, NotSent, Permanent, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import CaseFields, NewPayment, PaymentLine, PostedPayment
 from cloudcollect_pipeline.erp.visma_net import codec
-from cloudcollect_pipeline.erp.visma_net.client import CUSTOMERS, DOCUMENTS, EXPANDED, PAYMENTS, PERIODS, VismaNet
+from cloudcollect_pipeline.erp.visma_net.client import (
+    CUSTOMERS,
+    DOCUMENTS,
+    EXPANDED,
+    MOVEMENTS,
+    PAYMENTS,
+    PERIODS,
+    VOUCHERS,
+    VismaNet,
+)
 from cloudcollect_pipeline.erp.visma_net.paging import array, metadata
+from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import Settled
 from cloudcollect_pipeline.web import HttpRefused, Web
 
@@ -34,6 +44,10 @@ READS = 20
 READ_EVERY = 3.0
 """Reads, and seconds between them, until what was queued has happened."""
 NEAR = timedelta(minutes=10)
+LONGEST = timedelta(minutes=5)
+"""After this long no further point is asked: a person is waiting."""
+RECENT = timedelta(days=60)
+"""How far back vouchers and movements are looked at."""
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
@@ -91,11 +105,24 @@ class _Payment(msgspec.Struct, rename="camel"):
 class _Period(msgspec.Struct, rename="camel"):
     start_date: str
     end_date: str
+    year: int = 0
+    period: str = ""
 
 
-def ask(web: Web, zone_offset: timedelta, currency: str, clock: Clock) -> Iterator[tuple[str, Settled]]:
+class _Movement(msgspec.Struct, rename="camel"):
+    tran_date: str
+
+
+class _Voucher(msgspec.Struct, rename="camel"):
+    batch_number: str
+    last_modified_date_time: str = ""
+
+
+def ask(
+    web: Web, settings: VismaNetSettings, zone_offset: timedelta, currency: str, clock: Clock
+) -> Iterator[tuple[str, Settled]]:
     """Every point that reads can settle, one after the other. `zone_offset` is that of the company's zone now."""
-    reader = _Reader(web)
+    reader, until = _Reader(web), clock.now() + LONGEST
     looks: tuple[tuple[str, Callable[[], Settled]], ...] = (
         ("time_zone", lambda: _time_zone(reader, zone_offset, clock)),
         ("filter_clock", lambda: _filter_clock(reader)),
@@ -112,9 +139,15 @@ def ask(web: Web, zone_offset: timedelta, currency: str, clock: Clock) -> Iterat
         ("dunning_filter", lambda: _dunning_filter(reader)),
         ("foreign_currency", lambda: _foreign_currency(reader, currency)),
         ("period_end", lambda: _period_end(reader)),
+        ("period_name", lambda: _period_name(reader)),
+        ("movement_dates", lambda: _movement_dates(reader, settings, clock)),
+        ("voucher_lists", lambda: _voucher_lists(reader, clock)),
         ("quota", lambda: _quota(reader)),
     )
     for key, look in looks:
+        if clock.now() > until:
+            yield key, _open("the ERP answers too slowly; ask again later")
+            continue
         try:
             yield key, look()
         except CounterpartyError as failure:
@@ -386,6 +419,50 @@ def _period_end(reader: _Reader) -> Settled:
     )
 
 
+def _period_name(reader: _Reader) -> Settled:
+    for raw in array(reader.web.read(PERIODS).body, f"GET {PERIODS}"):
+        period = decoded(raw, _Period, f"GET {PERIODS}")
+        digits, year = "".join(filter(str.isdigit, period.period)), str(period.year)
+        if digits.startswith(year) != digits.endswith(year):
+            first = digits.startswith(year)
+            return Settled(
+                "year first" if first else "year last", f"the period from {period.start_date[:10]} is {period.period}"
+            )
+    return _open("no period's name holds its year")
+
+
+def _movement_dates(reader: _Reader, settings: VismaNetSettings, clock: Clock) -> Settled:
+    today = night_of(clock.now())
+    for days in (RECENT, 6 * RECENT):
+        first = today - days
+        dates = (("fromDate", first.isoformat()), ("toDate", today.isoformat()))
+        account = (("ledger", settings.ledger), ("account", settings.suspense_account))
+        rows = reader.rows(_Movement, MOVEMENTS, *account, *dates)
+        outside = [row for row in rows if not first.isoformat() <= row.tran_date[:10] <= today.isoformat()]
+        if outside:
+            return Settled("ignored", f"{len(outside)} of {len(rows)} lines lie outside the dates asked for")
+        if rows:
+            return Settled("kept", f"all of {len(rows)} lines lie within the dates asked for")
+    return _open("nothing was booked on the suspense account within a year")
+
+
+def _voucher_lists(reader: _Reader, clock: Clock) -> Settled:
+    since = (night_of(clock.now()) - RECENT).isoformat()
+    missing = []
+    for released in ("false", "true"):
+        kind = (("module", "GL"), ("releasedBatch", released))
+        example = next(iter(reader.rows(_Voucher, VOUCHERS, ("lastModifiedDateTime", since), *kind, size=1)), None)
+        if example is None:
+            return _open("there are not both released and unreleased vouchers of the last days")
+        at = example.last_modified_date_time.replace("T", " ")
+        listed = reader.rows(_Voucher, VOUCHERS, ("lastModifiedDateTime", at), ("module", "GL"))
+        if example.batch_number not in {voucher.batch_number for voucher in listed}:
+            missing.append(example.batch_number)
+    if missing:
+        return Settled("one kind", f"voucher {missing[0]} is not in the list that asks for neither kind")
+    return Settled("both", "the list that asks for neither kind holds examples of both")
+
+
 def _quota(reader: _Reader) -> Settled:
     if not reader.limit:
         return _open("the answers name no limit")
@@ -413,7 +490,7 @@ def try_out(erp: VismaNet, web: Web, currency: str, clock: Clock, offset: timede
         (
             each
             for each in reader.invoices(("status", "Open"))
-            if each.currency_id == currency and each.balance >= 1 and not (each.debt_collection or _Case()).case_number
+            if each.currency_id == currency and each.balance >= 1 and not _case_of(each).case_number
         ),
         None,
     )
@@ -422,7 +499,12 @@ def try_out(erp: VismaNet, web: Web, currency: str, clock: Clock, offset: timede
         return Tried(dict.fromkeys(("payment_method", "release", "void_release", "case_fields"), missing))
     reference = f"D{clock.now():%y%m%d%H%M%S}"
     _refusal(erp, reference, currency, clock, tried)
-    _case(web, reader, invoice, tried)
+    _case(web, reader, invoice, "case_fields", tried)
+    paid = next((each for each in reader.invoices(("status", "Closed")) if not _case_of(each).case_number), None)
+    if paid is None:
+        tried.settled["case_fields_closed"] = _open("there is no paid invoice without a case number yet")
+    else:
+        _case(web, reader, paid, "case_fields_closed", tried)
     _payment(erp, reader, invoice, reference, currency, clock, offset, tried)
     return tried
 
@@ -442,30 +524,34 @@ def _refusal(erp: VismaNet, reference: str, currency: str, clock: Clock, tried: 
         tried.left.append(f"payment {made.id} of a customer that should not exist: delete it")
 
 
-def _case(web: Web, reader: _Reader, invoice: _Invoice, tried: Tried) -> None:
+def _case_of(invoice: _Invoice) -> _Case:
+    return invoice.debt_collection or _Case()
+
+
+def _case(web: Web, reader: _Reader, invoice: _Invoice, key: str, tried: Tried) -> None:
     path = f"{INVOICES}/{codec.key_segment(invoice.reference_number)}"
-    before = invoice.debt_collection or _Case()
+    before = _case_of(invoice)
     try:
         web.write("PUT", path, codec.case_body(CaseFields("DOCTOR-1", "test", ""), "test"))
     except Refused as refused:
-        tried.settled["case_fields"] = Settled("no", f"refused on an open invoice: {refused}")
+        tried.settled[key] = Settled("no", f"refused: {refused}")
         return
     except CounterpartyError as failure:
-        tried.settled["case_fields"] = _open(str(failure))
+        tried.settled[key] = _open(str(failure))
         if isinstance(failure, NotSent):
             return
     undo = f"the debt collection fields of invoice {invoice.reference_number}: set them back by hand"
     try:
-        shown = (reader.invoice(invoice.reference_number).debt_collection or _Case()).case_number == "DOCTOR-1"
-        if "case_fields" not in tried.settled:
-            tried.settled["case_fields"] = (
-                Settled("yes", "an open invoice takes a case number and shows it")
+        shown = _case_of(reader.invoice(invoice.reference_number)).case_number == "DOCTOR-1"
+        if key not in tried.settled:
+            tried.settled[key] = (
+                Settled("yes", "the invoice takes a case number and shows it")
                 if shown
-                else Settled("no", "an open invoice accepts a case number and does not show it")
+                else Settled("no", "the invoice accepts a case number and does not show it")
             )
         fields = CaseFields("", before.case_status or "", before.case_url or "")
         web.write("PUT", path, codec.case_body(fields, before.case_type or ""))
-        now = reader.invoice(invoice.reference_number).debt_collection or _Case()
+        now = _case_of(reader.invoice(invoice.reference_number))
     except CounterpartyError as failure:
         tried.left.append(f"{undo} ({failure})")
         return
