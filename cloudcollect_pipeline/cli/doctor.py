@@ -21,6 +21,7 @@ from cloudcollect_pipeline.doctor.examine import Patient, examine
 from cloudcollect_pipeline.doctor.results import Result
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.erp.visma_net import probe as probing
+from cloudcollect_pipeline.erp.visma_net import write_probe
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
 from cloudcollect_pipeline.nightly import SCOPES, open_lines, visma_net
 from cloudcollect_pipeline.settings import Setting, Settings, SettingsError, origins
@@ -79,7 +80,7 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
         if write:
             # No night may run meanwhile: it would meet a payment that is not its own.
             with company_lock(folder, context.who(), clock, patience=PATIENCE):
-                tried = probing.try_out(erp, lines.erp, company.currency, clock, offset)
+                tried = write_probe.try_out(erp, lines.erp, company.currency, clock, offset)
             written = {key: (told.value, told.says) for key, told in tried.settled.items()}
             results.keep(folder, tenant, written, clock.now(), "writes")
             left = tried.left
@@ -121,7 +122,7 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
 def _refusal(known: Mapping[str, Result]) -> str | None:
     """What a write probe met when it used the payment method; empty if it was accepted, None if never tried."""
     value = known["payment_method"].value if "payment_method" in known else ""
-    return "" if value == "accepted" else value.removeprefix(probing.REFUSED) or None
+    return "" if value == "accepted" else value.removeprefix(write_probe.REFUSED) or None
 
 
 def unconfirmed(known: Mapping[str, Result]) -> Check:

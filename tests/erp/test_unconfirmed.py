@@ -1,6 +1,7 @@
 """What is unconfirmed about Visma.net: a probe's answers against a sandbox that can be either way, and what they do."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -10,13 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cloudcollect_pipeline.domain.calendar import OSLO
-from cloudcollect_pipeline.erp.visma_net import probe
-from cloudcollect_pipeline.erp.visma_net.probe import ask, try_out
+from cloudcollect_pipeline.erp.visma_net.probe import ask
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS, Settled, as_settled, page
+from cloudcollect_pipeline.erp.visma_net.write_probe import Tried, try_out
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.books import Line
 from cloudcollect_pipeline.sandbox.erp.documents import VoidRows
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry, PaymentMethod
+from cloudcollect_pipeline.sandbox.http import Response
 from tests.erp.conftest import SETTINGS, Company
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def asked(company: Company) -> dict[str, Settled]:
     return dict(ask(company.web, SETTINGS, offset(company), "NOK", company.clock))
 
 
-def tried(company: Company) -> probe.Tried:
+def tried(company: Company) -> Tried:
     return try_out(company.erp, company.web, "NOK", company.clock, offset(company))
 
 
@@ -70,6 +72,11 @@ def both_kinds_of_vouchers(company: Company) -> None:
     entries = [Entry("1920", 500), Entry("1515", -500)]
     company.books.voucher(None, "released", entries)
     company.books.draft_voucher(TODAY, "draft", entries)
+
+
+def cut(answer: Response) -> Response:
+    """References lose their last characters."""
+    return Response(answer.status, answer.headers, re.sub(rb'("paymentRef": ?"[^"]{12})[^"]*', rb"\1", answer.body))
 
 
 READS: list[tuple[str, Plant, str]] = [
@@ -152,6 +159,8 @@ WRITES: list[tuple[str, Plant, str]] = [
     ("case_fields", behaves(frozen_statuses=frozenset({Status.OPEN, Status.CLOSED})), "no"),
     ("case_fields_closed", behaves(), "yes"),
     ("case_fields_closed", behaves(frozen_statuses=frozenset({Status.CLOSED})), "no"),
+    ("reference_length", behaves(), "kept"),
+    ("reference_length", lambda c: c.faults.add("mutate", "GET", "customerPayment", mutate=cut, count=99), "cut"),
     ("refusal_status", behaves(), "400"),
     ("refusal_status", behaves(business_error_status=500), "5xx"),
 ]

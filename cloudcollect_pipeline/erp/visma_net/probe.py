@@ -1,11 +1,11 @@
-"""Answers to `unconfirmed.POINTS` from a tenant: bounded reads, and one small payment that is voided again.
+"""Answers to `unconfirmed.POINTS` that a tenant gives to a bounded number of reads.
 
 What a tenant holds decides what can be told: without a voided payment nobody can see how one is shown. Such a point
 stays open with what would settle it, and is asked again next time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -13,8 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from cloudcollect_pipeline.domain.clock import Clock, night_of
-from cloudcollect_pipeline.domain.errors import CounterpartyError, NotSent, Permanent, Refused, Uncertain, Unreadable
-from cloudcollect_pipeline.erp.port import CaseFields, NewPayment, PaymentLine, PostedPayment
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Unreadable
 from cloudcollect_pipeline.erp.visma_net import codec
 from cloudcollect_pipeline.erp.visma_net.client import (
     CUSTOMERS,
@@ -24,25 +23,17 @@ from cloudcollect_pipeline.erp.visma_net.client import (
     PAYMENTS,
     PERIODS,
     VOUCHERS,
-    VismaNet,
 )
 from cloudcollect_pipeline.erp.visma_net.paging import array, metadata
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import Settled
-from cloudcollect_pipeline.web import HttpRefused, Web
+from cloudcollect_pipeline.web import Web
 
 INVOICES = DOCUMENTS["Invoice"]
 LOOKED_AT = 100
 """Records of a kind that are looked through for an example."""
 EXAMPLES = 3
 """Records that must all say the same before the adapter relies on it."""
-REFUSED = "refused: "
-"""How the answer about the payment method begins where it was refused; the ERP's own words follow."""
-AMOUNT = 100
-"""Øre of the payment that a write probe makes and voids."""
-READS = 20
-READ_EVERY = 3.0
-"""Reads, and seconds between them, until what was queued has happened."""
 NEAR = timedelta(minutes=10)
 LONGEST = timedelta(minutes=5)
 """After this long no further point is asked: a person is waiting."""
@@ -66,14 +57,18 @@ class _Application(msgspec.Struct, rename="camel"):
     application_date: str | None = None
 
 
-class _Case(msgspec.Struct, rename="camel"):
+class Case(msgspec.Struct, rename="camel"):
+    """The debt collection fields of an invoice."""
+
     case_number: str | None = None
     case_status: str | None = None
     case_type: str | None = None
     case_url: str | None = None
 
 
-class _Invoice(msgspec.Struct, rename="camel"):
+class Invoice(msgspec.Struct, rename="camel"):
+    """What is read of a CustomerInvoiceDto."""
+
     reference_number: str
     status: str = ""
     customer: _Party = msgspec.field(default_factory=_Party)
@@ -84,7 +79,7 @@ class _Invoice(msgspec.Struct, rename="camel"):
     balance: Decimal = Decimal(0)
     dunning_letter_level: int | None = None
     applications: list[_Application] | None = None
-    debt_collection: _Case | None = None
+    debt_collection: Case | None = None
     last_modified_date_time: str = ""
 
 
@@ -93,10 +88,13 @@ class _Line(msgspec.Struct, rename="camel"):
     ref_nbr: str = ""
 
 
-class _Payment(msgspec.Struct, rename="camel"):
+class Payment(msgspec.Struct, rename="camel"):
+    """What is read of a PaymentDto."""
+
     type: str
     ref_nbr: str
     status: str = ""
+    payment_ref: str = ""
     customer: _Party = msgspec.field(default_factory=_Party)
     payment_lines: list[_Line] | None = None
     last_modified_date_time: str = ""
@@ -122,7 +120,7 @@ def ask(
     web: Web, settings: VismaNetSettings, zone_offset: timedelta, currency: str, clock: Clock
 ) -> Iterator[tuple[str, Settled]]:
     """Every point that reads can settle, one after the other. `zone_offset` is that of the company's zone now."""
-    reader, until = _Reader(web), clock.now() + LONGEST
+    reader, until = Reader(web), clock.now() + LONGEST
     looks: tuple[tuple[str, Callable[[], Settled]], ...] = (
         ("time_zone", lambda: _time_zone(reader, zone_offset, clock)),
         ("filter_clock", lambda: _filter_clock(reader)),
@@ -131,7 +129,7 @@ def ask(
         ("credit_notes_listed", lambda: _listed(reader, "CreditNote")),
         ("write_offs_listed", lambda: _listed(reader, "SmallBalanceWo")),
         ("unreleased_by_invoice", lambda: _unreleased_by_invoice(reader)),
-        ("void_by_number", lambda: _void_by_number(reader)),
+        ("void_by_number", lambda: void_by_number(reader)),
         ("void_rows", lambda: _void_rows(reader)),
         ("credit_note_word", lambda: _credit_note_word(reader)),
         ("by_key", lambda: _by_key(reader)),
@@ -146,7 +144,7 @@ def ask(
     )
     for key, look in looks:
         if clock.now() > until:
-            yield key, _open("the ERP answers too slowly; ask again later")
+            yield key, not_settled("the ERP answers too slowly; ask again later")
             continue
         try:
             yield key, look()
@@ -154,39 +152,45 @@ def ask(
             yield key, Settled("", f"could not be asked: {failure}")
 
 
-def _server_time(reader: "_Reader", clock: Clock) -> datetime:
+def server_time(reader: "Reader", clock: Clock) -> datetime:
     """Now, by the clock that dates the records."""
     return clock.now().astimezone(UTC) + (reader.web.skew or timedelta(0))
 
 
-def _open(why: str) -> Settled:
+def not_settled(why: str) -> Settled:
+    """This tenant cannot tell yet, and why."""
     return Settled("", f"not settled: {why}")
 
 
 @dataclass
-class _Reader:
+class Reader:
     """First pages, and nothing but first pages."""
 
     web: Web
     limit: str = ""
 
     def raw(self, path: str, *params: tuple[str, str], size: int = LOOKED_AT) -> list[bytes]:
+        """The records of a list's first page as they came."""
         answer = self.web.read(path, (*params, ("pageNumber", "1"), ("pageSize", str(size))))
         self.limit = answer.headers.get("x-ratelimit-limit", self.limit)
         return array(answer.body, f"GET {path}")
 
     def rows(self, kind: type[T], path: str, *params: tuple[str, str], size: int = LOOKED_AT) -> list[T]:
+        """The same, read."""
         return [decoded(raw, kind, f"GET {path}") for raw in self.raw(path, *params, size=size)]
 
-    def invoices(self, *params: tuple[str, str], size: int = LOOKED_AT) -> list[_Invoice]:
-        return self.rows(_Invoice, INVOICES, *EXPANDED, *params, size=size)
+    def invoices(self, *params: tuple[str, str], size: int = LOOKED_AT) -> list[Invoice]:
+        """Invoices with all that the list can show."""
+        return self.rows(Invoice, INVOICES, *EXPANDED, *params, size=size)
 
-    def invoice(self, number: str) -> _Invoice:
+    def invoice(self, number: str) -> Invoice:
+        """One invoice by number."""
         path = f"{INVOICES}/{codec.key_segment(number)}"
-        return decoded(self.web.read(path).body, _Invoice, f"GET {path}")
+        return decoded(self.web.read(path).body, Invoice, f"GET {path}")
 
-    def payments(self, *params: tuple[str, str], size: int = LOOKED_AT) -> list[_Payment]:
-        return self.rows(_Payment, PAYMENTS, *params, size=size)
+    def payments(self, *params: tuple[str, str], size: int = LOOKED_AT) -> list[Payment]:
+        """Payments by a filter."""
+        return self.rows(Payment, PAYMENTS, *params, size=size)
 
 
 def decoded(raw: bytes, kind: type[T], where: str) -> T:
@@ -197,14 +201,6 @@ def decoded(raw: bytes, kind: type[T], where: str) -> T:
         raise Unreadable(f"{where}: a record is not what the contract promises") from None
 
 
-def _moment(text: str) -> datetime | None:
-    """A zoneless moment as the vendor writes it."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def _filtered(moment: str, condition: str) -> Params:
     return ("lastModifiedDateTime", moment), ("lastModifiedDateTimeCondition", condition)
 
@@ -212,20 +208,20 @@ def _filtered(moment: str, condition: str) -> Params:
 # -- what reads can tell ---------------------------------------------------------------------------------------------
 
 
-def _time_zone(reader: _Reader, offset: timedelta, clock: Clock) -> Settled:
+def _time_zone(reader: Reader, offset: timedelta, clock: Clock) -> Settled:
     """A record that was changed later than now by UTC was not changed by UTC."""
     reader.raw(INVOICES, size=1)  # so that the server has told its own time
-    now = _server_time(reader, clock)
+    now = server_time(reader, clock)
     if abs(offset) <= NEAR:
         return Settled("local", "local time is UTC here, so there is nothing to tell apart")
     ahead = (now + NEAR).strftime("%Y-%m-%d %H:%M:%S")
     for path in (INVOICES, PAYMENTS, CUSTOMERS):
         if reader.raw(path, *_filtered(ahead, ">="), size=1):
             return Settled("local", "records are dated later than it is by UTC, so the clock is local time")
-    return _open("nothing was changed within the last hour; ask again after something was, or use --write-probe")
+    return not_settled("nothing was changed within the last hour; ask again after something was, or use --write-probe")
 
 
-def _filter_clock(reader: _Reader) -> Settled:
+def _filter_clock(reader: Reader) -> Settled:
     for invoice in reader.invoices(size=1):
         who, at = ("customer", invoice.customer.number), invoice.last_modified_date_time.replace("T", " ")
         from_it, after = (
@@ -234,21 +230,21 @@ def _filter_clock(reader: _Reader) -> Settled:
         if invoice.reference_number in from_it - after:
             return Settled("same", "a record is found from its own moment on, and not after it")
         if max(len(from_it), len(after)) >= LOOKED_AT:
-            return _open("the customer has too many invoices to look one up on one page")
+            return not_settled("the customer has too many invoices to look one up on one page")
         return Settled("shifted", "a record is not found by its own moment: filter and records differ")
-    return _open("there is no invoice yet")
+    return not_settled("there is no invoice yet")
 
 
-def _invoice_clock(reader: _Reader) -> Settled:
+def _invoice_clock(reader: Reader) -> Settled:
     paid = [invoice for invoice in reader.invoices(("status", "Closed")) if invoice.applications]
     for invoice in paid:
         last = max((each.application_date or "")[:10] for each in invoice.applications or ())
         if invoice.last_modified_date_time[:10] < last:
             return Settled("stays", f"invoice {invoice.reference_number} was paid on a day after its last change")
-    return _open(f"none of {len(paid)} paid invoices was last changed before the day it was paid")
+    return not_settled(f"none of {len(paid)} paid invoices was last changed before the day it was paid")
 
 
-def _page_size(reader: _Reader) -> Settled:
+def _page_size(reader: Reader) -> Settled:
     largest = []
     for path in (INVOICES, PAYMENTS, CUSTOMERS):
         rows = reader.raw(path, size=1)
@@ -258,11 +254,11 @@ def _page_size(reader: _Reader) -> Settled:
         if told.max_page_size:
             largest.append(told.max_page_size)
     if not largest:
-        return _open("no list told its largest page")
+        return not_settled("no list told its largest page")
     return Settled(str(min(largest)), f"pages of up to {min(largest)} records, and smaller ones where asked for")
 
 
-def _listed(reader: _Reader, kind: str) -> Settled:
+def _listed(reader: Reader, kind: str) -> Settled:
     """Whether examples of a kind stand in the lists without a type: by customer and by change, as the adapter reads."""
     examples = reader.payments(("paymentType", kind))[:EXAMPLES]
     for example in examples:
@@ -272,44 +268,46 @@ def _listed(reader: _Reader, kind: str) -> Settled:
             if (kind, example.ref_nbr) in {(each.type, each.ref_nbr) for each in listed}:
                 continue
             if len(listed) >= LOOKED_AT:
-                return _open(f"too many payments to look {kind} {example.ref_nbr} up on one page")
+                return not_settled(f"too many payments to look {kind} {example.ref_nbr} up on one page")
             return Settled("no", f"{kind} {example.ref_nbr} is not in the list without a type")
     if not examples:
-        return _open(f"there is no {kind} yet")
+        return not_settled(f"there is no {kind} yet")
     return Settled("yes", f"{kind} {', '.join(each.ref_nbr for each in examples)} stand in the list without a type")
 
 
-def _unreleased_by_invoice(reader: _Reader) -> Settled:
+def _unreleased_by_invoice(reader: Reader) -> Settled:
     for payment in reader.payments(("status", "Balanced")):
         for line in payment.payment_lines or ():
             found = reader.payments(("invoiceRefNbr", line.ref_nbr))
             there = payment.ref_nbr in {each.ref_nbr for each in found}
             return Settled("yes" if there else "no", f"payment {payment.ref_nbr} is {'' if there else 'not '}found")
-    return _open("there is no unreleased payment that names an invoice")
+    return not_settled("there is no unreleased payment that names an invoice")
 
 
-def _voided(reader: _Reader) -> _Payment | None:
+def _voided(reader: Reader) -> Payment | None:
     return next((each for each in reader.payments(("paymentType", "VoidPayment")) if each.payment_lines), None)
 
 
-def _void_by_number(reader: _Reader) -> Settled:
+def void_by_number(reader: Reader) -> Settled:
+    """What a read by number returns where a Payment and a VoidPayment share it."""
     voided = _voided(reader)
     if voided is None:
-        return _open("there is no voided payment yet")
+        return not_settled("there is no voided payment yet")
     path = f"{PAYMENTS}/{codec.key_segment(voided.ref_nbr)}"
-    told = decoded(reader.web.read(path).body, _Payment, f"GET {path}")
+    told = decoded(reader.web.read(path).body, Payment, f"GET {path}")
     return Settled(told.type, f"payment {voided.ref_nbr} is read as the {told.type}")
 
 
-def _void_rows(reader: _Reader) -> Settled:
+def _void_rows(reader: Reader) -> Settled:
     voided = _voided(reader)
     line = next(iter((voided.payment_lines or ()) if voided else ()), None)
     if voided is None or line is None or line.document_type != "Invoice":
-        return _open("there is no voided payment of an invoice yet")
-    return _rows_of(reader.invoice(line.ref_nbr), voided.ref_nbr)
+        return not_settled("there is no voided payment of an invoice yet")
+    return void_rows_on(reader.invoice(line.ref_nbr), voided.ref_nbr)
 
 
-def _rows_of(invoice: _Invoice, payment: str) -> Settled:
+def void_rows_on(invoice: Invoice, payment: str) -> Settled:
+    """How an invoice shows a payment that was voided."""
     rows = [row for row in invoice.applications or () if row.ref_nbr == payment]
     if any(row.voided for row in rows):
         return Settled("marked", f"{len(rows)} rows on invoice {invoice.reference_number}, marked as voided")
@@ -317,10 +315,10 @@ def _rows_of(invoice: _Invoice, payment: str) -> Settled:
         return Settled("negative", f"a negative row stands on invoice {invoice.reference_number}")
     if not rows:
         return Settled("gone", f"invoice {invoice.reference_number} shows nothing of the voided payment")
-    return _open(f"invoice {invoice.reference_number} shows the payment as if it was not voided")
+    return not_settled(f"invoice {invoice.reference_number} shows the payment as if it was not voided")
 
 
-def _credit_note_word(reader: _Reader) -> Settled:
+def _credit_note_word(reader: Reader) -> Settled:
     for note in reader.payments(("paymentType", "CreditNote")):
         for line in note.payment_lines or ():
             if line.document_type == "Invoice":
@@ -328,13 +326,13 @@ def _credit_note_word(reader: _Reader) -> Settled:
                 word = next((row.doc_type for row in rows if row.ref_nbr == note.ref_nbr), None)
                 if word is not None:
                     return Settled(word, f"it is spelt {word!r} on invoice {line.ref_nbr}")
-    return _open("no credit note is matched with an invoice yet")
+    return not_settled("no credit note is matched with an invoice yet")
 
 
-def _example(reader: _Reader) -> tuple[str, dict[str, msgspec.Raw]] | None:
+def _example(reader: Reader) -> tuple[str, dict[str, msgspec.Raw]] | None:
     """An invoice that shows as much as possible, as the list with its flags shows it."""
     raws = reader.raw(INVOICES, *EXPANDED)
-    read = [(decoded(raw, _Invoice, f"GET {INVOICES}"), raw) for raw in raws]
+    read = [(decoded(raw, Invoice, f"GET {INVOICES}"), raw) for raw in raws]
     read.sort(key=lambda pair: (not pair[0].applications, not pair[0].dunning_letter_level))
     if not read or not read[0][0].applications:
         return None
@@ -354,10 +352,10 @@ def _missing(shown: Mapping[str, msgspec.Raw], other: Mapping[str, msgspec.Raw])
     return sorted(name for name, value in shown.items() if not empty(value) and empty(other.get(name)))
 
 
-def _by_key(reader: _Reader) -> Settled:
+def _by_key(reader: Reader) -> Settled:
     example = _example(reader)
     if example is None:
-        return _open("there is no paid invoice yet")
+        return not_settled("there is no paid invoice yet")
     number, shown = example
     path = f"{INVOICES}/{codec.key_segment(number)}"
     lacking = [name for name in _missing(shown, _fields(reader.web.read(path).body)) if name != "metadata"]
@@ -366,30 +364,30 @@ def _by_key(reader: _Reader) -> Settled:
     return Settled("whole", f"read by number, invoice {number} shows all that the list shows")
 
 
-def _expand_defaults(reader: _Reader) -> Settled:
+def _expand_defaults(reader: Reader) -> Settled:
     example = _example(reader)
     if example is None:
-        return _open("there is no paid invoice yet")
+        return not_settled("there is no paid invoice yet")
     number, shown = example
     for raw in reader.raw(INVOICES):
-        if decoded(raw, _Invoice, f"GET {INVOICES}").reference_number == number:
+        if decoded(raw, Invoice, f"GET {INVOICES}").reference_number == number:
             lacking = _missing(shown, _fields(raw))
             return Settled(
                 "lacks" if lacking else "whole", f"without flags the list lacks {', '.join(lacking) or 'nothing'}"
             )
-    return _open(f"invoice {number} was not on the first page without flags")
+    return not_settled(f"invoice {number} was not on the first page without flags")
 
 
-def _dunning_filter(reader: _Reader) -> Settled:
+def _dunning_filter(reader: Reader) -> Settled:
     levels = {invoice.dunning_letter_level for invoice in reader.invoices(("dunningLevel", "1"))}
     if any((level or 0) > 1 for level in levels):
         return Settled("from", "the filter keeps the level and higher ones")
     if reader.invoices(("dunningLevel", "2"), size=1):
         return Settled("exact", "the filter keeps exactly the level")
-    return _open("no invoice has reached the second level yet")
+    return not_settled("no invoice has reached the second level yet")
 
 
-def _foreign_currency(reader: _Reader, currency: str) -> Settled:
+def _foreign_currency(reader: Reader, currency: str) -> Settled:
     for invoice in reader.invoices():
         rate = invoice.exchange_rate
         if invoice.currency_id == currency or not rate or rate == 1 or not invoice.amount:
@@ -401,16 +399,16 @@ def _foreign_currency(reader: _Reader, currency: str) -> Settled:
                 "in_currency",
                 f"on invoice {invoice.reference_number} plain amounts are converted: do not add currencies",
             )
-        return _open(f"on invoice {invoice.reference_number} neither amount times the rate is the other")
-    return _open(f"none of the first {LOOKED_AT} invoices is in another currency than {currency}")
+        return not_settled(f"on invoice {invoice.reference_number} neither amount times the rate is the other")
+    return not_settled(f"none of the first {LOOKED_AT} invoices is in another currency than {currency}")
 
 
-def _period_end(reader: _Reader) -> Settled:
+def _period_end(reader: Reader) -> Settled:
     raws = array(reader.web.read(PERIODS).body, f"GET {PERIODS}")
     periods = sorted((decoded(raw, _Period, f"GET {PERIODS}") for raw in raws), key=lambda each: each.start_date)
     starts = {period.start_date[:10] for period in periods}
     if len(periods) < 2:
-        return _open("there are fewer than two periods")
+        return not_settled("there are fewer than two periods")
     shared = any(period.end_date[:10] in starts - {period.start_date[:10]} for period in periods)
     return (
         Settled("day_after", "a period ends on the day the next one begins")
@@ -419,7 +417,7 @@ def _period_end(reader: _Reader) -> Settled:
     )
 
 
-def _period_name(reader: _Reader) -> Settled:
+def _period_name(reader: Reader) -> Settled:
     for raw in array(reader.web.read(PERIODS).body, f"GET {PERIODS}"):
         period = decoded(raw, _Period, f"GET {PERIODS}")
         digits, year = "".join(filter(str.isdigit, period.period)), str(period.year)
@@ -428,10 +426,10 @@ def _period_name(reader: _Reader) -> Settled:
             return Settled(
                 "year first" if first else "year last", f"the period from {period.start_date[:10]} is {period.period}"
             )
-    return _open("no period's name holds its year")
+    return not_settled("no period's name holds its year")
 
 
-def _movement_dates(reader: _Reader, settings: VismaNetSettings, clock: Clock) -> Settled:
+def _movement_dates(reader: Reader, settings: VismaNetSettings, clock: Clock) -> Settled:
     today = night_of(clock.now())
     for days in (RECENT, 6 * RECENT):
         first = today - days
@@ -443,17 +441,17 @@ def _movement_dates(reader: _Reader, settings: VismaNetSettings, clock: Clock) -
             return Settled("ignored", f"{len(outside)} of {len(rows)} lines lie outside the dates asked for")
         if rows:
             return Settled("kept", f"all of {len(rows)} lines lie within the dates asked for")
-    return _open("nothing was booked on the suspense account within a year")
+    return not_settled("nothing was booked on the suspense account within a year")
 
 
-def _voucher_lists(reader: _Reader, clock: Clock) -> Settled:
+def _voucher_lists(reader: Reader, clock: Clock) -> Settled:
     since = (night_of(clock.now()) - RECENT).isoformat()
     missing = []
     for released in ("false", "true"):
         kind = (("module", "GL"), ("releasedBatch", released))
         example = next(iter(reader.rows(_Voucher, VOUCHERS, ("lastModifiedDateTime", since), *kind, size=1)), None)
         if example is None:
-            return _open("there are not both released and unreleased vouchers of the last days")
+            return not_settled("there are not both released and unreleased vouchers of the last days")
         at = example.last_modified_date_time.replace("T", " ")
         listed = reader.rows(_Voucher, VOUCHERS, ("lastModifiedDateTime", at), ("module", "GL"))
         if example.batch_number not in {voucher.batch_number for voucher in listed}:
@@ -463,204 +461,7 @@ def _voucher_lists(reader: _Reader, clock: Clock) -> Settled:
     return Settled("both", "the list that asks for neither kind holds examples of both")
 
 
-def _quota(reader: _Reader) -> Settled:
+def _quota(reader: Reader) -> Settled:
     if not reader.limit:
-        return _open("the answers name no limit")
+        return not_settled("the answers name no limit")
     return Settled(reader.limit, f"{reader.limit} requests an hour")
-
-
-# -- what takes a write ----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Tried:
-    """What a write probe settled, and what it could not undo: for a person to do in the ERP."""
-
-    settled: dict[str, Settled] = field(default_factory=dict[str, Settled])
-    left: list[str] = field(default_factory=list[str])
-
-
-def try_out(erp: VismaNet, web: Web, currency: str, clock: Clock, offset: timedelta) -> Tried:
-    """On a test company only: a krone paid on an open invoice and voided, a case number set and cleared.
-
-    Every step is undone by the next one. Where that fails, `left` says what a person must undo.
-    """
-    tried, reader = Tried(), _Reader(web)
-    invoice = next(
-        (
-            each
-            for each in reader.invoices(("status", "Open"))
-            if each.currency_id == currency and each.balance >= 1 and not _case_of(each).case_number
-        ),
-        None,
-    )
-    if invoice is None:
-        missing = _open("the company has no open invoice of a krone without a case number; make one")
-        return Tried(dict.fromkeys(("payment_method", "release", "void_release", "case_fields"), missing))
-    reference = f"D{clock.now():%y%m%d%H%M%S}"
-    _refusal(erp, reference, currency, clock, tried)
-    _case(web, reader, invoice, "case_fields", tried)
-    paid = next((each for each in reader.invoices(("status", "Closed")) if not _case_of(each).case_number), None)
-    if paid is None:
-        tried.settled["case_fields_closed"] = _open("there is no paid invoice without a case number yet")
-    else:
-        _case(web, reader, paid, "case_fields_closed", tried)
-    _payment(erp, reader, invoice, reference, currency, clock, offset, tried)
-    return tried
-
-
-def _refusal(erp: VismaNet, reference: str, currency: str, clock: Clock, tried: Tried) -> None:
-    """A payment of a customer that cannot exist, which must be refused."""
-    nobody = NewPayment(f"{reference}X", "NO-SUCH-1", currency, AMOUNT, night_of(clock.now()), "doctor", ())
-    try:
-        made = erp.create_payment(nobody)
-    except HttpRefused as refused:
-        tried.settled["refusal_status"] = Settled(str(refused.status), f"a business error is answered {refused.status}")
-    except Uncertain as failure:
-        tried.settled["refusal_status"] = Settled("5xx", f"a business error proves nothing: {failure}")
-    except CounterpartyError as failure:
-        tried.settled["refusal_status"] = _open(str(failure))
-    else:
-        tried.left.append(f"payment {made.id} of a customer that should not exist: delete it")
-
-
-def _case_of(invoice: _Invoice) -> _Case:
-    return invoice.debt_collection or _Case()
-
-
-def _case(web: Web, reader: _Reader, invoice: _Invoice, key: str, tried: Tried) -> None:
-    path = f"{INVOICES}/{codec.key_segment(invoice.reference_number)}"
-    before = _case_of(invoice)
-    try:
-        web.write("PUT", path, codec.case_body(CaseFields("DOCTOR-1", "test", ""), "test"))
-    except Refused as refused:
-        tried.settled[key] = Settled("no", f"refused: {refused}")
-        return
-    except CounterpartyError as failure:
-        tried.settled[key] = _open(str(failure))
-        if isinstance(failure, NotSent):
-            return
-    undo = f"the debt collection fields of invoice {invoice.reference_number}: set them back by hand"
-    try:
-        shown = _case_of(reader.invoice(invoice.reference_number)).case_number == "DOCTOR-1"
-        if key not in tried.settled:
-            tried.settled[key] = (
-                Settled("yes", "the invoice takes a case number and shows it")
-                if shown
-                else Settled("no", "the invoice accepts a case number and does not show it")
-            )
-        fields = CaseFields("", before.case_status or "", before.case_url or "")
-        web.write("PUT", path, codec.case_body(fields, before.case_type or ""))
-        now = _case_of(reader.invoice(invoice.reference_number))
-    except CounterpartyError as failure:
-        tried.left.append(f"{undo} ({failure})")
-        return
-    if now.case_number:
-        tried.left.append(f"{undo} (the number stayed)")
-
-
-def _payment(
-    erp: VismaNet,
-    reader: _Reader,
-    invoice: _Invoice,
-    reference: str,
-    currency: str,
-    clock: Clock,
-    offset: timedelta,
-    tried: Tried,
-) -> None:
-    settled, number = tried.settled, invoice.reference_number
-    lines = (PaymentLine("Invoice", number, AMOUNT),)
-    text = "cloudcollect doctor: is voided at once"
-    krone = NewPayment(reference, invoice.customer.number, currency, AMOUNT, night_of(clock.now()), text, lines)
-    try:
-        made = erp.create_payment(krone)
-    except Refused as refused:
-        said = refused.text if isinstance(refused, HttpRefused) else str(refused)
-        settled["payment_method"] = Settled(f"{REFUSED}{said}", "the ERP refuses a payment of this method and account")
-        return
-    except Uncertain as failure:
-        settled["payment_method"] = _open(str(failure))
-        tried.left.append(f"a payment with reference {reference} may have been made: look for it and void it")
-        return
-    except CounterpartyError as failure:
-        settled["payment_method"] = _open(str(failure))
-        return
-    settled["payment_method"] = Settled("accepted", "the ERP takes a payment of this method on this cash account")
-    try:
-        _live_and_die(erp, reader, made.id, number, clock, offset, settled)
-    except CounterpartyError as failure:
-        undo = f"payment {made.id} of one krone on invoice {number}: look whether it is voided, and void it if not"
-        tried.left.append(f"{undo} ({failure})")
-
-
-def _live_and_die(
-    erp: VismaNet,
-    reader: _Reader,
-    payment: str,
-    invoice: str,
-    clock: Clock,
-    offset: timedelta,
-    settled: dict[str, Settled],
-) -> None:
-    """Release it, look at what moved, void it, look again."""
-    shown = _the(reader, "Payment", payment)
-    settled["time_zone"] = _clock_of(shown.last_modified_date_time, offset, _server_time(reader, clock))
-    by_invoice = payment in {each.ref_nbr for each in reader.payments(("invoiceRefNbr", invoice))}
-    settled["unreleased_by_invoice"] = Settled(
-        "yes" if by_invoice else "no", f"the unreleased payment is {'' if by_invoice else 'not '}found by its invoice"
-    )
-    before = reader.invoice(invoice).last_modified_date_time
-    clock.sleep(1.0)  # or a clock that moves could show the same moment
-    erp.release_payment("Payment", payment)
-    waited = _wait(lambda: erp.payment("Payment", payment), clock, f"payment {payment} was not released")
-    settled["release"] = _when(waited, "released")
-    moved = reader.invoice(invoice).last_modified_date_time != before
-    settled["invoice_clock"] = Settled("moves" if moved else "stays", "by a payment that was applied to it just now")
-    erp.void_payment(payment)
-    voiding = erp.payment("VoidPayment", payment)
-    released = voiding is not None and voiding.status not in ("Balanced", "Hold")
-    if not released:
-        erp.release_payment("VoidPayment", payment)
-        _wait(lambda: erp.payment("VoidPayment", payment), clock, f"VoidPayment {payment} was not released")
-    settled["void_release"] = Settled(
-        "yes" if released else "no",
-        "voiding releases the VoidPayment" if released else "the VoidPayment must be released by itself",
-    )
-    settled["void_by_number"] = _void_by_number(reader)
-    settled["void_rows"] = _rows_of(reader.invoice(invoice), payment)
-
-
-def _the(reader: _Reader, kind: str, number: str) -> _Payment:
-    for payment in reader.payments(("paymentNbr", number), ("paymentType", kind)):
-        if payment.ref_nbr == number:
-            return payment
-    raise Permanent(f"{kind} {number} is not listed although it was made just now")
-
-
-def _wait(read: Callable[[], PostedPayment | None], clock: Clock, failed: str) -> int:
-    """How many reads it took until the payment was released."""
-    for attempt in range(READS):
-        payment = read()
-        if payment is not None and payment.status not in ("Balanced", "Hold"):
-            return attempt
-        clock.sleep(READ_EVERY)
-    raise Permanent(f"{failed} within {READS * READ_EVERY:.0f} seconds")
-
-
-def _when(waited: int, what: str) -> Settled:
-    if waited == 0:
-        return Settled("at once", f"it was {what} by the first read")
-    return Settled("later", f"it was {what} after {waited * READ_EVERY:.0f} seconds")
-
-
-def _clock_of(text: str, offset: timedelta, now: datetime) -> Settled:
-    told = _moment(text)
-    if told is None or told.tzinfo is not None:
-        return _open(f"a payment's moment is not one without a zone: {text[:40]}")
-    ahead = told - now.replace(tzinfo=None)
-    if abs(ahead - offset) <= NEAR:
-        return Settled("local", "a record made just now is dated in local time")
-    if abs(ahead) <= NEAR:
-        return Settled("utc", "a record made just now is dated in UTC")
-    return _open(f"a record made just now is dated {ahead} from UTC, which is neither UTC nor local time")

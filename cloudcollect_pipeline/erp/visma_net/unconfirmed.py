@@ -1,7 +1,7 @@
 """What public text does not settle about Visma.net, and what the adapter does about each point until it is known.
 
-`POINTS` is the one list; `docs/unconfirmed.md` is written from it. `ask` settles what reads can settle on a real
-tenant, `try_out` what takes a write that is undone again; `as_settled` lets the adapter act on the answers.
+`POINTS` is the one list; `docs/unconfirmed.md` is written from it. `probe.ask` settles what reads can settle on a real
+tenant, `write_probe.try_out` what takes a write that is undone again; `as_settled` lets the adapter act on the answers.
 """
 
 import sys
@@ -284,9 +284,10 @@ POINTS = (
     Point(
         "reference_length",
         "repeats",
-        "How long may a payment reference be?",
-        "nothing",
-        "references have 15 characters; one that came back cut would be found as another content and parked",
+        "Does a payment keep a reference of 15 characters as it was sent?",
+        "writes",
+        "presumed; one that came back cut would be a foreign payment on the suspense account, which is a finding",
+        trouble=("cut",),
     ),
     Point(
         "deleted_drafts",
