@@ -24,7 +24,7 @@ from cloudcollect_pipeline.erp.visma_net import probe as probing
 from cloudcollect_pipeline.erp.visma_net import write_probe
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
 from cloudcollect_pipeline.nightly import SCOPES, open_lines, visma_net
-from cloudcollect_pipeline.settings import Setting, Settings, SettingsError, origins
+from cloudcollect_pipeline.settings import ErpSettings, Setting, Settings, SettingsError, origins
 
 PATIENCE = 5.0
 """Seconds that a write probe waits for a run to end."""
@@ -68,7 +68,10 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
     Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
     """
     company, folder = settings.companies[slug], settings.data_dir / slug
-    lines = open_lines(company, clock, transport, hasty=True)
+    try:
+        lines = open_lines(company, clock, transport, hasty=True)
+    except ValueError:
+        return []
     tenant, left = company.erp.tenant_id, []
     offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
     try:
@@ -97,7 +100,13 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
     yield _settings(own)
     yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
     yield data_folder(settings.data_dir / slug)
-    lines = open_lines(company, clock, transport, hasty=True)
+    try:
+        lines = open_lines(company, clock, transport, hasty=True)
+    except ValueError as wrong:  # a key that no header could carry
+        yield error(
+            "agency", str(wrong), f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
+        )
+        return
     try:
         yield from examine(
             Patient(
@@ -108,7 +117,7 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
                 erp=visma_net(company, lines.erp),
                 ask_agency=lambda: declared_capabilities(lines.agency),
                 skews=lambda: (lines.erp.skew, lines.agency.skew),
-                refusal=_refusal(known),
+                refusal=_refusal(known, company.erp),
                 clock=clock,
                 today=night_of(clock.now()),
             )
@@ -119,10 +128,14 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
     yield schedule(slug, list(settings.companies), os.environ.get("DAGSTER_HOME"))
 
 
-def _refusal(known: Mapping[str, Result]) -> str | None:
+def _refusal(known: Mapping[str, Result], erp: ErpSettings) -> str | None:
     """What a write probe met when it used the payment method; empty if it was accepted, None if never tried."""
+    pair = write_probe.pair_of(erp.payment_method, erp.suspense_cash_account)
     value = known["payment_method"].value if "payment_method" in known else ""
-    return "" if value == "accepted" else value.removeprefix(write_probe.REFUSED) or None
+    if value == f"{pair} {write_probe.ACCEPTED}":
+        return ""
+    refused = f"{pair} {write_probe.REFUSED}: "
+    return value.removeprefix(refused) if value.startswith(refused) else None
 
 
 def unconfirmed(known: Mapping[str, Result]) -> Check:
@@ -159,10 +172,16 @@ def schedule(slug: str, slugs: Sequence[str], home: str | None) -> Check:
     if not Path(home).is_dir():
         found = f"DAGSTER_HOME names {home}, which is no folder"
         return error(name, found, "set DAGSTER_HOME to the folder of Dagster's dagster.yaml")
+    from dagster import DagsterError
+
     from cloudcollect_pipeline.orchestration.jobs import job_name
     from cloudcollect_pipeline.orchestration.schedules import schedule_state
 
-    state = schedule_state(job_name(slug, "nightly", slugs))
+    try:
+        state = schedule_state(job_name(slug, "nightly", slugs))
+    except DagsterError as failure:
+        found = f"Dagster's instance in {home} cannot be opened: {str(failure).splitlines()[0]}"
+        return error(name, found, f"correct {home}/dagster.yaml")
     if not state.on:
         mend = f"turn {state.name} on in Dagster's UI (Automation), or run: dagster schedule start {state.name}"
         return warning(name, f"the schedule {state.name} is stopped: no night starts by itself", mend)

@@ -106,6 +106,14 @@ def test_a_probe_of_a_company_that_cannot_be_read_asks_nothing(town: Town, cloud
     assert not (town.data / "probed.json").exists()
 
 
+def test_a_key_that_is_no_key_is_told_also_when_a_probe_is_asked_for(town: Town, cloudcollect: Command) -> None:
+    key = town.world.company().api_key
+    write_private(town.file, town.file.read_text().replace(key, "two words"))
+    said = cloudcollect("doctor", "--probe", "--at", town.night())
+    assert said.code == 1
+    assert "put the key alone where agency.api_key comes from (file cloudcollect.toml)" in " ".join(said.out.split())
+
+
 def test_a_write_probe_is_refused_unless_the_company_was_made_for_tests(town: Town, cloudcollect: Command) -> None:
     said = cloudcollect("doctor", "--write-probe", "--at", town.night())
     assert said.code == 4

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from cloudcollect_pipeline.cli.doctor import data_folder, look, schedule
 from cloudcollect_pipeline.doctor.check import Check
+from cloudcollect_pipeline.doctor.results import keep
 from cloudcollect_pipeline.orchestration.schedules import SCHEDULER
 from cloudcollect_pipeline.sandbox.erp.api import SCOPES
 from tests.story import Story
@@ -172,6 +173,11 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
         "agency", "error", "it does not accept the API key", "have the agency confirm the key",
     ),
     (
+        "agency key that is no key",
+        lambda s: set_up(s, "agency", api_key=SecretStr("two words")),
+        "agency", "error", "printable ASCII without spaces", "put the key alone where agency.api_key comes from",
+    ),
+    (
         "agency unreachable",
         lambda s: s.world.agency_faults.add("lost_before", count=9),
         "agency", "error", "the agency cannot be reached", "look at agency.base_url, at the network",
@@ -304,3 +310,31 @@ def test_without_dagster_the_schedule_is_skipped_and_says_so(tmp_path: Path) -> 
     check = schedule("nordlys", ["nordlys"], None)
     assert (check.state, "DAGSTER_HOME is not set" in check.found) == ("skipped", True)
     assert schedule("nordlys", ["nordlys"], str(tmp_path / "gone")).state == "error"
+
+
+def test_a_dagster_that_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dagster.yaml").write_text("no_such_setting: 1\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    check = schedule("nordlys", ["nordlys"], str(tmp_path))
+    assert (check.state, check.mend) == ("error", f"correct {tmp_path}/dagster.yaml")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "found"),
+    [
+        ("4 on 1510 accepted", "ok", "was accepted by --write-probe"),
+        ("4 on 1510 refused: not allowed", "error", "the ERP refused method 4 on cash account 1510: not allowed"),
+        ("4 on 1920 accepted", "warning", "nothing shows"),
+        ("1 on 1510 refused: not allowed", "warning", "nothing shows"),
+        ("", "warning", "nothing shows"),
+    ],
+)
+def test_what_a_write_probe_met_counts_for_its_method_and_account_only(
+    story: Story, answer: str, state: str, found: str
+) -> None:
+    unproven(story)
+    company = story.settings.companies[story.slug]
+    keep(story.data / story.slug, company.erp.tenant_id, {"payment_method": (answer, "")}, story.world.now, "writes")
+    (check,) = (each for each in examined(story) if each.name == "payment method on the cash account")
+    assert check.state == state
+    assert found in check.found

@@ -142,8 +142,8 @@ def test_a_point_that_cannot_be_asked_does_not_stop_the_others(company: Company)
 
 
 WRITES: list[tuple[str, Plant, str]] = [
-    ("payment_method", behaves(), "accepted"),
-    ("payment_method", lambda c: c.books.payment_methods.pop("INK"), "refused: PaymentMethodID 'INK' cannot be found"),
+    ("payment_method", behaves(), "INK on 1510 accepted"),
+    ("payment_method", lambda c: c.books.payment_methods.pop("INK"), "INK on 1510 refused: PaymentMethodID"),
     ("time_zone", behaves(), "local"),
     ("time_zone", behaves(zone=ZoneInfo("UTC")), "utc"),
     ("release", behaves(release_reads=0), "at once"),
@@ -205,6 +205,19 @@ def test_a_case_number_that_cannot_be_cleared_is_left_to_a_person(company: Compa
     company.faults.add("status_before", "PUT", "/v1/customerinvoice", skip=1, status=500)
     (told,) = tried(company).left
     assert "the debt collection fields of invoice" in told
+
+
+def test_a_token_that_may_not_write_says_nothing_about_the_questions(company: Company) -> None:
+    forbidden = b'{"message": "The token lacks the scope for this call."}'
+    for method in ("POST", "PUT"):
+        company.faults.add("status_before", method, "/v1/", count=99, status=403, body=forbidden)
+    done = tried(company)
+    assert {key: done.settled[key].value for key in ("case_fields", "payment_method", "refusal_status")} == {
+        "case_fields": "",
+        "payment_method": "",
+        "refusal_status": "",
+    }
+    assert done.left == []
 
 
 def test_without_an_open_invoice_nothing_is_written(company: Company) -> None:

@@ -27,8 +27,8 @@ from cloudcollect_pipeline.erp.visma_net.probe import (
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import Settled
 from cloudcollect_pipeline.web import HttpRefused, Web
 
-REFUSED = "refused: "
-"""How the answer about the payment method begins where it was refused; the ERP's own words follow."""
+ACCEPTED, REFUSED = "accepted", "refused"
+"""What follows the method and the cash account in the answer about them; after a refusal the ERP's own words."""
 AMOUNT = 100
 """Øre of the payment that a write probe makes and voids."""
 READS = 20
@@ -73,12 +73,25 @@ def try_out(erp: VismaNet, web: Web, currency: str, clock: Clock, offset: timede
     return tried
 
 
+def pair_of(method: str, cash_account: str) -> str:
+    """How an answer names what it is about: it says nothing of another method or account."""
+    return f"{method} on {cash_account}"
+
+
+def _not_allowed(refused: Refused) -> bool:
+    """Whether it is the token that was refused: that says nothing about the question."""
+    return isinstance(refused, HttpRefused) and refused.status in (401, 403)
+
+
 def _refusal(erp: VismaNet, reference: str, currency: str, clock: Clock, tried: Tried) -> None:
     """A payment of a customer that cannot exist, which must be refused."""
     nobody = NewPayment(f"NON{reference[3:]}", "NO-SUCH-1", currency, AMOUNT, night_of(clock.now()), "doctor", ())
     try:
         made = erp.create_payment(nobody)
     except HttpRefused as refused:
+        if _not_allowed(refused):
+            tried.settled["refusal_status"] = not_settled(str(refused))
+            return
         tried.settled["refusal_status"] = Settled(str(refused.status), f"a business error is answered {refused.status}")
     except Uncertain as failure:
         tried.settled["refusal_status"] = Settled("5xx", f"a business error proves nothing: {failure}")
@@ -98,7 +111,9 @@ def _case(web: Web, reader: Reader, invoice: Invoice, key: str, tried: Tried) ->
     try:
         web.write("PUT", path, codec.case_body(CaseFields("DOCTOR-1", "test", ""), "test"))
     except Refused as refused:
-        tried.settled[key] = Settled("no", f"refused: {refused}")
+        tried.settled[key] = (
+            not_settled(str(refused)) if _not_allowed(refused) else Settled("no", f"refused: {refused}")
+        )
         return
     except CounterpartyError as failure:
         tried.settled[key] = not_settled(str(failure))
@@ -134,6 +149,7 @@ def _payment(
     tried: Tried,
 ) -> None:
     settled, number = tried.settled, invoice.reference_number
+    pair = pair_of(erp.settings.payment_method, erp.settings.suspense_cash_account)
     lines = (PaymentLine("Invoice", number, AMOUNT),)
     text = "cloudcollect doctor: is voided at once"
     krone = NewPayment(reference, invoice.customer.number, currency, AMOUNT, night_of(clock.now()), text, lines)
@@ -141,7 +157,11 @@ def _payment(
         made = erp.create_payment(krone)
     except Refused as refused:
         said = refused.text if isinstance(refused, HttpRefused) else str(refused)
-        settled["payment_method"] = Settled(f"{REFUSED}{said}", "the ERP refuses a payment of this method and account")
+        settled["payment_method"] = (
+            not_settled(str(refused))
+            if _not_allowed(refused)
+            else Settled(f"{pair} {REFUSED}: {said}", "the ERP refuses a payment of this method and account")
+        )
         return
     except Uncertain as failure:
         settled["payment_method"] = not_settled(str(failure))
@@ -150,7 +170,9 @@ def _payment(
     except CounterpartyError as failure:
         settled["payment_method"] = not_settled(str(failure))
         return
-    settled["payment_method"] = Settled("accepted", "the ERP takes a payment of this method on this cash account")
+    settled["payment_method"] = Settled(
+        f"{pair} {ACCEPTED}", "the ERP takes a payment of this method on this cash account"
+    )
     try:
         _live_and_die(erp, reader, reference, made.id, number, clock, offset, settled)
     except CounterpartyError as failure:
