@@ -1,8 +1,9 @@
 """The adapters that a company's settings name, ready to be asked.
 
 An adapter is found by its name: those of this package here, others by the entry points `cloudcollect.erp` and
-`cloudcollect.agency`. Each is a function `(settings, clock, transport) -> (adapter, close, budget)`; `transport` stands
-in for the network in tests (httpx), None is the network; `budget()` tells what was asked and what is left.
+`cloudcollect.agency`. Each is a function `(settings, clock, transport, known) -> (adapter, close, budget)`. `transport`
+stands in for the network in tests (httpx), None is the network; `known` is what probes have found out about the
+counterparty (point -> value); `budget()` tells what was asked and what is left.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,11 +36,14 @@ class Connection:
     """What each side has been asked so far, and what it says is left."""
 
 
-def connect(settings: CompanySettings, clock: Clock, transport: Any = None) -> Connection:
+def connect(
+    settings: CompanySettings, clock: Clock, transport: Any = None, known: Mapping[str, str] = {}
+) -> Connection:
     """Build both adapters. Raises `SettingsError` where no adapter has the name that the settings give."""
-    erp, close_erp, asked_erp = _adapter("cloudcollect.erp", settings.erp.adapter)(settings.erp, clock, transport)
+    reach = _adapter("cloudcollect.erp", settings.erp.adapter)
+    erp, close_erp, asked_erp = reach(settings.erp, clock, transport, known)
     reach = _adapter("cloudcollect.agency", settings.agency.adapter)
-    agency, close_agency, asked_agency = reach(settings.agency, clock, transport)
+    agency, close_agency, asked_agency = reach(settings.agency, clock, transport, {})
 
     def close() -> None:
         close_agency()

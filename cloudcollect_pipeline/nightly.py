@@ -23,6 +23,9 @@ from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, sync
 from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
+from cloudcollect_pipeline.doctor.accounts import suspense
+from cloudcollect_pipeline.doctor.check import Check
+from cloudcollect_pipeline.doctor.results import load
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
@@ -52,6 +55,7 @@ OF_THE_ACCOUNT = (
     "PAYOUT_OVERDUE",
     "PAYOUT_DIFFERS",
     "ENTRY_NOT_SETTLED",
+    "SET_UP_WRONG",
 )
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
 MOVEMENT_WINDOW = timedelta(days=60)
@@ -164,6 +168,7 @@ class Night:
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
         self._extra: list[Finding] = []
+        self._mistakes: list[Check] | None = None
         self._night_number: int | None = None
         after_a_crash(self.journal, self.clock.now(), self.night)
 
@@ -189,7 +194,8 @@ class Night:
             # One creditor's agencies take turns, in one order: a receivable must not go to two of them at once.
             for each in sorted([slug, *others]):
                 locks.enter_context(company_lock(settings.data_dir / each, who, clock, patience=patience))
-            connection = connect(company, clock, transport)
+            known = {key: result.value for key, result in load(folder, company.erp.tenant_id).items()}
+            connection = connect(company, clock, transport, known)
             try:
                 night = cls(slug, company, folder, clock, connection, who=who, progress=progress, parallel=parallel)
                 night.siblings = [settings.data_dir / other for other in others]
@@ -495,6 +501,8 @@ class Night:
         digest = self.dispatchable(plan_hash)
         facts = self.facts()
         dispatcher = self._dispatcher(facts)
+        if dispatcher.refusal() is None:
+            self._require_set_up(digest)
         kinds = [kind for phase, kinds in PHASES for kind in kinds if phase in phases]
         try:
             done = dispatcher.dispatch(digest, kinds)
@@ -506,6 +514,30 @@ class Night:
                 self.journal.backup(self.folder / "journal.backup.sqlite")
         self.journal.mark_plan(digest, "dispatched", self.clock.now(), self.who)
         return done
+
+    def _require_set_up(self, digest: str) -> None:
+        """Before anything is ever sent: is there a cash account and a payment method to post the agency's money with?
+
+        Else claims would be handed over whose money cannot be booked. Three reads, once: what was found right is kept
+        in the journal, and asked again only when the settings name something else.
+        """
+        erp = self.settings.erp
+        set_up = f"cash account {erp.suspense_cash_account} on {erp.suspense_account}, method {erp.payment_method}"
+        if self.journal.set_up() == set_up or next(self.journal.planned(digest), None) is None:
+            return
+        if self._mistakes is None:
+            try:
+                self._mistakes = [check for check in suspense(self.erp, self.settings) if check.state == "error"]
+            except CounterpartyError as failure:
+                raise NothingSent(
+                    f"the suspense account could not be verified before the first sending: {failure}"
+                ) from None
+            self._extra += [Finding("SET_UP_WRONG", m.name, f"{m.found}; {m.mend}") for m in self._mistakes]
+        if self._mistakes:
+            raise NothingSent(
+                f"the ERP is not set up as the settings say: {self._mistakes[0].found}; `cloudcollect doctor` says more"
+            )
+        self.journal.found_set_up(set_up, self.clock.now())
 
     def _merge(self, done: Dispatched) -> None:
         for kind, outcomes in done.counts.items():

@@ -373,6 +373,8 @@ class CompanySettings(_Section):
     """First day; older receivables are never transferred (yyyy-MM-dd)."""
     currency: Currency = "NOK"
     """Currency of the books."""
+    test_company: bool = False
+    """Whether the company was made for tests: only there may `doctor --write-probe` write."""
     erp: ErpSettings
     agency: AgencySettings
     route: RouteSettings = RouteSettings()

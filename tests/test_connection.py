@@ -12,9 +12,9 @@ from cloudcollect_pipeline.agency.cloud_collect import connect as reach
 
 asked = []
 
-def connect(settings, clock, transport):
+def connect(settings, clock, transport, known):
     asked.append(dict(settings.options))
-    return reach(settings, clock, transport)
+    return reach(settings, clock, transport, known)
 """
 
 

@@ -93,6 +93,29 @@ def up(
     raise typer.Exit(opening.run(port))
 
 
+@app.command()
+def doctor(
+    company: Annotated[
+        str | None,
+        typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Look as of then; only against a sandbox on this machine.")
+    ] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also ask the ERP what is unconfirmed about it, and keep its answers.")
+    ] = False,
+    write_probe: Annotated[
+        bool, typer.Option("--write-probe", help="Ask also by writes that are undone; only in a test company.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Plain values for programs.")] = False,
+) -> None:
+    """Is a company set up for its nights? What is wrong, and how to mend it. Reads only."""
+    from cloudcollect_pipeline.cli import doctor as looking
+
+    raise typer.Exit(looking.run(company, at, probe=probe, write=write_probe, as_json=as_json))
+
+
 Company = Annotated[
     str | None,
     typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),

@@ -39,7 +39,7 @@ def write(slug: str | None, name: str | None) -> int:
     say(
         f"{file} is written; only you may read it.",
         "  1  fill in what is empty: addresses, tenant, accounts, go-live; put each secret in a file (chmod 600)",
-        f"  2  {call} status            says what is still missing",
+        f"  2  {call} doctor            says what is missing or wrong, and how to mend it",
         f"  3  {call} init --first-run  if this pipeline has never sent anything for the company",
         f"  4  {call} plan --make       reads both sides and sends nothing",
         f"  5  {call} approve HASH      sends exactly that plan",

@@ -210,6 +210,16 @@ class Journal:
             self._set("declared_new", at.isoformat())
             self._append(at, "declared_new", "journal", {"who": who})
 
+    def set_up(self) -> str:
+        """Which set-up in the ERP was found right before something was sent; empty for none."""
+        return self.meta().get("set_up", "")
+
+    def found_set_up(self, set_up: str, at: datetime) -> None:
+        """The ERP is set up as the settings say; that is not asked again while the settings stay."""
+        with self._transaction():
+            self._set("set_up", set_up)
+            self._append(at, "set_up_verified", "journal", {"set_up": set_up})
+
     def landed(self, at: datetime) -> None:
         """The first landing starts the quiet time of a new or restored journal."""
         if self.meta().get("quiet_from") == "":

@@ -13,7 +13,14 @@ class Transient(CounterpartyError):
 
 
 class Permanent(CounterpartyError):
-    """A read was refused for good (401, 403, 404 on a list, wrong tenant): a person must change something."""
+    """A read was refused for good (401, 403, 404 on a list, wrong tenant): a person must change something.
+
+    `status` is the answer's where there was one, `code` the word by which a token endpoint says why.
+    """
+
+    def __init__(self, message: str = "", status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
 
 
 class Unreadable(CounterpartyError):

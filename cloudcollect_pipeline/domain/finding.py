@@ -312,6 +312,11 @@ CATALOGUE: Mapping[str, Reason] = {
         "The suspense account is not explained to the øre",
         "Look at the statement's difference; nothing may be closed on it.",
     ),
+    "SET_UP_WRONG": Reason(
+        "error",
+        "The ERP is not set up for the agency's money, so nothing was sent",
+        "Mend what it says in the ERP or in the settings; `cloudcollect doctor` looks again, and the next night sends.",
+    ),
     "PLAN_OVER_CAPS": Reason(
         "error",
         "Tonight's plan is larger than its caps",

@@ -144,6 +144,33 @@ class Period:
     open: bool
 
 
+@dataclass(frozen=True)
+class LedgerAccount:
+    """A general-ledger account as it is set up. `control` accounts may refuse what is entered by hand."""
+
+    number: str
+    active: bool
+    cash: bool
+    control: bool
+
+
+@dataclass(frozen=True)
+class CashAccount:
+    """A cash account and the general-ledger account behind it (empty where the ERP does not say)."""
+
+    number: str
+    account: str
+    currency: str
+
+
+@dataclass(frozen=True)
+class PaymentMethod:
+    """A payment method. On which cash accounts it is allowed, the ERP does not tell."""
+
+    id: str
+    active: bool
+
+
 class Erp(Protocol):
     """An accounting system that owns the customer ledger of one company."""
 
@@ -227,6 +254,22 @@ class Erp(Protocol):
 
     def periods(self) -> list[Period]:
         """Financial periods by start date."""
+        ...
+
+    def accounts(self) -> list[LedgerAccount]:
+        """The chart of accounts."""
+        ...
+
+    def cash_accounts(self) -> list[CashAccount]:
+        """All cash accounts."""
+        ...
+
+    def payment_methods(self) -> list[PaymentMethod]:
+        """All payment methods."""
+        ...
+
+    def paid_by(self, since: date) -> set[tuple[str, str]]:
+        """Pairs of payment method and cash account on some payments dated since a day. One page: none is no proof."""
         ...
 
     def pdf(self, key: DocumentKey) -> bytes:

@@ -6,9 +6,35 @@ A schedule is off until a person turns it on (Automation in the UI): a checkout 
 Dagster must not begin to write to anyone. Once on, the statement's freshness says whether last night ran.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+
+SCHEDULER = "SCHEDULER"
+"""Dagster's name of the daemon that starts what is due."""
+
+
+class ScheduleState(NamedTuple):
+    """Whether a night starts by itself: the schedule is on, and the daemon that looks at it is alive."""
+
+    name: str
+    on: bool
+    daemon: bool
+
+
+def schedule_name(job: str) -> str:
+    """The schedule of a job."""
+    return f"{job}_at_four"
+
+
+def schedule_state(job: str) -> ScheduleState:
+    """What the Dagster instance of DAGSTER_HOME says about a job's schedule. Loads no definitions."""
+    name = schedule_name(job)
+    with dg.DagsterInstance.get() as instance:
+        states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+        alive = instance.get_daemon_statuses([SCHEDULER])[SCHEDULER].healthy
+    return ScheduleState(name, any(state.name == name and state.is_running for state in states), alive is True)
 
 
 def nightly_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
@@ -16,7 +42,7 @@ def nightly_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         job=job,
-        name=f"{job.name}_at_four",
+        name=schedule_name(job.name),
         cron_schedule="0 4 * * *",
         execution_timezone="Europe/Oslo",
         description=f"Every night of {slug}. Off until you turn it on.",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from email.utils import format_datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,7 @@ from cloudcollect_pipeline.sandbox.debtors import stream
 from cloudcollect_pipeline.sandbox.erp import DocumentType, ErpApi, ErpCompany, ErpSettings, Status
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry as BankEntry
 from cloudcollect_pipeline.sandbox.faults import Faults
+from cloudcollect_pipeline.sandbox.http import Handler, Request, Response
 
 Action = Callable[[], object]
 
@@ -115,6 +117,10 @@ class World:
         self.lock = threading.RLock()
         """Held by the servers while they answer and by `advance`."""
         self.companies = {slug: _company(slug, seed) for slug in companies}
+        self.customer_tenant = _tenant(seed, "customer of the vendor")
+        """The vendor's tenant for the owner of all companies: it gets a token, and every call with it a 401."""
+        self.skew = timedelta(0)
+        """How far the clocks of both servers, as their answers' Date shows them, are ahead of the world's."""
         self.notable: dict[str, str] = {}
         """Numbers of documents that show something, by what they show."""
         self.go_live = self.today
@@ -133,14 +139,15 @@ class World:
             self.clock.now,
             CLIENT_ID,
             _secret(seed, "erp"),
+            contract_tenants=[self.customer_tenant],
         )
         self.agency_api = AgencyApi(
             self.agency, self.clock, {company.api_key: slug for slug, company in self.companies.items()}
         )
         self.erp_faults = Faults()
         self.agency_faults = Faults()
-        self.erp_handler = self.erp_faults.wrap(self.erp_api.handle)
-        self.agency_handler = self.agency_faults.wrap(self.agency_api.handle)
+        self.erp_handler = self.erp_faults.wrap(self._dated(self.erp_api.handle))
+        self.agency_handler = self.agency_faults.wrap(self._dated(self.agency_api.handle))
         self._agenda: list[tuple[datetime, int, Action]] = []
         self._order = count()
 
@@ -241,6 +248,15 @@ class World:
         entries = (BankEntry("1920", paid, text), BankEntry(self.companies[slug].payout_clearing, -paid, text))
         self._books[slug].voucher(None, text, entries)
 
+    def _dated(self, handler: Handler) -> Handler:
+        """The same counterparty, whose answers bear the date as a web server's do."""
+
+        def handle(request: Request) -> Response:
+            answer = handler(request)
+            return Response(answer.status, {**answer.headers, "date": http_date(self.now + self.skew)}, answer.body)
+
+        return handle
+
     # Looking
 
     def company(self, slug: str = "nordlys") -> Company:
@@ -286,6 +302,11 @@ class World:
         )
 
 
+def http_date(moment: datetime) -> str:
+    """A moment as the Date header writes it."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
 def local(day: date, at: time) -> datetime:
     """A time of day in Norway."""
     return datetime.combine(day, at, OSLO)
@@ -295,11 +316,15 @@ def _company(slug: str, seed: int) -> Company:
     return Company(
         slug=slug,
         name=f"{slug.replace('_', ' ').replace('-', ' ').title()} AS",
-        tenant_id=str(UUID(int=stream(seed, f"tenant/{slug}").getrandbits(128), version=4)),
+        tenant_id=_tenant(seed, slug),
         client_id=CLIENT_ID,
         client_secret=_secret(seed, "erp"),
         api_key=_secret(seed, f"agency/{slug}"),
     )
+
+
+def _tenant(seed: int, whose: str) -> str:
+    return str(UUID(int=stream(seed, f"tenant/{whose}").getrandbits(128), version=4))
 
 
 def _secret(seed: int, whose: str) -> str:

@@ -128,6 +128,7 @@ class BearerKey(OriginAuth):
 class _Token(msgspec.Struct):
     access_token: str
     expires_in: int
+    scope: str | None = None
 
 
 class ClientCredentials(OriginAuth):
@@ -162,6 +163,8 @@ class ClientCredentials(OriginAuth):
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         )  # fmt: skip
         self._lock = threading.Lock()
+        self.granted: frozenset[str] | None = None
+        """The scopes of the newest token as its answer tells them; None when there is none or it does not tell."""
         self._token: Secret | None = None
         self._expires: datetime | None = None
 
@@ -171,6 +174,7 @@ class ClientCredentials(OriginAuth):
             if self._token is None or self._expires is None or self._clock.now() >= self._expires:
                 answer = self._fetch()
                 self._token = Secret(answer.access_token)
+                self.granted = None if answer.scope is None else frozenset(answer.scope.split())
                 self._expires = self._clock.now() + timedelta(seconds=answer.expires_in) - SLACK
             return f"Bearer {self._token.reveal()}"
 
@@ -201,7 +205,9 @@ class ClientCredentials(OriginAuth):
             raise Transient(f"the token endpoint answered {status}")
         if status != 200:
             hint = f"; {self.hint}" if status in (400, 401, 403) else ""
-            raise Permanent(f"the token endpoint answered {status}{_oauth_error(body)}{hint}")
+            code = _oauth_error(body)
+            told = f" {code}" if code else ""
+            raise Permanent(f"the token endpoint answered {status}{told}{hint}", status, code)
         try:
             token = decoded(strict(body), _Token)
         except NotJson:
@@ -220,4 +226,4 @@ def _oauth_error(body: bytes) -> str:
         code = decoded(body, _OAuthError).error
     except NotJson:
         return ""
-    return f" {code}" if _OAUTH_ERROR.fullmatch(code) else ""
+    return code if _OAUTH_ERROR.fullmatch(code) else ""

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
@@ -91,6 +92,8 @@ class Web:
         )
         self._quota = Quota(clock, rate_share, requests_limit)
         self._repeats = Repeats(clock, repeats)
+        self.skew: timedelta | None = None
+        """How far the counterparty's clock is ahead of ours, by the newest answer that bears a date; to the second."""
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -128,7 +131,7 @@ class Web:
                 continue
             if answer.status < 300 or (answer.status == 404 and missing_ok):
                 return answer
-            raise Permanent(f"GET {path} answered {answer.status}{self._hint(answer.status)}")
+            raise Permanent(f"GET {path} answered {answer.status}{self._hint(answer.status)}", answer.status)
 
     def write(
         self,
@@ -198,6 +201,7 @@ class Web:
             try:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 self._quota.learn(headers)
+                self._learn_skew(headers.get("date", ""))
                 return Answer(response.status_code, headers, whole(response, self._max_body))
             finally:
                 response.close()
@@ -209,6 +213,12 @@ class Web:
         query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params)
         target = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
         return self._client.build_request(method, target, headers=headers, content=body or None)
+
+    def _learn_skew(self, date: str) -> None:
+        try:
+            self.skew = parsedate_to_datetime(date) - self._clock.now().replace(microsecond=0)
+        except (ValueError, TypeError):  # absent, not a date, or a date without zone
+            return
 
     def _retry_after(self, answer: Answer) -> float:
         text = answer.headers.get("retry-after", "")

@@ -12,8 +12,10 @@ from cloudcollect_pipeline.domain.errors import NotSent, Permanent, Refused, Tra
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
+    CashAccount,
     DocumentKey,
     Erp,
+    LedgerAccount,
     Movement,
     NewPayment,
     NewVoucher,
@@ -23,6 +25,7 @@ from cloudcollect_pipeline.erp.port import (
     PostedVoucher,
     VoucherLine,
 )
+from cloudcollect_pipeline.erp.port import PaymentMethod as PaymentMethodFound
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.ledger import PaymentMethod
 from cloudcollect_pipeline.sandbox.faults import FaultKind
@@ -510,3 +513,48 @@ def test_money_is_sent_as_exact_numbers(company: Company) -> None:
     body = company.requests[-1].body
     assert b'"paymentAmount":{"value":12345678901.23}' in body
     assert b'"hold":{"value":false}' in body
+
+
+def test_registers_tell_how_accounts_and_payment_methods_are_set_up(company: Company) -> None:
+    company.books.deactivate("1515")
+    accounts = {account.number: account for account in company.erp.accounts()}
+    assert accounts["1510"] == LedgerAccount("1510", active=True, cash=True, control=False)
+    assert accounts["1515"] == LedgerAccount("1515", active=False, cash=False, control=False)
+    assert accounts["1500"].control
+    assert CashAccount("1510", "1510", "NOK") in company.erp.cash_accounts()
+    assert PaymentMethodFound("INK", active=True) in company.erp.payment_methods()
+
+
+def test_payments_show_which_method_is_used_on_which_cash_account(company: Company) -> None:
+    assert company.erp.paid_by(TODAY) == set()
+    company.erp.create_payment(posting())
+    assert company.erp.paid_by(TODAY) == {("INK", "1510")}
+    assert company.erp.paid_by(TODAY + timedelta(days=1)) == set()
+
+
+def test_a_register_that_was_cut_is_unreadable_and_no_proof_that_something_is_missing(company: Company) -> None:
+    def cut(answer: Response) -> Response:
+        rows = [{**row, "metadata": {"totalCount": 12, "maxPageSize": 5}} for row in json.loads(answer.body)[:5]]
+        return Response(answer.status, answer.headers, json.dumps(rows).encode())
+
+    company.faults.add("mutate", "GET", "/v1/account", mutate=cut)
+    with pytest.raises(Unreadable, match="only 5 of 12 records came"):
+        company.erp.accounts()
+
+
+@pytest.mark.parametrize(
+    ("path", "read", "row"),
+    [
+        ("/v1/account", "accounts", {"active": True}),
+        ("/v1/cashaccount", "cash_accounts", {"number": None}),
+        ("/v1/paymentmethod", "payment_methods", {"paymentMethodID": 4}),
+    ],
+)
+def test_a_register_that_breaks_its_contract_is_unreadable(
+    company: Company, path: str, read: str, row: dict[str, Any]
+) -> None:
+    company.faults.add(
+        "mutate", "GET", path, mutate=lambda answer: Response(200, answer.headers, json.dumps([row]).encode())
+    )
+    with pytest.raises(Unreadable, match=f"GET {path}"):
+        getattr(company.erp, read)()

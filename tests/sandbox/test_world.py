@@ -431,3 +431,28 @@ def mirror(world: World) -> None:
                 f"{claim.id}/{missing}", "DIRECT_PAYMENT", missing, "NOK", world.today, ("Payment", "1")
             )
             agency.create_reduction(COMPANY, claim.id, order)
+
+
+def test_the_customer_tenant_gets_a_token_and_no_company():
+    world = World.empty(datetime(2026, 1, 5, tzinfo=UTC))
+    company = world.company()
+    form = urlencode(
+        {
+            "grant_type": "client_credentials",
+            "client_id": company.client_id,
+            "client_secret": company.client_secret,
+            "tenant_id": world.customer_tenant,
+            "scope": "vismanet_erp_service_api:read",
+        }
+    )
+    token = json.loads(world.erp_handler(Request("POST", "/connect/token", body=form.encode())).body)["access_token"]
+    answer = world.erp_handler(Request("GET", "/v1/customer", headers={"authorization": f"Bearer {token}"}))
+    assert answer.status == 401
+
+
+def test_answers_bear_the_date_of_their_server():
+    world = World.empty(datetime(2026, 1, 5, tzinfo=UTC))
+    ask = Request("GET", "/v1/capabilities")
+    assert world.agency_handler(ask).headers["date"] == "Mon, 05 Jan 2026 00:00:00 GMT"
+    world.skew = timedelta(hours=1)
+    assert world.erp_handler(ask).headers["date"] == "Mon, 05 Jan 2026 01:00:00 GMT"

@@ -223,3 +223,23 @@ def test_an_empty_401_to_a_write_proves_nothing(clock: VirtualClock) -> None:
 )  # fmt: skip
 def test_an_origin_is_scheme_host_and_port(url: str, origin: tuple[str, str, int]) -> None:
     assert Origin.of(url) == origin
+
+
+def test_a_refused_token_says_its_status_and_why(auth: ClientCredentials, connect: Connect) -> None:
+    connect.answer = httpx.Response(400, json={"error": "invalid_client"})
+    with pytest.raises(Permanent) as refused:
+        auth.credential()
+    assert (refused.value.status, refused.value.code) == (400, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    ("told", "granted"),
+    [({"scope": "read create"}, {"read", "create"}), ({"scope": ""}, set()), ({}, None), ({"scope": None}, None)],
+)
+def test_the_scopes_of_a_token_are_what_its_answer_tells(
+    auth: ClientCredentials, connect: Connect, told: dict[str, str], granted: set[str] | None
+) -> None:
+    assert auth.granted is None
+    connect.answer = httpx.Response(200, json={"access_token": "t", "expires_in": 3600, **told})
+    auth.credential()
+    assert auth.granted == granted

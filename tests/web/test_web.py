@@ -328,3 +328,29 @@ def test_the_system_clock_is_in_utc() -> None:
     clock.sleep(-1)
     assert before.tzinfo is UTC
     assert clock.now() >= before
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_read_that_is_refused_for_good_says_its_status(clock: VirtualClock, status: int) -> None:
+    with pytest.raises(Permanent) as refused:
+        web(Server(status), clock).read("/v1/x")
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Mon, 02 Mar 2026 03:00:00 GMT", 0),
+        ("Mon, 02 Mar 2026 03:10:00 GMT", 600),
+        ("Mon, 02 Mar 2026 02:59:30 GMT", -30),
+        ("yesterday", None),
+        ("Mon, 02 Mar 2026 03:10:00 -0000", None),
+        (None, None),
+    ],
+)
+def test_how_far_the_clocks_are_apart_is_learnt_from_the_date(
+    clock: VirtualClock, date: str | None, seconds: int | None
+) -> None:
+    client = web(Server(httpx.Response(200, headers={"date": date} if date else {})), clock)
+    client.read("/v1/x")
+    assert (None if client.skew is None else client.skew.total_seconds()) == seconds

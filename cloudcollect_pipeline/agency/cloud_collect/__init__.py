@@ -4,7 +4,7 @@
 what should be written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcollect_pipeline.agency.cloud_collect.client import CloudCollect, declared_capabilities
@@ -18,14 +18,20 @@ __all__ = ["CloudCollect", "connect"]
 
 
 def connect(
-    agency: AgencySettings, clock: Clock, transport: Any = None
+    agency: AgencySettings, clock: Clock, transport: Any, known: Mapping[str, str]
 ) -> tuple[CloudCollect, Callable[[], None], Callable[[], Budget]]:
     """The adapter with what the agency declares to offer, what closes it, and what it has asked for. One read."""
-    key = BearerKey(agency.api_key.get_secret_value(), agency.base_url)
-    web = Web(agency.base_url, key, clock=clock, transport=transport, deadline=agency.answer_seconds)
+    web = line(agency, clock, transport)
     try:
         capabilities = declared_capabilities(web)
     except CounterpartyError:
         # An agency that cannot be asked tonight is offered nothing; its feeds will say why they could not be read.
         capabilities = AgencyCapabilities()
     return CloudCollect(web, agency.id, capabilities=capabilities), web.close, lambda: web.budget
+
+
+def line(agency: AgencySettings, clock: Clock, transport: Any, **patience: Any) -> Web:
+    """The way to the agency, before anything is said. `patience` as `Web` takes it."""
+    key = BearerKey(agency.api_key.get_secret_value(), agency.base_url)
+    options = {"deadline": agency.answer_seconds, **patience}
+    return Web(agency.base_url, key, clock=clock, transport=transport, **options)

@@ -5,19 +5,23 @@ There is no idempotency key, so every write is one attempt, and what a lost answ
 reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even when its body names a business error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from cloudcollect_pipeline.domain.errors import Permanent, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
+    CashAccount,
     DocumentKey,
     ErpCapabilities,
+    LedgerAccount,
     Movement,
     NewPayment,
     NewVoucher,
+    PaymentMethod,
     Period,
     PostedPayment,
     PostedVoucher,
@@ -36,11 +40,13 @@ from cloudcollect_pipeline.erp.visma_net.paging import (
     VoucherRow,
     array,
     concurrently,
+    metadata,
     record,
 )
 from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.web import HttpRefused, Web
 
+T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
 
 PAYMENTS = "/v1/customerPayment"
@@ -48,6 +54,9 @@ CUSTOMERS = "/v1/customer"
 VOUCHERS = "/v2/journaltransaction"
 MOVEMENTS = "/v1/GeneralLedgerTransactions"
 PERIODS = "/v1/financialPeriod"
+ACCOUNTS = "/v1/account"
+CASH_ACCOUNTS = "/v1/cashaccount"
+PAYMENT_METHODS = "/v1/paymentmethod"
 DOCUMENTS = {
     "Invoice": "/v1/customerinvoice",
     "DebitNote": "/v1/customerDebitNote",
@@ -57,7 +66,8 @@ PRINTED = ("Invoice", "DebitNote")
 
 # what is null without them is unconfirmed, so they are always given
 EXPANDED = (("expandApplications", "true"), ("expandDunningInformation", "true"), ("expandInvoiceAddress", "true"))
-# whether the list without a type includes credit notes and write-offs is unconfirmed; they are asked for by themselves
+# whether the list without a type includes credit notes and write-offs is unconfirmed: until a probe has seen them
+# there, they are asked for by themselves
 ANY_TYPE: Params = ()
 CREDIT_NOTES: Params = (("paymentType", "CreditNote"),)
 WRITE_OFFS: Params = (("paymentType", "SmallBalanceWo"),)
@@ -70,9 +80,13 @@ class VismaNet:
 
     def __init__(self, web: Web, tenant: str, settings: VismaNetSettings) -> None:
         self.tenant = tenant
-        self.capabilities = ErpCapabilities(page_size=settings.page_size)
+        self.capabilities = ErpCapabilities(
+            case_fields=settings.case_fields,
+            unfiltered_payments_include_credit_notes=settings.credit_notes_listed,
+            page_size=settings.page_size,
+        )
         self.feeds = feeds(settings)
-        self._web, self._settings = web, settings
+        self._web, self.settings = web, settings
         self._zone = ZoneInfo(settings.time_zone)
         self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
 
@@ -83,7 +97,9 @@ class VismaNet:
             for path in DOCUMENTS.values():
                 yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
         elif feed == "payments":
-            for kind in (ANY_TYPE, CREDIT_NOTES, WRITE_OFFS):
+            credit_notes = () if self.settings.credit_notes_listed else (CREDIT_NOTES,)
+            write_offs = () if self.settings.write_offs_listed else (WRITE_OFFS,)
+            for kind in (ANY_TYPE, *credit_notes, *write_offs):
                 yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
         elif feed == "customers":
             yield from self._pages(CUSTOMERS, news, CustomerRow)
@@ -126,7 +142,7 @@ class VismaNet:
                 for raw in page:
                     payment = codec.posted_payment(raw, PAYMENTS)
                     key = (payment.document_type, payment.number)
-                    ours = payment.cash_account == self._settings.suspense_cash_account
+                    ours = payment.cash_account == self.settings.suspense_cash_account
                     if key not in seen and (ours or payment.status in ("Balanced", "Hold")):
                         seen.add(key)
                         yield payment
@@ -138,7 +154,7 @@ class VismaNet:
 
     def create_payment(self, payment: NewPayment) -> Receipt:
         """Create it Balanced on the suspense cash account."""
-        return self._create(PAYMENTS, codec.payment_body(payment, self._settings))
+        return self._create(PAYMENTS, codec.payment_body(payment, self.settings))
 
     def release_payment(self, document_type: str, number: str) -> None:
         """Ask for release."""
@@ -156,7 +172,7 @@ class VismaNet:
         if key.document_type != "Invoice":
             raise Refused(f"{key.document_type} {key.number}: only invoices have case fields")
         path = f"{DOCUMENTS['Invoice']}/{codec.key_segment(key.number)}"
-        answer = self._web.write("PUT", path, codec.case_body(fields, self._settings.case_type))
+        answer = self._web.write("PUT", path, codec.case_body(fields, self.settings.case_type))
         if answer.body.strip():  # 204 has none: a page of text with 200 is not the ERP speaking
             raise Uncertain(f"PUT {path} answered {answer.status} with a body")
 
@@ -188,7 +204,7 @@ class VismaNet:
 
     def create_voucher(self, voucher: NewVoucher) -> Receipt:
         """Create it Balanced."""
-        return self._create(VOUCHERS, codec.voucher_body(voucher, self._settings))
+        return self._create(VOUCHERS, codec.voucher_body(voucher, self.settings))
 
     def release_voucher(self, number: str) -> None:
         """Ask for release."""
@@ -200,7 +216,7 @@ class VismaNet:
         Unconfirmed whether the dates work without periods: what lies outside is left out here too.
         """
         params = (
-            ("ledger", self._settings.ledger),
+            ("ledger", self.settings.ledger),
             ("account", account),
             ("fromDate", since.isoformat()),
             ("toDate", until.isoformat()),
@@ -220,6 +236,24 @@ class VismaNet:
         """Financial periods; open means open in the customer ledger, cash management and the general ledger."""
         return codec.periods(array(self._web.read(PERIODS).body, f"GET {PERIODS}"), PERIODS)
 
+    def accounts(self) -> list[LedgerAccount]:
+        """The chart of accounts."""
+        return self._register(ACCOUNTS, codec.account)
+
+    def cash_accounts(self) -> list[CashAccount]:
+        """All cash accounts."""
+        return self._register(CASH_ACCOUNTS, codec.cash_account)
+
+    def payment_methods(self) -> list[PaymentMethod]:
+        """All payment methods; the vendor does not tell on which cash accounts one is allowed."""
+        return self._register(PAYMENT_METHODS, codec.payment_method)
+
+    def paid_by(self, since: date) -> set[tuple[str, str]]:
+        """Pairs of payment method and cash account on one page of payments dated since a day."""
+        page = (("pageNumber", "1"), ("pageSize", str(self.settings.page_size)))
+        params = (("docDate", since.isoformat()), ("docDateCondition", ">="), *page)
+        return {codec.paid_by(raw, PAYMENTS) for raw in array(self._web.read(PAYMENTS, params).body, PAYMENTS)}
+
     def pdf(self, key: DocumentKey) -> bytes:
         """The printed document. Overdue charges cannot be printed by the API (`Permanent`)."""
         if key.document_type not in PRINTED:
@@ -231,13 +265,22 @@ class VismaNet:
             raise Unreadable(f"GET {path}: not a PDF")
         return body
 
+    def _register(self, path: str, read: Callable[[bytes, str], T]) -> list[T]:
+        """A list that has no pages. One that was cut all the same would pass for a set-up that lacks something."""
+        where = f"GET {path}"
+        rows = array(self._web.read(path).body, where)
+        total = metadata(rows).total_count
+        if total is not None and total > len(rows):
+            raise Unreadable(f"{where}: only {len(rows)} of {total} records came")
+        return [read(row, where) for row in rows]
+
     def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
-        settings = self._settings
+        settings = self.settings
         return Lister(self._web, path, params, row, settings.page_size, settings.parallel, self.max_pages).pages()
 
     def _modified_since(self, moment: datetime) -> Params:
         # no zone is taken, and some letters are refused: company-local time with a space
-        local = (moment - self._settings.overlap).astimezone(self._zone)
+        local = (moment - self.settings.overlap).astimezone(self._zone)
         return (
             ("lastModifiedDateTime", local.strftime("%Y-%m-%d %H:%M:%S")),
             ("lastModifiedDateTimeCondition", ">="),
@@ -245,7 +288,7 @@ class VismaNet:
 
     def _open_payments(self, customer: str) -> list[bytes]:
         found: dict[bytes, None] = {}
-        for kind in (ANY_TYPE, CREDIT_NOTES):
+        for kind in (ANY_TYPE,) if self.settings.credit_notes_listed else (ANY_TYPE, CREDIT_NOTES):
             for page in self._pages(PAYMENTS, (*kind, ("customer", customer)), PaymentRow):
                 found |= dict.fromkeys(raw for raw in page if not codec.is_settled(raw, PAYMENTS))
         return list(found)

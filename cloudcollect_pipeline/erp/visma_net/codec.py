@@ -17,10 +17,13 @@ from cloudcollect_pipeline.domain.errors import Unreadable
 from cloudcollect_pipeline.domain.money import NotMoney, kroner, ore
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
+    CashAccount,
+    LedgerAccount,
     Movement,
     NewPayment,
     NewVoucher,
     PaymentLine,
+    PaymentMethod,
     Period,
     PostedPayment,
     PostedVoucher,
@@ -355,6 +358,59 @@ def periods(raws: Sequence[bytes], where: str) -> list[Period]:
             )
         )
     return result
+
+
+class _Account(msgspec.Struct, rename="camel"):
+    account_code: str = msgspec.field(name="accountCD")
+    active: bool | None = None
+    cash_account: bool | None = None
+    allow_manual_entry: bool | None = None
+
+
+def account(raw: bytes, where: str) -> LedgerAccount:
+    """An AccountDto; one that does not say that it is active counts as inactive."""
+    read = _read(raw, _Account, where)
+    number, control = read.account_code.strip(), read.allow_manual_entry is False
+    return LedgerAccount(number, read.active is True, read.cash_account is True, control)
+
+
+class _Behind(msgspec.Struct):
+    number: str | None = None
+
+
+class _CashAccount(msgspec.Struct):
+    number: str
+    currency: str | None = None
+    account: _Behind | None = None
+
+
+def cash_account(raw: bytes, where: str) -> CashAccount:
+    """A CashAccountDto; the general-ledger account behind it has been told since 2026 only."""
+    read = _read(raw, _CashAccount, where)
+    behind = read.account.number if read.account else None
+    return CashAccount(read.number.strip(), (behind or "").strip(), read.currency or "")
+
+
+class _PaymentMethod(msgspec.Struct):
+    id: str = msgspec.field(name="paymentMethodID")
+    active: bool | None = None
+
+
+def payment_method(raw: bytes, where: str) -> PaymentMethod:
+    """A PaymentMethodDto."""
+    read = _read(raw, _PaymentMethod, where)
+    return PaymentMethod(read.id.strip(), read.active is True)
+
+
+class _Paid(msgspec.Struct, rename="camel"):
+    payment_method: _Code | None = None
+    cash_account: str | None = None
+
+
+def paid_by(raw: bytes, where: str) -> tuple[str, str]:
+    """Payment method and cash account of a PaymentDto; empty where it has none."""
+    read = _read(raw, _Paid, where)
+    return (read.payment_method.id if read.payment_method else None) or "", read.cash_account or ""
 
 
 def _period_name(period: _Period) -> str:

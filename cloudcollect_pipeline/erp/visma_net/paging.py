@@ -93,20 +93,22 @@ class VoucherRow(Row):
         return [(batch, bytes(line.line_number)) for line in self.journal_transaction_lines or ()] or [(batch,)]
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
+class Metadata(msgspec.Struct, rename="camel"):
+    """What the vendor repeats in every row of a list."""
+
     total_count: int | None = None
     max_page_size: int | None = None
 
 
 class _Head(msgspec.Struct):
-    metadata: _Metadata | None = None
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True)
 class _Page:
     rows: list[bytes]
     keys: list[int]
-    metadata: _Metadata
+    metadata: Metadata
     fingerprint: int
 
 
@@ -169,18 +171,22 @@ class Lister:
         paging = (("pageNumber", str(number)), ("pageSize", str(self._size)))
         body = self._web.read(self._path, (*self._params, *paging)).body
         rows = array(body, where)
-        metadata = _Metadata()
-        if rows:
-            with suppress(NotJson):
-                metadata = decoded(rows[0], _Head).metadata or metadata
         keys = [key for row in rows for key in self._keys(row)]
-        return _Page(rows, keys, metadata, hash(body))
+        return _Page(rows, keys, metadata(rows), hash(body))
 
     def _keys(self, row: bytes) -> list[int]:
         try:
             return [hash(key) if all(key) else hash(row) for key in decoded(row, self._row).identities()]
         except NotJson:
             return [hash(row)]  # no object, or without its lines: counted as it is, and set aside by the contract
+
+
+def metadata(rows: Sequence[bytes]) -> Metadata:
+    """The list's total and largest page as its first row tells them; neither where it does not."""
+    if rows:
+        with suppress(NotJson):
+            return decoded(rows[0], _Head).metadata or Metadata()
+    return Metadata()
 
 
 def array(body: bytes, where: str) -> list[bytes]:

@@ -14,6 +14,7 @@ class VismaNetSettings:
     `page_size` is asked for; the server may give less. `parallel` pages are under way at once (1: no threads).
     `business_classes`: customer classes whose customers are businesses even without an organisation number, since
     Visma.net has no flag for private persons.
+    The last three are what a probe found out (`unconfirmed.as_settled`); the defaults are right without one.
     """
 
     suspense_cash_account: str
@@ -27,6 +28,9 @@ class VismaNetSettings:
     ledger: str = "1"
     case_type: str = "Inkasso"
     business_classes: tuple[str, ...] = ()
+    credit_notes_listed: bool = False
+    write_offs_listed: bool = False
+    case_fields: bool = True
 
     def __post_init__(self) -> None:
         ZoneInfo(self.time_zone)

@@ -133,6 +133,10 @@ class ErpApi:
         self._client_id = client_id
         self._client_secret = client_secret
         self._contract_tenants = contract_tenants
+        self.granted_scopes = SCOPES
+        """What the application was granted. A token is refused if it asks for more."""
+        self.narrow_scopes = False
+        """A token that asks for more is issued all the same, with what was granted: which is true is unknown."""
         self._tokens: dict[str, _Token] = {}
         self._windows: dict[str, _Window] = {}
         self._cache = _Cache()
@@ -166,7 +170,9 @@ class ErpApi:
             return _json(400, wire.record({"error": wire.text("invalid_client")}))
         if tenant not in self.companies and tenant not in self._contract_tenants:
             return _json(400, wire.record({"error": wire.text("invalid_tenant")}))
-        if not scopes or not scopes <= SCOPES:
+        if self.narrow_scopes:
+            scopes &= self.granted_scopes
+        if not scopes or not scopes <= self.granted_scopes:
             return _json(400, wire.record({"error": wire.text("invalid_scope")}))
         token = f"sandbox.{self._guid()}"
         self._tokens[token] = _Token(tenant, scopes, self._clock() + timedelta(seconds=TOKEN_SECONDS))
@@ -313,6 +319,7 @@ class ErpApi:
             status, kid = query.word("status", DOCUMENT_STATUSES), query.text("paymentReference")
             period = query.text("financialPeriod")
             after, wanted = query.text("greaterThanValue"), query.word("documentType", DOCUMENT_TYPES)
+            reached = operator.ge if settings.dunning_filter_from else operator.eq
             if query.text("externalReference") or query.text("customerRefNumber") or wanted not in (None, kind):
                 return _page(query, [], settings.max_page_size, str)
             found = [
@@ -324,7 +331,7 @@ class ErpApi:
                 and (due is None or due(document.due))
                 and (dunned is None or dunned(document.dunning_date))
                 and (released is None or bool(released) is document.released)
-                and (level is None or document.dunning_level == level)
+                and (level is None or reached(document.dunning_level, level))
                 and (status is None or document.status == status)
                 and (period is None or document.period == period)
                 and (kid is None or document.kid == kid)
@@ -380,7 +387,7 @@ class ErpApi:
         query = Query(request, PAYMENT_PARAMETERS)
         settings = company.settings
         company.note_read()
-        kinds = _payment_types(query.text("paymentType"))
+        kinds = _payment_types(query.text("paymentType"), settings.unfiltered_payments)
         modified = query.moments("lastModifiedDateTime", settings.zone)
         on = query.days("docDate")
         number, status = query.text("paymentNbr"), query.word("status", DOCUMENT_STATUSES)
@@ -473,7 +480,7 @@ class ErpApi:
         kind = _payment_type(_required(body.plain_text("type"), "type"))
         document = _found(company.find(kind, number), number)
         _require_match(request, document.revision)
-        voiding = company.start_void(document)
+        voiding = company.void(document) if company.settings.void_releases else company.start_void(document)
         shown = self._written_payment(company, voiding) if body.plain_flag("returnVoidPayment") else wire.NULL
         return _json(
             200,
@@ -729,8 +736,8 @@ def _order(documents: list[Document], company: ErpCompany) -> None:
         documents.sort(key=lambda each: (each.number, each.type))
 
 
-def _payment_types(written: str | None) -> tuple[DocumentType, ...]:
-    return UNFILTERED_PAYMENTS if written is None else (_payment_type(written),)
+def _payment_types(written: str | None, also: Collection[DocumentType]) -> tuple[DocumentType, ...]:
+    return (*UNFILTERED_PAYMENTS, *sorted(also)) if written is None else (_payment_type(written),)
 
 
 def _payment_type(written: str) -> DocumentType:

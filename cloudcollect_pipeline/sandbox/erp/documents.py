@@ -80,6 +80,12 @@ class ErpSettings:
     """A VoidPayment lists each document three times: plus, minus, plus."""
     invoice_filter_sees_unreleased: bool = False
     """Whether invoiceRefNbr also finds payments that are not released."""
+    unfiltered_payments: frozenset[DocumentType] = frozenset()
+    """Types beside those of money that the payment list holds when none is asked for."""
+    dunning_filter_from: bool = False
+    """The filter on the dunning level keeps higher ones too."""
+    void_releases: bool = False
+    """Voiding a payment releases its VoidPayment."""
     frozen_statuses: frozenset[Status] = frozenset()
     """Statuses in which a PUT on an invoice is refused."""
     check_payment_method: bool = True

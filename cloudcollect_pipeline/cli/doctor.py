@@ -1,0 +1,268 @@
+"""`doctor`: is a company set up for its nights? What is wrong, where it came from, and how to mend it."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.markup import escape
+
+from cloudcollect_pipeline.agency import cloud_collect
+from cloudcollect_pipeline.agency.cloud_collect.client import declared_capabilities
+from cloudcollect_pipeline.cli import context
+from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK, Stop
+from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table, working
+from cloudcollect_pipeline.dispatch.lock import company_lock
+from cloudcollect_pipeline.doctor import access, results
+from cloudcollect_pipeline.doctor.check import Check, error, ok, skipped, warning
+from cloudcollect_pipeline.doctor.examine import Patient, examine
+from cloudcollect_pipeline.doctor.results import Result
+from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.erp import visma_net
+from cloudcollect_pipeline.erp.visma_net import probe as probing
+from cloudcollect_pipeline.erp.visma_net import write_probe
+from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
+from cloudcollect_pipeline.settings import ErpSettings, Setting, Settings, SettingsError, origins
+
+PATIENCE = 5.0
+"""Seconds that a write probe waits for a run to end."""
+HASTY: Mapping[str, Any] = {"timeout": 15.0, "deadline": 30.0, "read_attempts": 1}
+"""One attempt and a short wait, for a person who looks on."""
+SECRETS = ("erp.client_secret", "agency.api_key")
+STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
+
+
+def run(slug: str | None, at: str | None, *, probe: bool, write: bool, as_json: bool) -> int:
+    """Look at everything; 0 all well, 3 something for a person, 1 something that keeps nights from working.
+
+    `probe` asks the ERP what is unconfirmed about it first, `write` also by writes that are undone.
+    """
+    try:
+        settings = context.settings(demo=False)
+    except SettingsError as wrong:
+        return _tell(slug or "", [_wrong_setting(problem) for problem in wrong.problems], [], {}, as_json=as_json)
+    name = context.company(settings, slug)
+    company = settings.companies[name]
+    clock = context.clock(at, company)
+    if write and not company.test_company:
+        raise Stop(
+            f"--write-probe is refused: {name} is not marked as a company made for tests; "
+            f"only for one that is, set companies.{name}.test_company = true",
+            BLOCKED,
+        )
+    checks: list[Check] = []
+    with working(f"doctor {name}", aloud=not as_json) as progress:
+        if probe or write:
+            progress("probe", "what is unconfirmed about the ERP")
+            checks += ask(settings, name, clock, write=write)
+        for check in look(settings, name, clock):
+            checks.append(check)
+            progress(check.state, check.name)
+    known = results.load(settings.data_dir / name, company.erp.tenant_id) if probe or write else {}
+    return _tell(name, checks, _own(origins(settings), name), known, as_json=as_json)
+
+
+def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *, write: bool) -> list[Check]:
+    """Ask the ERP what is unconfirmed and keep its answers. Returns what a write probe left for a person to undo.
+
+    Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
+    """
+    company, folder = settings.companies[slug], settings.data_dir / slug
+    credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
+    tenant, left = company.erp.tenant_id, []
+    offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
+    try:
+        erp = visma_net.adapter(company.erp, web)
+        if access.company(erp)[1] is None:
+            return []
+        asked = probing.ask(web, erp.settings, offset, company.currency, clock)
+        results.keep(folder, tenant, {key: (told.value, told.says) for key, told in asked}, clock.now(), "reads")
+        if write:
+            # No night may run meanwhile: it would meet a payment that is not its own.
+            with company_lock(folder, context.who(), clock, patience=PATIENCE):
+                tried = write_probe.try_out(erp, web, company.currency, clock, offset)
+            written = {key: (told.value, told.says) for key, told in tried.settled.items()}
+            results.keep(folder, tenant, written, clock.now(), "writes")
+            left = tried.left
+    finally:
+        web.close()
+        credentials.close()
+    return [error("write probe", f"not undone: {what}", "undo it in the ERP, then look again") for what in left]
+
+
+def look(settings: Settings, slug: str, clock: Clock, transport: object = None) -> Iterator[Check]:
+    """Every check of one company. `transport` stands in for the network in tests (httpx)."""
+    company = settings.companies[slug]
+    known = results.load(settings.data_dir / slug, company.erp.tenant_id)
+    own = {setting.path: setting.origin for setting in _own(origins(settings), slug)}
+    yield _settings(own)
+    yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
+    yield data_folder(settings.data_dir / slug)
+    try:
+        agency = cloud_collect.line(company.agency, clock, transport, **HASTY)
+    except ValueError as wrong:  # a key that no header could carry
+        yield error(
+            "agency", str(wrong), f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
+        )
+        return
+    credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
+    try:
+        yield from examine(
+            Patient(
+                settings=company,
+                origins=own,
+                credentials=credentials,
+                scopes=visma_net.SCOPES,
+                erp=visma_net.adapter(company.erp, web),
+                ask_agency=lambda: declared_capabilities(agency),
+                skews=lambda: (web.skew, agency.skew),
+                refusal=_refusal(known, company.erp),
+                clock=clock,
+                today=night_of(clock.now()),
+            )
+        )
+    finally:
+        agency.close()
+        web.close()
+        credentials.close()
+    yield unconfirmed(known)
+    yield schedule(slug, list(settings.companies), os.environ.get("DAGSTER_HOME"))
+
+
+def _refusal(known: Mapping[str, Result], erp: ErpSettings) -> str | None:
+    """What a write probe met when it used the payment method; empty if it was accepted, None if never tried."""
+    pair = write_probe.pair_of(erp.payment_method, erp.suspense_cash_account)
+    value = known["payment_method"].value if "payment_method" in known else ""
+    if value == f"{pair} {write_probe.ACCEPTED}":
+        return ""
+    refused = f"{pair} {write_probe.REFUSED}: "
+    return value.removeprefix(refused) if value.startswith(refused) else None
+
+
+def unconfirmed(known: Mapping[str, Result]) -> Check:
+    """What has been found out about the ERP, and whether any of it asks for a person."""
+    name = "unconfirmed"
+    settled = {key: result for key, result in known.items() if result.value}
+    if not settled:
+        found = f"none of {len(POINTS)} points about the ERP has been asked; each has a safe behaviour until then"
+        return skipped(name, found, "run `cloudcollect doctor --probe`; it reads only")
+    troubles = [settled[p.key].says for p in POINTS if p.key in settled and settled[p.key].value in p.trouble]
+    if troubles:
+        return warning(
+            name, "; ".join(troubles), "look at it in the ERP before nights are run; see docs/unconfirmed.md"
+        )
+    return ok(name, f"{len(settled)} of {len(POINTS)} points about the ERP are settled, the others behave safely")
+
+
+def data_folder(folder: Path) -> Check:
+    """Persons and the journal lie in it: nobody else may read it."""
+    name = "data folder"
+    if not folder.exists():
+        return ok(name, "it is made by the first night")
+    if os.name == "posix" and folder.stat().st_mode & 0o077:
+        return warning(name, f"others on this machine may read {folder}", f"run: chmod 700 {folder}")
+    return ok(name, f"only you may read {folder}")
+
+
+def schedule(slug: str, slugs: Sequence[str], home: str | None) -> Check:
+    """Whether Dagster starts the nights by itself."""
+    name = "schedule"
+    if not home:
+        found = "DAGSTER_HOME is not set: there is no Dagster to ask whether the schedule is on"
+        return skipped(name, found, "set DAGSTER_HOME to the folder of Dagster's dagster.yaml and look again")
+    if not Path(home).is_dir():
+        found = f"DAGSTER_HOME names {home}, which is no folder"
+        return error(name, found, "set DAGSTER_HOME to the folder of Dagster's dagster.yaml")
+    from dagster import DagsterError
+
+    from cloudcollect_pipeline.orchestration.jobs import job_name
+    from cloudcollect_pipeline.orchestration.schedules import schedule_state
+
+    try:
+        state = schedule_state(job_name(slug, "nightly", slugs))
+    except DagsterError as failure:
+        found = f"Dagster's instance in {home} cannot be opened: {str(failure).splitlines()[0]}"
+        return error(name, found, f"correct {home}/dagster.yaml")
+    if not state.on:
+        mend = f"turn {state.name} on in Dagster's UI (Automation), or run: dagster schedule start {state.name}"
+        return warning(name, f"the schedule {state.name} is stopped: no night starts by itself", mend)
+    if not state.daemon:
+        found = f"the schedule {state.name} is on, but Dagster's daemon does not run: no night starts by itself"
+        return error(name, found, "start dagster-daemon (or dagster dev) as a service with the same DAGSTER_HOME")
+    return ok(name, f"the schedule {state.name} is on, and Dagster's daemon runs")
+
+
+def _settings(own: dict[str, str]) -> Check:
+    counted = Counter("a secret file" if origin.startswith("secret file") else origin for origin in own.values())
+    return ok("settings", ", ".join(f"{n} from {origin}" for origin, n in counted.most_common()))
+
+
+def _own(every: Sequence[Setting], slug: str) -> list[Setting]:
+    """A company's settings, named from the company on. Secrets are masked."""
+    prefix = f"companies.{slug}."
+    return [Setting(s.path.removeprefix(prefix), s.value, s.origin) for s in every if s.path.startswith(prefix)]
+
+
+def _wrong_setting(problem: str) -> Check:
+    """The loader's line says both what is wrong and how to mend it, the latter after `; run:` where it is a command."""
+    found, command, mend = problem.partition("; run: ")
+    if command:
+        return error("secrets", found, f"run: {mend}")
+    return error("settings", found, "correct it in the settings file or the environment, as it says")
+
+
+def _tell(
+    slug: str,
+    checks: Sequence[Check],
+    settings: Sequence[Setting],
+    known: Mapping[str, Result],
+    *,
+    as_json: bool,
+) -> int:
+    states = {check.state for check in checks}
+    code = ERROR if "error" in states else NEEDS_A_PERSON if "warning" in states else OK
+    if as_json:
+        told = {"company": slug, "exit": code, "checks": [asdict(check) for check in checks]}
+        points = [{**asdict(point), **(known[point.key]._asdict() if point.key in known else {})} for point in POINTS]
+        say_json(
+            {**told, "settings": [setting._asdict() for setting in settings], **({"points": points} if known else {})}
+        )
+        return code
+    if known:
+        _tell_points(known)
+    shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
+    for check in checks:
+        said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
+        shown.add_row(f"[{STYLES[check.state]}]{check.state}[/]", check.name, said)
+    say_table(shown, indent=0)
+    say(_verdict(checks))
+    return code
+
+
+def _tell_points(known: Mapping[str, Result]) -> None:
+    shown = table(
+        "answer",
+        "question",
+        "which means; or until it is known",
+        wrap=("question", "which means; or until it is known"),
+    )
+    for point in POINTS:
+        result = known.get(point.key)
+        if result is not None and result.value:
+            shown.add_row(escape(result.value[:24]), escape(point.question), escape(result.says))
+        else:
+            why = f"{result.says}; " if result is not None else ""
+            shown.add_row("?", escape(point.question), escape(f"{why}until then {point.until_then}"))
+    say_table(shown, indent=0)
+    say("")
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    counted = Counter(check.state for check in checks)
+    told = [f"{counted[state]} {state if state == 'skipped' else state + 's' * (counted[state] > 1)}"
+            for state in ("error", "warning", "skipped") if counted[state]]  # fmt: skip
+    return f"[bold]{', '.join(told) or 'all is well'}[/]; {counted['ok']} of {len(checks)} are well"

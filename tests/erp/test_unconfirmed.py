@@ -1,0 +1,295 @@
+"""What is unconfirmed about Visma.net: a probe's answers against a sandbox that can be either way, and what they do."""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.erp.visma_net.probe import ask
+from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS, Settled, as_settled, page
+from cloudcollect_pipeline.erp.visma_net.write_probe import Tried, try_out
+from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
+from cloudcollect_pipeline.sandbox.erp.books import Line
+from cloudcollect_pipeline.sandbox.erp.documents import VoidRows
+from cloudcollect_pipeline.sandbox.erp.ledger import Entry, PaymentMethod
+from cloudcollect_pipeline.sandbox.http import Response
+from tests.erp.conftest import SETTINGS, Company
+
+ROOT = Path(__file__).parents[2]
+TODAY = date(2026, 3, 2)
+Plant = Callable[[Company], object]
+BY = {point.key: point.by for point in POINTS}
+
+
+@pytest.fixture(autouse=True)
+def books(company: Company) -> None:
+    """A company in which everything has happened once: paid, voided, credited, written off, dunned twice, in euro."""
+    books = company.books
+    books.payment_methods["INK"] = PaymentMethod("INK", "Inkasso", ("1510",))
+    kari = books.add_customer("10001", "Kari Nordmann", business=False)
+    long_ago = TODAY - timedelta(days=60)
+    credited, voided, paid = (books.invoice(kari, 100_000, long_ago, long_ago) for _ in range(3))
+    books.match(books.credit_note(kari, 20_000), credited, 15_000)
+    books.void(books.pay(voided, 40_000))
+    books.write_off(credited, 1_000)
+    for on in (TODAY - timedelta(days=30), TODAY):
+        books.run_dunning(on)
+    company.clock.sleep(3 * 3600)
+    books.pay(paid, 100_000, TODAY + timedelta(days=2))
+    books.invoice(books.add_customer("10002", "Firma AS", currency="EUR"), 50_000, currency="EUR")
+    books.draft_payment(kari, 500, [Line(credited, 500)], reference="DRAFT")
+
+
+def offset(company: Company) -> timedelta:
+    return company.clock.now().astimezone(OSLO).utcoffset() or timedelta(0)
+
+
+def asked(company: Company) -> dict[str, Settled]:
+    return dict(ask(company.web, SETTINGS, offset(company), "NOK", company.clock))
+
+
+def tried(company: Company) -> Tried:
+    return try_out(company.erp, company.web, "NOK", company.clock, offset(company))
+
+
+def behaves(**changes: object) -> Plant:
+    """The ERP as one reading of the public text has it."""
+
+    def plant(company: Company) -> None:
+        for name, value in changes.items():
+            setattr(company.books.settings, name, value)
+
+    return plant
+
+
+def both_kinds_of_vouchers(company: Company) -> None:
+    entries = [Entry("1920", 500), Entry("1515", -500)]
+    company.books.voucher(None, "released", entries)
+    company.books.draft_voucher(TODAY, "draft", entries)
+
+
+def cut(answer: Response) -> Response:
+    """References lose their last characters."""
+    return Response(answer.status, answer.headers, re.sub(rb'("paymentRef": ?"[^"]{12})[^"]*', rb"\1", answer.body))
+
+
+READS: list[tuple[str, Plant, str]] = [
+    ("time_zone", behaves(), "local"),
+    ("time_zone", behaves(zone=ZoneInfo("UTC")), ""),
+    ("filter_clock", behaves(), "same"),
+    ("invoice_clock", behaves(), "stays"),
+    ("page_size", behaves(max_page_size=200), "200"),
+    ("credit_notes_listed", behaves(), "no"),
+    ("credit_notes_listed", behaves(unfiltered_payments=frozenset({DocumentType.CREDIT_NOTE})), "yes"),
+    ("write_offs_listed", behaves(), "no"),
+    ("write_offs_listed", behaves(unfiltered_payments=frozenset({DocumentType.WRITE_OFF})), "yes"),
+    ("unreleased_by_invoice", behaves(), "no"),
+    ("unreleased_by_invoice", behaves(invoice_filter_sees_unreleased=True), "yes"),
+    ("void_by_number", behaves(), "Payment"),
+    ("void_rows", behaves(), "marked"),
+    ("credit_note_word", behaves(credit_note_word="Credit Memo"), "Credit Memo"),
+    ("by_key", behaves(), "whole"),
+    ("expand_defaults", behaves(), "lacks"),
+    ("dunning_filter", behaves(), "exact"),
+    ("dunning_filter", behaves(dunning_filter_from=True), "from"),
+    ("foreign_currency", behaves(), "amount"),
+    ("period_end", behaves(), "last_day"),
+    ("period_name", behaves(), "year first"),
+    ("movement_dates", behaves(), ""),
+    ("movement_dates", lambda c: c.books.receive("10001", 100, cash_account="1510"), "kept"),
+    ("voucher_lists", behaves(), ""),
+    ("voucher_lists", lambda c: both_kinds_of_vouchers(c), "both"),
+    ("quota", behaves(rate_limit=5_000), "5000"),
+]
+
+
+@pytest.mark.parametrize(("key", "plant", "value"), READS)
+def test_reads_settle_what_they_can(company: Company, key: str, plant: Plant, value: str) -> None:
+    plant(company)
+    told = asked(company)[key]
+    assert told.value == value, told
+    assert told.says
+
+
+def test_every_point_that_reads_settle_is_asked_and_nothing_is_written(company: Company) -> None:
+    assert set(asked(company)) == {key for key, by in BY.items() if by == "reads"}
+    assert {request.method for request in company.requests} == {"GET"}
+    assert len(company.requests) < 80
+
+
+def test_an_empty_company_settles_little_and_says_what_is_missing(company: Company) -> None:
+    company.books.customers.clear()
+    company.books._recent_customers.clear()
+    for kind in DocumentType:
+        company.books._documents[kind].clear()
+        company.books._recent[kind].clear()
+    told = asked(company)
+    assert {key for key, each in told.items() if each.value} == {"period_end", "period_name", "quota"}
+    assert all(each.says.startswith("not settled: ") for each in told.values() if not each.value)
+
+
+def test_a_point_that_cannot_be_asked_does_not_stop_the_others(company: Company) -> None:
+    company.faults.add("status_before", "GET", "/v1/customerPayment", count=1000, status=403)
+    told = asked(company)
+    assert told["void_rows"].says.startswith("could not be asked: GET /v1/customerPayment answered 403")
+    assert told["dunning_filter"].value == "exact"
+
+
+WRITES: list[tuple[str, Plant, str]] = [
+    ("payment_method", behaves(), "INK on 1510 accepted"),
+    ("payment_method", lambda c: c.books.payment_methods.pop("INK"), "INK on 1510 refused: PaymentMethodID"),
+    ("time_zone", behaves(), "local"),
+    ("time_zone", behaves(zone=ZoneInfo("UTC")), "utc"),
+    ("release", behaves(release_reads=0), "at once"),
+    ("release", behaves(release_reads=9), "later"),
+    ("void_release", behaves(), "no"),
+    ("void_release", behaves(void_releases=True), "yes"),
+    ("invoice_clock", behaves(), "stays"),
+    ("invoice_clock", behaves(invoice_touched_by_application=True), "moves"),
+    ("unreleased_by_invoice", behaves(invoice_filter_sees_unreleased=True), "yes"),
+    ("void_rows", behaves(), "marked"),
+    ("void_rows", behaves(void_rows=VoidRows.NEGATIVE), "negative"),
+    ("case_fields", behaves(), "yes"),
+    ("case_fields", behaves(frozen_statuses=frozenset({Status.OPEN, Status.CLOSED})), "no"),
+    ("case_fields_closed", behaves(), "yes"),
+    ("case_fields_closed", behaves(frozen_statuses=frozenset({Status.CLOSED})), "no"),
+    ("reference_length", behaves(), "kept"),
+    ("reference_length", lambda c: c.faults.add("mutate", "GET", "customerPayment", mutate=cut, count=99), "cut"),
+    ("refusal_status", behaves(), "400"),
+    ("refusal_status", behaves(business_error_status=500), "5xx"),
+]
+
+
+@pytest.mark.parametrize(("key", "plant", "value"), WRITES)
+def test_writes_settle_the_rest_and_are_undone(company: Company, key: str, plant: Plant, value: str) -> None:
+    plant(company)
+    invoices = list(company.books.documents(DocumentType.INVOICE))
+    before = [(invoice.number, invoice.balance, invoice.case_number) for invoice in invoices]
+    account = company.books.balance("1510")
+    done = tried(company)
+    assert done.settled[key].value.startswith(value), done.settled[key]
+    assert done.left == []
+    assert [(invoice.number, invoice.balance, invoice.case_number) for invoice in invoices] == before
+    assert company.books.balance("1510") == account
+    assert set(done.settled) <= set(BY)
+
+
+def test_every_point_that_writes_settle_is_settled_by_them(company: Company) -> None:
+    assert {key for key, by in BY.items() if by == "writes"} <= set(tried(company).settled)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "left"),
+    [
+        ("POST", "/action/void", " of one krone on invoice 100001: look whether it is voided"),
+        ("POST", "/action/release", " of one krone on invoice 100001: look whether it is voided"),
+        ("POST", "/v1/customerPayment$", "may have been made: look for it and void it"),
+    ],
+)
+def test_what_could_not_be_undone_is_left_to_a_person_by_name(
+    company: Company, method: str, path: str, left: str
+) -> None:
+    # the first payment that is sent is the one that must be refused
+    company.faults.add("lost_after", method, path, skip=1 if path.endswith("$") else 0)
+    (told,) = tried(company).left
+    assert left in told
+
+
+def test_a_case_number_that_cannot_be_cleared_is_left_to_a_person(company: Company) -> None:
+    company.faults.add("status_before", "PUT", "/v1/customerinvoice", skip=1, status=500)
+    (told,) = tried(company).left
+    assert "the debt collection fields of invoice" in told
+
+
+def test_a_token_that_may_not_write_says_nothing_about_the_questions(company: Company) -> None:
+    forbidden = b'{"message": "The token lacks the scope for this call."}'
+    for method in ("POST", "PUT"):
+        company.faults.add("status_before", method, "/v1/", count=99, status=403, body=forbidden)
+    done = tried(company)
+    assert {key: done.settled[key].value for key in ("case_fields", "payment_method", "refusal_status")} == {
+        "case_fields": "",
+        "payment_method": "",
+        "refusal_status": "",
+    }
+    assert done.left == []
+
+
+def test_without_an_open_invoice_nothing_is_written(company: Company) -> None:
+    for invoice in list(company.books.documents(DocumentType.INVOICE)):
+        if invoice.status is Status.OPEN:
+            company.books.set_case(invoice, "A-1")
+    done = tried(company)
+    assert {each.value for each in done.settled.values()} == {""}
+    assert {request.method for request in company.requests} == {"GET"}
+
+
+# -- what the adapter does with an answer ----------------------------------------------------------------------------
+
+
+def test_without_answers_the_adapter_is_as_it_was() -> None:
+    assert as_settled(SETTINGS, {}) == SETTINGS
+    assert as_settled(SETTINGS, dict.fromkeys(BY, "something else")) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("answers", "changes"),
+    [
+        ({"time_zone": "utc"}, {"time_zone": "UTC"}),
+        ({"time_zone": "local"}, {}),
+        ({"page_size": "200"}, {"page_size": 200}),
+        ({"page_size": "1000"}, {}),
+        ({"page_size": "0"}, {}),
+        ({"case_fields": "no"}, {"case_fields": False}),
+        ({"credit_notes_listed": "yes"}, {"credit_notes_listed": True}),
+        ({"write_offs_listed": "yes"}, {"write_offs_listed": True}),
+    ],
+)
+def test_an_answer_sets_what_it_is_about_and_nothing_else(answers: dict[str, str], changes: dict[str, object]) -> None:
+    assert as_settled(SETTINGS, answers) == replace(SETTINGS, **changes)  # type: ignore[arg-type]
+
+
+def test_a_list_that_holds_credit_notes_and_write_offs_is_read_once(company: Company) -> None:
+    every = frozenset({DocumentType.CREDIT_NOTE, DocumentType.WRITE_OFF})
+    before = sorted({raw for each in company.erp.pages("payments", None) for raw in each})
+    customers = sorted(set(company.erp.payments_of(["10001"])))
+    company.books.settings.unfiltered_payments = every
+    known = company.with_settings(credit_notes_listed=True, write_offs_listed=True)
+    company.requests.clear()
+    assert plain(raw for each in known.pages("payments", None) for raw in each) == plain(before)
+    assert len(company.requests) == 1
+    assert set(plain(customers)) <= set(plain(known.payments_of(["10001"])))
+    assert known.capabilities.unfiltered_payments_include_credit_notes
+
+
+def plain(raws: Iterable[bytes]) -> list[tuple[str, str]]:
+    return sorted({(row["type"], row["refNbr"]) for row in map(json.loads, raws)})
+
+
+def test_where_the_clock_is_utc_filters_are_in_utc(company: Company) -> None:
+    company.books.settings.zone = ZoneInfo("UTC")
+    new = company.books.invoice("10001", 100)
+    known = company.with_settings(time_zone="UTC", overlap=timedelta(0))
+    since = company.clock.now() - timedelta(minutes=1)
+    (page_,) = known.pages("documents", since)
+    assert f'"referenceNumber":"{new.number}"'.encode() in b"".join(page_).replace(b" ", b"")
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_what_the_code_lists() -> None:
+    written = (ROOT / "docs" / "unconfirmed.md").read_text(encoding="utf-8")
+    assert written == "".join(f"{line}\n" for line in page()), (
+        "write it anew: python -m cloudcollect_pipeline.erp.visma_net.unconfirmed > docs/unconfirmed.md"
+    )
+
+
+def test_every_point_is_named_once_and_has_a_safe_behaviour() -> None:
+    assert len(BY) == len(POINTS)
+    assert all(point.until_then and point.question.endswith("?") for point in POINTS)
