@@ -70,6 +70,8 @@ class ErpSettings:
     """Lists are ordered by modification, so that rows move between pages while a client reads."""
     invoice_touched_by_application: bool = False
     """Whether an application moves the lastModifiedDateTime of the document it settles."""
+    document_touched_by_edit: bool = True
+    """Whether what a person changes on a receivable moves its lastModifiedDateTime."""
     business_error_status: int = 400
     release_reads: int = 1
     """The read, counted from a release or later, that first shows the document released; 0 releases at once."""

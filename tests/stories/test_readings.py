@@ -1,0 +1,110 @@
+"""Stories of what the ERP's lists do not tell, tell twice or tell late, and of what is read by key because of it."""
+
+import re
+from datetime import timedelta
+
+from tests.story import Story, ends_equal, transferred
+
+INVOICES = 20
+
+
+def reads_by_key(story):
+    """The numbers of the invoices that are read by key from now on, in a list that fills."""
+    numbers = []
+    handler = story.world.erp_handler
+
+    def noted(request):
+        found = re.fullmatch(r"/v1/customerinvoice/(\d+)", request.path)
+        if found and request.method == "GET":
+            numbers.append(found[1])
+        return handler(request)
+
+    story.world.erp_handler = noted
+    return numbers
+
+
+def handed_over(story, count=INVOICES):
+    invoices = [story.receivable(6000) for _ in range(count)]
+    story.quiet(3)
+    return invoices
+
+
+def test_every_transferred_open_receivable_has_one_turn_in_seven_nights_and_missed_turns_are_made_up_for(story):
+    invoices = handed_over(story)
+    read, turns = reads_by_key(story), []
+    for _ in range(7):
+        read.clear()
+        story.night()
+        turns.append(sorted(read))
+    assert sorted(number for turn in turns for number in turn) == [invoice.number for invoice in invoices]
+    assert max(len(turn) for turn in turns) < INVOICES / 2
+    night = 7
+    for missed in (0, 2, 5, 6, 9):
+        read.clear()
+        story.morning(missed)
+        story.night()
+        due = {number for skipped in range(missed + 1) for number in turns[(night + skipped) % 7]}
+        night += missed + 1
+        assert sorted(read) == sorted(due), missed
+
+
+def test_what_is_paid_recalled_or_was_just_read_gets_no_turn(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="recall")
+    paid, recalled, ours, changed = (transferred(story) for _ in range(4))
+    story.erp.pay(paid, 6000)
+    story.erp.exclude(recalled)
+    story.quiet(3)
+    read = reads_by_key(story)
+    for _ in range(7):
+        story.erp.set_due_date(changed, changed.due)
+        story.night()
+    assert read == [ours.number]
+
+
+def test_a_change_that_moves_no_clock_is_seen_within_seven_nights(story):
+    invoices = handed_over(story, 8)
+    story.erp.settings.document_touched_by_edit = False
+    for invoice in invoices:
+        story.erp.set_due_date(invoice, story.world.today + timedelta(days=60))
+    for _ in range(7):
+        story.night()
+    assert [story.claim(invoice).hold for invoice in invoices] == ["PAUSED"] * 8
+    ends_equal(story, *invoices)
+
+
+def test_after_an_outage_of_a_week_a_change_that_moved_no_clock_is_seen_in_the_first_night(story):
+    invoice = transferred(story)
+    story.erp.settings.document_touched_by_edit = False
+    story.erp.set_due_date(invoice, story.world.today + timedelta(days=60))
+    story.morning(7)
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+def test_a_turn_that_could_not_be_read_is_read_on_the_next_night_and_holds_up_nothing(story):
+    invoice, other = transferred(story), transferred(story)
+    story.quiet(2)
+    story.morning(7)
+    story.erp.pay(other, 1000)
+    story.world.erp_faults.add("status_before", "GET", rf"/customerinvoice/{invoice.number}$", count=9)
+    result = story.night()
+    assert story.findings()["FEED_INCOMPLETE"] == ["erp documents by key"]
+    assert result.dispatched.counts["reduction"] == {"confirmed": 1}
+    story.world.erp_faults.clear()
+    read = reads_by_key(story)
+    story.night()
+    assert invoice.number in read
+    ends_equal(story, invoice, other)
+
+
+def test_a_payment_whose_invoice_could_not_be_read_is_read_again_on_the_next_night(story):
+    invoice = transferred(story)
+    story.erp.pay(invoice, 1000)
+    story.morning()
+    story.world.erp_faults.add("status_before", "GET", rf"/customerinvoice/{invoice.number}$", count=99)
+    story.night()
+    assert story.open_at_agency(invoice) == 6000
+    story.world.erp_faults.clear()
+    story.night()
+    assert story.open_at_agency(invoice) == 5000
+    ends_equal(story, invoice)
