@@ -108,3 +108,28 @@ def test_a_payment_whose_invoice_could_not_be_read_is_read_again_on_the_next_nig
     story.night()
     assert story.open_at_agency(invoice) == 5000
     ends_equal(story, invoice)
+
+
+def known_rows(story):
+    """How many versions of rows the mirror holds of each table."""
+    with story.opened() as night:
+        return {
+            table: night.ledger.value(f"select count(*) from {table}")
+            for table in ("receivable", "payment", "customer")
+        }
+
+
+def test_when_an_upgrade_moves_every_clock_all_is_read_again_and_nothing_happens(story):
+    paid, collected, credited = (transferred(story) for _ in range(3))
+    story.erp.pay(paid, 1000)
+    story.collect(collected, 2500)
+    story.erp.match(story.erp.credit_note(credited.customer, 500), credited, 500)
+    story.quiet(3)
+    before = known_rows(story)
+    story.erp.move_clocks()
+    result = story.night()
+    assert result.plan.plan.effects == ()
+    assert not result.findings
+    assert result.mirrored["erp"].staged == {"receivable": 3, "payment": 3}
+    assert known_rows(story) == before
+    ends_equal(story, paid, collected, credited)
