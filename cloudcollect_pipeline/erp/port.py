@@ -201,8 +201,12 @@ class Erp(Protocol):
         """Void a released payment; creates a VoidPayment that must itself be released. One attempt."""
         ...
 
-    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
-        """Set the agency's case on an invoice. One attempt."""
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields, judged_by: bytes | None = None) -> None:
+        """Set the agency's case on an invoice. One attempt.
+
+        `judged_by` is the raw record that the decision rests on: where the ERP can tell that it has changed since,
+        nothing is written and `NotSent` raised.
+        """
         ...
 
     def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:

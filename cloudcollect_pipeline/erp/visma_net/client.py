@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from cloudcollect_pipeline.domain.errors import Permanent, Refused, Uncertain, Unreadable
+from cloudcollect_pipeline.domain.errors import NotSent, Permanent, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     DocumentKey,
@@ -41,6 +41,7 @@ from cloudcollect_pipeline.erp.visma_net.settings import VismaNetSettings
 from cloudcollect_pipeline.web import HttpRefused, Web
 
 Params = tuple[tuple[str, str], ...]
+PRECONDITION_FAILED = 412
 
 PAYMENTS = "/v1/customerPayment"
 CUSTOMERS = "/v1/customer"
@@ -145,15 +146,23 @@ class VismaNet:
         """Ask for a VoidPayment with the same number. Unconfirmed whether it comes released: read it, then release."""
         self._act(f"{PAYMENTS}/{codec.key_segment(number)}/action/void", codec.void_payment_body())
 
-    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields, judged_by: bytes | None = None) -> None:
         """Set the case on an invoice; other documents have no such fields and are `Refused`.
 
-        Unconfirmed whether released invoices take it: a refusal is definite and changes nothing.
+        Unconfirmed whether released invoices take it: a refusal is definite and changes nothing. Unconfirmed too
+        whether If-Match is honoured by a call that is not in the background; where it is not, it does no harm.
         """
         if key.document_type != "Invoice":
             raise Refused(f"{key.document_type} {key.number}: only invoices have case fields")
         path = f"{DOCUMENTS['Invoice']}/{codec.key_segment(key.number)}"
-        answer = self._web.write("PUT", path, codec.case_body(fields, self._settings.case_type))
+        match = None if judged_by is None else codec.entity_tag(judged_by)
+        headers = {"If-Match": match} if match else {}
+        try:
+            answer = self._web.write("PUT", path, codec.case_body(fields, self._settings.case_type), headers)
+        except HttpRefused as refusal:
+            if refusal.status != PRECONDITION_FAILED:
+                raise
+            raise NotSent(f"PUT {path}: the invoice has changed since it was read") from None
         if answer.body.strip():  # 204 has none: a page of text with 200 is not the ERP speaking
             raise Uncertain(f"PUT {path} answered {answer.status} with a body")
 

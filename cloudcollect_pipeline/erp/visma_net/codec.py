@@ -46,6 +46,7 @@ VOUCHER_STATUSES = {
 _THEIR_TYPES = {"OverdueCharge": "FinCharge", "WriteOff": "SmallBalanceWo"}
 _RESERVED = frozenset("/:?#[]@&*+;")
 _IN_BASE64 = re.compile(r"b64\(([A-Za-z0-9_=-]+)\)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _INVOICE_TEXT = 50
 _DESCRIPTION = 60
 T = TypeVar("T")
@@ -125,6 +126,19 @@ def case_body(fields: CaseFields, case_type: str) -> bytes:
             debtCollectionCaseUrl=fields.url,
         )
     )
+
+
+class _Versioned(msgspec.Struct, rename="camel"):
+    time_stamp: str | None = None
+
+
+def entity_tag(raw: bytes) -> str | None:
+    """The version of a record as If-Match wants it, None if it tells none; `timeStamp` is the ETag of single reads."""
+    try:
+        version = msgspec.json.decode(raw, type=_Versioned).time_stamp or ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return f'"{version}"' if _BASE64.fullmatch(version) else None
 
 
 def voucher_body(voucher: NewVoucher, settings: VismaNetSettings) -> bytes:
