@@ -126,10 +126,15 @@ def test_when_an_upgrade_moves_every_clock_all_is_read_again_and_nothing_happens
     story.erp.match(story.erp.credit_note(credited.customer, 500), credited, 500)
     story.quiet(3)
     before = known_rows(story)
+    story.morning()
     story.erp.move_clocks()
-    result = story.night()
-    assert result.plan.plan.effects == ()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        read = night.result.mirrored["erp"]
+        result = night.carry_out()
+    assert read.staged == {"receivable": 3, "payment": 3, "customer": 3}
+    assert read.changed == {"receivable": 0, "payment": 0, "customer": 0}
+    assert not plan.plan.effects
     assert not result.findings
-    assert result.mirrored["erp"].staged == {"receivable": 3, "payment": 3}
     assert known_rows(story) == before
     ends_equal(story, paid, collected, credited)
