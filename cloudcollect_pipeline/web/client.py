@@ -89,6 +89,7 @@ class Web:
         for name in ("httpx", "httpcore"):  # both log whole URLs, query included
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base, self._auth, self._clock = base_url.rstrip("/"), auth, clock
+        self.clock = clock
         self._max_body, self._deadline, self._attempts = max_body, timedelta(seconds=deadline), read_attempts
         self._client = httpx.Client(
             transport=transport,
@@ -117,9 +118,14 @@ class Web:
         *,
         missing_ok: bool = False,
         accept: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        also: Sequence[int] = (),
     ) -> Answer:
-        """GET a 2xx answer. Transient failures are tried again, then raised; a 404 is an answer if `missing_ok`."""
-        request = self._request("GET", path, params, {"Accept": accept}, b"")
+        """GET a 2xx answer. Transient failures are tried again, then raised; a 404 is an answer if `missing_ok`.
+
+        The statuses in `also` are answers too.
+        """
+        request = self._request("GET", path, params, {"Accept": accept, **(headers or {})}, b"")
         renewed = False
         attempt = 1
         while True:
@@ -134,7 +140,7 @@ class Web:
             if answer.status == 401 and self._auth is not None and self._auth.renewable and not renewed:
                 renewed = True
                 continue
-            if answer.status < 300 or (answer.status == 404 and missing_ok):
+            if answer.status < 300 or answer.status in also or (answer.status == 404 and missing_ok):
                 return answer
             raise Permanent(f"GET {path} answered {answer.status}{self._hint(answer.status)}")
 

@@ -138,3 +138,14 @@ def test_when_an_upgrade_moves_every_clock_all_is_read_again_and_nothing_happens
     assert not result.findings
     assert known_rows(story) == before
     ends_equal(story, paid, collected, credited)
+
+
+def test_a_company_whose_long_reads_run_in_the_background_has_the_same_nights(story):
+    company = story.settings.companies[story.slug]
+    erp = company.erp.model_copy(update={"background": "long"})
+    story.settings.companies[story.slug] = company.model_copy(update={"erp": erp})
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    story.night()
+    assert invoice.balance == 3500
+    ends_equal(story, invoice)

@@ -49,5 +49,6 @@ def connect(erp: ErpSettings, clock: Clock, transport: Any = None) -> tuple[Vism
         ledger=erp.ledger,
         case_type=erp.case_type,
         business_classes=erp.business_classes,
+        background=erp.background,
     )
     return VismaNet(web, erp.tenant_id, settings), close

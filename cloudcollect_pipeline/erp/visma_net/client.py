@@ -24,6 +24,7 @@ from cloudcollect_pipeline.erp.port import (
     Receipt,
 )
 from cloudcollect_pipeline.erp.visma_net import codec
+from cloudcollect_pipeline.erp.visma_net.background import Background, Reader
 from cloudcollect_pipeline.erp.visma_net.feeds import feeds
 from cloudcollect_pipeline.erp.visma_net.paging import (
     CustomerRow,
@@ -71,20 +72,21 @@ class VismaNet:
         self.capabilities = ErpCapabilities(page_size=settings.page_size)
         self.feeds = feeds(settings)
         self._web, self._settings = web, settings
+        self._long: Reader = web if settings.background == "never" else Background(web)
         self._zone = ZoneInfo(settings.time_zone)
         self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
 
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
         """Raw records changed since a moment, minus the overlap; None reads everything."""
-        news = () if since is None else self._modified_since(since)
+        news, web = ((), self._long) if since is None else (self._modified_since(since), self._web)
         if feed == "documents":
             for path in DOCUMENTS.values():
-                yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
+                yield from self._pages(path, (*EXPANDED, *news), DocumentRow, web)
         elif feed == "payments":
             for kind in (ANY_TYPE, CREDIT_NOTES, WRITE_OFFS):
-                yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
+                yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow, web)
         elif feed == "customers":
-            yield from self._pages(CUSTOMERS, news, CustomerRow)
+            yield from self._pages(CUSTOMERS, news, CustomerRow, web)
         else:
             raise ValueError(f"no feed {feed}")
 
@@ -214,7 +216,7 @@ class VismaNet:
             ("includeUnreleased", "false"),
         )
         seen: set[tuple[str, str, int]] = set()
-        for page in self._pages(MOVEMENTS, params, MovementRow):
+        for page in self._pages(MOVEMENTS, params, MovementRow, self._long):
             for raw in page:
                 movement = codec.movement(raw, MOVEMENTS)
                 key = (movement.module, movement.batch, movement.line)
@@ -237,8 +239,9 @@ class VismaNet:
             raise Unreadable(f"GET {path}: not a PDF")
         return body
 
-    def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
-        return Lister(self._web, path, params, row, self._settings.page_size, self._settings.parallel).pages()
+    def _pages(self, path: str, params: Params, row: type[Row], web: Reader | None = None) -> Iterator[list[bytes]]:
+        size, parallel = self._settings.page_size, self._settings.parallel
+        return Lister(web or self._web, path, params, row, size, parallel).pages()
 
     def _modified_since(self, moment: datetime) -> Params:
         # no zone is taken, and some letters are refused: company-local time with a space

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from cloudcollect_pipeline.domain.errors import Transient, Unreadable
-from cloudcollect_pipeline.web import Web
+from cloudcollect_pipeline.erp.visma_net.background import Reader
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -111,7 +111,7 @@ class Lister:
     """Reads one list endpoint whole; `row` tells its rows apart. With `parallel` 1 no thread is started."""
 
     def __init__(
-        self, web: Web, path: str, params: Sequence[tuple[str, str]], row: type[Row], page_size: int, parallel: int
+        self, web: Reader, path: str, params: Sequence[tuple[str, str]], row: type[Row], page_size: int, parallel: int
     ) -> None:
         self._web, self._path, self._params = web, path, tuple(params)
         self._row = msgspec.json.Decoder(row)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 
@@ -14,6 +15,7 @@ class VismaNetSettings:
     `page_size` is asked for; the server may give less. `parallel` pages are under way at once (1: no threads).
     `business_classes`: customer classes whose customers are businesses even without an organisation number, since
     Visma.net has no flag for private persons.
+    `background`: whether long reads (everything at first, general-ledger movements) are asked for in the background.
     """
 
     suspense_cash_account: str
@@ -27,6 +29,7 @@ class VismaNetSettings:
     ledger: str = "1"
     case_type: str = "Inkasso"
     business_classes: tuple[str, ...] = ()
+    background: Literal["never", "long"] = "never"
 
     def __post_init__(self) -> None:
         ZoneInfo(self.time_zone)

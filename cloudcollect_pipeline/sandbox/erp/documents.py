@@ -87,6 +87,8 @@ class ErpSettings:
     check_payment_method: bool = True
     credit_note_word: str = "CreditNote"
     """docType of a credit note in an invoice's applications."""
+    background_seconds: int = 20
+    """World time that a call in the background takes."""
     rate_limit: int = 15_000
     """Calls in an hour of world time."""
     enforce_rate_limit: bool = False
