@@ -51,8 +51,10 @@ OF_THE_ACCOUNT = (
     "PAYOUT_OVERDUE",
     "PAYOUT_DIFFERS",
     "ENTRY_NOT_SETTLED",
+    "CLOCK_SKEW",
 )
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
+TOLERATED_SKEW = timedelta(minutes=5)
 MOVEMENT_WINDOW = timedelta(days=60)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
@@ -589,6 +591,7 @@ class Night:
             findings |= set(self.result.statement.findings())
         if self.result.plan and self.result.statement:
             findings |= set(self._unexplained(self.result.plan.plan, findings))
+        findings |= set(self._clock_findings())
         quiet = self.journal.quiet_until()
         if quiet is not None and now >= quiet and not self.result.not_sent:
             # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
@@ -606,6 +609,22 @@ class Night:
             self._night_number = None
         self.publish()
         return self.result
+
+    def _clock_findings(self) -> list[Finding]:
+        """An ERP's clock that is off is said, never allowed for: only the overlap of readings makes up for one."""
+        skew = self.erp.clock_skew or timedelta(0)
+        overlap = timedelta(hours=self.settings.erp.overlap_hours)
+        lost = -skew > overlap
+        if not lost and abs(skew) <= TOLERATED_SKEW:
+            return []
+        minutes = abs(skew) / timedelta(minutes=1)
+        side = "behind" if skew < timedelta(0) else "ahead of"
+        outcome = "are not read" if lost else "are still read"
+        text = (
+            f"the ERP's clock is {minutes:.1f} minutes {side} ours; with an overlap of "
+            f"{self.settings.erp.overlap_hours} hours its changes {outcome}"
+        )
+        return [Finding("CLOCK_SKEW", "erp", text)]
 
     def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
         explained = documents_named(text for f in findings for text in (f.subject, f.text))

@@ -7,7 +7,7 @@ them and one mapping serves both the nightly delta and the guard's fresh read. W
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from cloudcollect_pipeline.domain.feed import Feed
@@ -151,6 +151,11 @@ class Erp(Protocol):
     capabilities: ErpCapabilities
     feeds: Mapping[str, Feed]
     """Keys: documents, payments, customers."""
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far its clock is ahead of ours, as last measured; None where it was not."""
+        ...
 
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
         """Raw records changed since a moment (None: all), page by page; rows may repeat.

@@ -37,6 +37,7 @@ VENDOR_TEXT = 200
 """Characters kept of a counterparty's own words."""
 
 _SAME_WINDOW = timedelta(seconds=5)
+_WHOLE_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Web:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base, self._auth, self._clock = base_url.rstrip("/"), auth, clock
         self.clock = clock
+        self.clock_skew: timedelta | None = None
+        """How far the counterparty's clock is ahead of ours by its last answer's Date; None until it told one."""
         self._max_body, self._deadline, self._attempts = max_body, timedelta(seconds=deadline), read_attempts
         self._client = httpx.Client(
             transport=transport,
@@ -216,6 +219,8 @@ class Web:
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
             self._quota.learn(headers)
+            skew = _skew(headers.get("date", ""), started, self._clock.now())
+            self.clock_skew = self.clock_skew if skew is None else skew
             return Answer(response.status_code, headers, whole(response, self._max_body, in_time))
         finally:
             response.close()
@@ -259,6 +264,16 @@ def _check_path(path: str) -> None:
         or "\\" in plain
     ):
         raise ValueError("a path starts with one slash and has no query, dots or control characters")
+
+
+def _skew(told: str, sent: datetime, answered: datetime) -> timedelta | None:
+    """How far ahead a clock is, at least, that showed `told` in whole seconds at a moment between these two."""
+    try:
+        shown = parsedate_to_datetime(told)
+        behind, ahead = shown + _WHOLE_SECOND - sent, shown - answered
+    except (ValueError, TypeError, OverflowError):  # absent, not a date, or a date without zone
+        return None
+    return min(behind, timedelta(0)) or max(ahead, timedelta(0))
 
 
 class _Retryable(Exception):

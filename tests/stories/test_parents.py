@@ -1,4 +1,4 @@
-"""Stories of customers that belong together: a parent pays what its children owe, the agency collects from the child."""
+"""Stories of customers that belong together: a parent pays for its children, the agency collects from a child."""
 
 import pytest
 

@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from tests.story import Story, ends_equal, transferred
 
 INVOICES = 20
@@ -149,3 +151,32 @@ def test_a_company_whose_long_reads_run_in_the_background_has_the_same_nights(st
     story.night()
     assert invoice.balance == 3500
     ends_equal(story, invoice)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [
+        (timedelta(minutes=4), None),
+        (timedelta(minutes=-4), None),
+        (timedelta(minutes=6), "6.0 minutes ahead of ours; with an overlap of 6 hours its changes are still read"),
+        (timedelta(minutes=-6), "6.0 minutes behind ours; with an overlap of 6 hours its changes are still read"),
+        (timedelta(hours=-7), "420.0 minutes behind ours; with an overlap of 6 hours its changes are not read"),
+    ],
+)
+def test_an_erps_clock_that_is_off_is_told_and_the_finding_ends_when_it_is_right(story, ahead, told):
+    story.erp.settings.clock_ahead = ahead
+    (found,) = [f.text for f in story.night().findings if f.code == "CLOCK_SKEW"] or [None]
+    assert found == (told and f"the ERP's clock is {told}")
+    story.erp.settings.clock_ahead = timedelta(0)
+    story.night()
+    assert not story.findings()
+
+
+def test_without_an_overlap_even_a_few_seconds_behind_are_told(story):
+    company = story.settings.companies[story.slug]
+    erp = company.erp.model_copy(update={"overlap_hours": 0})
+    story.settings.companies[story.slug] = company.model_copy(update={"erp": erp})
+    story.erp.settings.clock_ahead = timedelta(seconds=-30)
+    assert [f.code for f in story.night().findings] == ["CLOCK_SKEW"]
+    story.erp.settings.clock_ahead = timedelta(seconds=30)
+    assert not story.night().findings

@@ -6,7 +6,7 @@ reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even w
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -75,6 +75,11 @@ class VismaNet:
         self._long: Reader = web if settings.background == "never" else Background(web)
         self._zone = ZoneInfo(settings.time_zone)
         self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far its clock is ahead of ours, by the Date of its last answer."""
+        return self._web.clock_skew
 
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
         """Raw records changed since a moment, minus the overlap; None reads everything."""

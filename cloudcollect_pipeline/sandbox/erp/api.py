@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -168,7 +169,8 @@ class ErpApi:
             return self._gateway_error(401, "12027", "No license for this company.")
         limits, refused = self._count(company)
         answer = refused or self._route(company, request, path, token)
-        return Response(answer.status, {**answer.headers, **limits}, answer.body)
+        shown = {"date": format_datetime(company.now(), usegmt=True)}
+        return Response(answer.status, {**answer.headers, **limits, **shown}, answer.body)
 
     # Access
 

@@ -105,8 +105,8 @@ class ErpCompany:
     # Time
 
     def now(self) -> datetime:
-        """World time in UTC, whole milliseconds."""
-        moment = self._clock().astimezone(UTC)
+        """What this ERP takes for the time in UTC, whole milliseconds."""
+        moment = self._clock().astimezone(UTC) + self.settings.clock_ahead
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def today(self) -> date:

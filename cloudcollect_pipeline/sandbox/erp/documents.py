@@ -4,7 +4,7 @@ All amounts are øre of the document's currency, all moments aware UTC in whole 
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,8 @@ class ErpSettings:
 
     zone: ZoneInfo = OSLO
     """Clock of lastModifiedDateTime, in values and in filters."""
+    clock_ahead: timedelta = timedelta(0)
+    """How far its clock is ahead of the world's."""
     max_page_size: int = 500
     order_by_modified: bool = False
     """Lists are ordered by modification, so that rows move between pages while a client reads."""
