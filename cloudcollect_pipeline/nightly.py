@@ -47,6 +47,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "erp": ("documents", "payments", "customers"),
     "agency": ("claims", "cases", "entries", "settlements"),
 }
+SWEEP = "sweep"
+"""The name under which the ledger keeps up to which night receivables have been read by key in turn."""
 PLAN_LIFE = timedelta(hours=24)
 OF_THE_ACCOUNT = (
     "FOREIGN_MOVEMENT",
@@ -56,8 +58,10 @@ OF_THE_ACCOUNT = (
     "PAYOUT_DIFFERS",
     "ENTRY_NOT_SETTLED",
     "SET_UP_WRONG",
+    "CLOCK_SKEW",
 )
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
+TOLERATED_SKEW = timedelta(minutes=5)
 MOVEMENT_WINDOW = timedelta(days=60)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
@@ -241,8 +245,9 @@ class Night:
         self._spools[side] = []
         port: Erp | Agency = self.erp if side == "erp" else self.agency
         spools: dict[str, list[Spool]] = {feed: [spool] for feed, spool, _ in landed}
-        if side == "erp" and any(spool.records for spool in spools.get("payments", ())):
-            self._touched(spools)
+        read_at = {feed: at for feed, _, at in landed}
+        if side == "erp":
+            self._read_untold(spools, read_at)
         self._ask_again(side, spools)
         gone = self._deleted_drafts(spools) if side == "erp" else []
         if side == "agency":
@@ -252,7 +257,7 @@ class Night:
             self.night,
             self.clock.now(),
             [(port.feeds[feed], files) for feed, files in spools.items()],
-            {feed: at for feed, _, at in landed},
+            read_at,
             gone,
         )
         self.result.mirrored[side] = mirrored
@@ -262,32 +267,56 @@ class Night:
         )
         return mirrored
 
-    def _touched(self, spools: dict[str, list[Spool]]) -> None:
-        """Read by key the receivables that changed payments name: their own clock need not move when one is applied."""
+    def _read_untold(self, spools: dict[str, list[Spool]], read_at: dict[str, datetime]) -> None:
+        """Read by key the receivables that may have changed though their own clock need not have moved.
+
+        Those that changed payments name, at once, and of the transferred ones those whose turn it is. What could not
+        be read is read on the next run: `read_at`, how far each feed and the sweep have come, is left behind for it.
+        """
         if self.ledger.watermark("erp", "documents") is None:
-            return
-        feeds, documents = self.erp.feeds, spools.get("documents", [])
-        self.ledger.map(feeds["payments"], spools["payments"], "delta_payment")
-        if documents:
-            self.ledger.map(feeds["documents"], documents, "delta_document")
-        else:
-            self.ledger.db.execute(
-                "create or replace temp table delta_document (document_type varchar, number varchar)"
-            )
-        keys = self.ledger.db.execute(sql("touched")).fetchall()
-        if not keys:
-            return
-        try:
-            records = self.erp.documents([DocumentKey(*key) for key in keys])
-        except CounterpartyError as error:
-            self.progress("land", f"erp documents: touched ones could not be read: {error}")
+            return  # all of them are being read
+        touched: list[DocumentKey] = []
+        if any(spool.records for spool in spools.get("payments", ())):
+            self.ledger.map(self.erp.feeds["payments"], spools["payments"], "delta_payment")
+            touched = self._keys("touched")
+        swept = self.ledger.read_on("erp", SWEEP)
+        sweeping = swept is None or swept < self.night
+        turn = self._keys("swept", {"last": swept, "tonight": self.night}) if sweeping else []
+        told = self._told(spools, [*touched, *turn])
+        if not self._read_by_key(spools, [key for key in touched if key not in told], "touched"):
             self._incomplete.append("erp documents")
-            return
+            read_at.pop("payments", None)
+        if not self._read_by_key(spools, [key for key in turn if key not in told | set(touched)], "sweep"):
+            text = "the receivables whose turn it was could not be read by key"
+            self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
+        elif sweeping:
+            read_at[SWEEP] = self.clock.now()
+
+    def _told(self, spools: Mapping[str, list[Spool]], keys: Sequence[DocumentKey]) -> set[DocumentKey]:
+        """Which of these documents the feed itself brought."""
+        if not keys or not any(spool.records for spool in spools.get("documents", ())):
+            return set()
+        self.ledger.map(self.erp.feeds["documents"], spools["documents"], "delta_document")
+        return set(self._keys("told", {"numbers": [key.number for key in keys]}))
+
+    def _keys(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[DocumentKey]:
+        return [DocumentKey(*row) for row in self.ledger.db.execute(sql(name), parameters or {}).fetchall()]
+
+    def _read_by_key(self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str) -> bool:
+        """Land these documents after what their feed brought; False when they could not be read."""
+        if not keys:
+            return True
+        try:
+            records = self.erp.documents(keys)
+        except CounterpartyError as error:
+            self.progress("land", f"erp documents: {purpose} ones could not be read: {error}")
+            return False
+        documents = spools.setdefault("documents", [])
         first = sum(spool.records for spool in documents) + 1
-        spool = self.landing.land(
-            "erp", "documents", self.night, self.clock.now(), [records], purpose="touched", first=first
+        documents.append(
+            self.landing.land("erp", "documents", self.night, self.clock.now(), [records], purpose=purpose, first=first)
         )
-        spools.setdefault("documents", []).append(spool)
+        return True
 
     def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
         """Read unreleased payments again by key: a list of changes does not tell that one was deleted."""
@@ -612,6 +641,7 @@ class Night:
             findings |= set(self.result.statement.findings())
         if self.result.plan and self.result.statement:
             findings |= set(self._unexplained(self.result.plan.plan, findings))
+        findings |= set(self._clock_findings())
         quiet = self.journal.quiet_until()
         if quiet is not None and now >= quiet and not self.result.not_sent:
             # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
@@ -630,6 +660,22 @@ class Night:
             self._night_number = None
         self.publish()
         return self.result
+
+    def _clock_findings(self) -> list[Finding]:
+        """An ERP's clock that is off is said, never allowed for: only the overlap of readings makes up for one."""
+        skew = self.erp.clock_skew or timedelta(0)
+        overlap = timedelta(hours=self.settings.erp.overlap_hours)
+        lost = -skew > overlap
+        if not lost and abs(skew) <= TOLERATED_SKEW:
+            return []
+        minutes = abs(skew) / timedelta(minutes=1)
+        side = "behind" if skew < timedelta(0) else "ahead of"
+        outcome = "are not read" if lost else "are still read"
+        text = (
+            f"the ERP's clock is {minutes:.1f} minutes {side} ours; with an overlap of "
+            f"{self.settings.erp.overlap_hours} hours its changes {outcome}"
+        )
+        return [Finding("CLOCK_SKEW", "erp", text)]
 
     def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
         explained = documents_named(text for f in findings for text in (f.subject, f.text))

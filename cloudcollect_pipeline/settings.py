@@ -181,6 +181,8 @@ class ErpSettings(_Section):
     """Case type shown on the invoice beside the case number."""
     business_classes: Annotated[tuple[Text, ...], BeforeValidator(_split)] = ()
     """Customer classes that are businesses even without an organisation number."""
+    background: Literal["never", "long"] = "never"
+    """Whether long reads (everything at first, ledger movements) are asked for in the background."""
     options: dict[str, str] = {}
     """What an adapter from elsewhere needs beyond this."""
 

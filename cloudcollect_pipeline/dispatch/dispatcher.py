@@ -533,7 +533,8 @@ class Dispatcher:
             return self._outcome(effect, "confirmed", remote_id=told["number"], note="already so")
 
         def write() -> str:
-            self.erp.set_case_fields(DocumentKey(told["document_type"], told["number"]), CaseFields(*wanted))
+            key = DocumentKey(told["document_type"], told["number"])
+            self.erp.set_case_fields(key, CaseFields(*wanted), fresh.records[effect.source])
             return str(told["number"])
 
         state, remote_id, note = self._attempt(effect, told, write)

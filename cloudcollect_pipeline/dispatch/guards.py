@@ -37,6 +37,8 @@ class Fresh:
     balances: dict[str, int] = field(default_factory=dict)
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     receivables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    records: dict[str, bytes] = field(default_factory=dict)
+    """The raw records behind `receivables`."""
 
 
 class Guard:
@@ -89,9 +91,11 @@ class Guard:
                 wanted.add(_key(effect.details["receivable"]))
             elif effect.kind == Kind.POSTING:
                 wanted |= {_key(document) for document in effect.details["carried"]}
-        self._load("erp", "documents", self.erp.documents(sorted(wanted)) if wanted else [], "fresh_receivable")
-        for row in self.ledger.rows("select * exclude (n) from fresh_receivable order by document_type, number"):
+        records = self.erp.documents(sorted(wanted)) if wanted else []
+        self._load("erp", "documents", records, "fresh_receivable")
+        for row in self.ledger.rows("select * from fresh_receivable order by document_type, number"):
             document = f"{row['document_type']} {row['number']}"
+            fresh.records[document] = records[row.pop("n") - 1]
             fresh.receivables[document] = row
             if row["balance"] is not None:
                 fresh.balances[document] = ore(row["balance"])

@@ -38,6 +38,12 @@ CATALOGUE: Mapping[str, Reason] = {
         "Nothing was mirrored from it tonight and what depends on it waits; look at the counterparty's status, "
         "then run again.",
     ),
+    "CLOCK_SKEW": Reason(
+        "warning",
+        "The ERP's clock and this machine's differ",
+        "Have this machine set its clock from the network. If the ERP's is wrong, tell its vendor, and make the "
+        "overlap in the settings longer than the difference until it is right.",
+    ),
     "LEDGER_ROW_INCONSISTENT": Reason(
         "error",
         "What settles the receivable does not add up to amount minus balance",

@@ -7,7 +7,7 @@ them and one mapping serves both the nightly delta and the guard's fresh read. W
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from cloudcollect_pipeline.domain.feed import Feed
@@ -179,6 +179,11 @@ class Erp(Protocol):
     feeds: Mapping[str, Feed]
     """Keys: documents, payments, customers."""
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far its clock is ahead of ours, as last measured; None where it was not."""
+        ...
+
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
         """Raw records changed since a moment (None: all), page by page; rows may repeat.
 
@@ -228,8 +233,12 @@ class Erp(Protocol):
         """Void a released payment; creates a VoidPayment that must itself be released. One attempt."""
         ...
 
-    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
-        """Set the agency's case on an invoice. One attempt."""
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields, judged_by: bytes | None = None) -> None:
+        """Set the agency's case on an invoice. One attempt.
+
+        `judged_by` is the raw record that the decision rests on: where the ERP can tell that it has changed since,
+        nothing is written and `NotSent` raised.
+        """
         ...
 
     def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:

@@ -362,6 +362,11 @@ class Ledger:
         read_at: datetime | None = self.value("select read_at from watermark where side = ? and feed = ?", [side, feed])
         return read_at
 
+    def read_on(self, side: str, feed: str) -> date | None:
+        """The night on which a feed was last read, or None before the first."""
+        night: date | None = self.value("select night from watermark where side = ? and feed = ?", [side, feed])
+        return night
+
     def version(self) -> int:
         """The newest mirror version, 0 before the first."""
         return int(self.value("select coalesce(max(version), 0) from mirror_version"))

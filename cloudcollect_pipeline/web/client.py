@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,9 @@ NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 410, 412, 422})
 VENDOR_TEXT = 200
 """Characters kept of a counterparty's own words."""
+
+
+_WHOLE_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Web:
         for name in ("httpx", "httpcore"):  # both log whole URLs, query included
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base, self._auth, self._clock = base_url.rstrip("/"), auth, clock
+        self.clock = clock
         self._max_body, self._deadline, self._attempts = max_body, deadline, read_attempts
         self._client = httpx.Client(
             transport=transport or Transport(ca_bundle),
@@ -92,8 +96,8 @@ class Web:
         )
         self._quota = Quota(clock, rate_share, requests_limit)
         self._repeats = Repeats(clock, repeats)
-        self.skew: timedelta | None = None
-        """How far the counterparty's clock is ahead of ours, by the newest answer that bears a date; to the second."""
+        self.clock_skew: timedelta | None = None
+        """How far the counterparty's clock is ahead of ours by its last answer's Date; None until it told one."""
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -112,9 +116,14 @@ class Web:
         *,
         missing_ok: bool = False,
         accept: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        also: Sequence[int] = (),
     ) -> Answer:
-        """GET a 2xx answer. Transient failures are tried again, then raised; a 404 is an answer if `missing_ok`."""
-        request = self._request("GET", path, params, {"Accept": accept}, b"")
+        """GET a 2xx answer. Transient failures are tried again, then raised; a 404 is an answer if `missing_ok`.
+
+        The statuses in `also` are answers too.
+        """
+        request = self._request("GET", path, params, {"Accept": accept, **(headers or {})}, b"")
         renewed = False
         attempt = 1
         while True:
@@ -129,7 +138,7 @@ class Web:
             if answer.status == 401 and self._auth is not None and self._auth.renewable and not renewed:
                 renewed = True
                 continue
-            if answer.status < 300 or (answer.status == 404 and missing_ok):
+            if answer.status < 300 or answer.status in also or (answer.status == 404 and missing_ok):
                 return answer
             raise Permanent(f"GET {path} answered {answer.status}{self._hint(answer.status)}", answer.status)
 
@@ -196,12 +205,14 @@ class Web:
         return answer
 
     def _send(self, request: httpx.Request) -> Answer:
+        sent = self._clock.now()
         with within(self._deadline):
             response = self._client.send(request, auth=self._auth, stream=True)
             try:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 self._quota.learn(headers)
-                self._learn_skew(headers.get("date", ""))
+                skew = _skew(headers.get("date", ""), sent, self._clock.now())
+                self.clock_skew = self.clock_skew if skew is None else skew
                 return Answer(response.status_code, headers, whole(response, self._max_body))
             finally:
                 response.close()
@@ -213,12 +224,6 @@ class Web:
         query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params)
         target = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
         return self._client.build_request(method, target, headers=headers, content=body or None)
-
-    def _learn_skew(self, date: str) -> None:
-        try:
-            self.skew = parsedate_to_datetime(date) - self._clock.now().replace(microsecond=0)
-        except (ValueError, TypeError):  # absent, not a date, or a date without zone
-            return
 
     def _retry_after(self, answer: Answer) -> float:
         text = answer.headers.get("retry-after", "")
@@ -251,6 +256,16 @@ def _check_path(path: str) -> None:
         or "\\" in plain
     ):
         raise ValueError("a path starts with one slash and has no query, dots or control characters")
+
+
+def _skew(told: str, sent: datetime, answered: datetime) -> timedelta | None:
+    """How far ahead a clock is, at least, that showed `told` in whole seconds at a moment between these two."""
+    try:
+        shown = parsedate_to_datetime(told)
+        behind, ahead = shown + _WHOLE_SECOND - sent, shown - answered
+    except (ValueError, TypeError, OverflowError):  # absent, not a date, or a date without zone
+        return None
+    return min(behind, timedelta(0)) or max(ahead, timedelta(0))
 
 
 class _Retryable(Exception):

@@ -36,6 +36,7 @@ KNOWN = {
     r"POST /connect/token: path: is not described": "tokens come from another service, Visma Connect (§2)",
     r"GET \S+/print: 200 body: the media type application/pdf .*": "the answer is the file, its type undeclared (§11)",
     r"POST \S+: 201 body: is missing": "a 201 is empty, the id stands in Location (§8)",
+    r"GET /v1/background/\{requestId\}/content: 200 body .*": "the content is what was asked for, here a list (§9)",
     r"[^:]+: 412 body: the media type .*": "a 412 is declared without its body, which is that of any error (§5)",
     r"[^:]+: (4\d\d|500): is not declared": "few operations declare an error, none its shape (§5)",
 }
@@ -129,7 +130,7 @@ def test_whatever_is_asked_of_the_adapter_keeps_to_the_description(small: Story,
 
 @pytest.mark.parametrize("pattern", KNOWN)
 def test_a_known_exception_that_no_longer_occurs_is_noticed(small: Story, vendor: Description, pattern: str) -> None:
-    said = driven(small)
+    said = driven(small) + driven(patient(small))
     headers = {**said[-1].request.headers, "if-match": '"AAAA"'}
     for method, number, body in (("PUT", "100001", b"{}"), ("GET", "0", b"")):  # stale, and missing
         refused = Request(method, f"/v1/customerinvoice/{number}", headers=headers, body=body)
@@ -225,7 +226,7 @@ HOLD = ("PUT", "/v1/customerPayment/500002", b'{"hold": {"value": false}}')
 
 
 def test_everything_the_sandbox_answers_is_as_described(small: Story, vendor: Description) -> None:
-    said = driven(small)
+    said = driven(small) + driven(patient(small))
     headers = {**said[-1].request.headers, "content-type": "application/json"}
     for method, target, body in (*(("GET", target, b"") for target in BESIDE), HOLD):
         asked = Request.to(method, target, headers, body)
@@ -235,6 +236,14 @@ def test_everything_the_sandbox_answers_is_as_described(small: Story, vendor: De
     assert unknown(vendor, said) == []
     answered = {each.name for each in vendor.operations if knows(small.world.erp_handler, each, headers)}
     assert vendor.exercised(said) == answered
+
+
+def patient(story: Story) -> Story:
+    """The same, with long reads asked for in the background."""
+    company = story.settings.companies[story.slug]
+    waiting = company.model_copy(update={"erp": company.erp.model_copy(update={"background": "long"})})
+    story.settings = story.settings.model_copy(update={"companies": {story.slug: waiting}})
+    return story
 
 
 def knows(handler: Handler, operation: Operation, headers: Mapping[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -402,6 +403,38 @@ def test_the_case_is_shown_on_the_invoice_and_nothing_else_changes(company: Comp
     company.erp.set_case_fields(DocumentKey("Invoice", invoice.number), fields)
     assert (invoice.case_number, invoice.case_status, invoice.case_url) == (fields.number, fields.status, fields.url)
     assert (invoice.due, invoice.case_type) == (date(2026, 3, 20), "Inkasso")
+
+
+def test_the_case_is_written_with_the_version_it_was_judged_by_and_no_further_read(company: Company) -> None:
+    invoice = company.books.invoice("10001", 100)
+    key, fields = DocumentKey("Invoice", invoice.number), CaseFields("A-1", "Purring", "")
+    (judged_by,) = company.erp.documents([key])
+    tag = company.web.read(f"/v1/customerinvoice/{invoice.number}").headers["etag"]
+    company.requests.clear()
+    company.erp.set_case_fields(key, fields, judged_by)
+    assert [(request.method, request.headers["if-match"]) for request in company.requests] == [("PUT", tag)]
+    assert invoice.case_number == "A-1"
+
+
+def test_a_case_is_not_written_on_an_invoice_that_changed_since_it_was_judged(company: Company) -> None:
+    invoice = company.books.invoice("10001", 100)
+    key = DocumentKey("Invoice", invoice.number)
+    (judged_by,) = company.erp.documents([key])
+    company.books.set_due_date(invoice, date(2026, 5, 1))
+    with pytest.raises(NotSent, match="changed since it was read"):
+        company.erp.set_case_fields(key, CaseFields("A-1", "Purring", ""), judged_by)
+    assert not invoice.case_number
+
+
+@pytest.mark.parametrize("version", ['"AAA"', "null", '""', "17", r'"A\r\nX: 1"', r'"W/\"AA\""'])
+def test_a_version_that_cannot_stand_in_a_header_is_left_out(company: Company, version: str) -> None:
+    invoice = company.books.invoice("10001", 100)
+    company.requests.clear()
+    judged_by = f'{{"timeStamp": {version}}}'.encode()
+    with suppress(NotSent):
+        company.erp.set_case_fields(DocumentKey("Invoice", invoice.number), CaseFields("A", "", ""), judged_by)
+    sent = company.requests[-1].headers.get("if-match")
+    assert sent == ('"AAA"' if version == '"AAA"' else None)
 
 
 def test_other_documents_have_no_case_and_nothing_is_sent(company: Company) -> None:

@@ -664,3 +664,70 @@ def conversation(client: Client) -> list[Response]:
 
 def test_the_same_calls_in_the_same_order_give_the_same_bytes():
     assert conversation(Client()) == conversation(Client())
+
+
+# Background
+
+
+def asked_in_the_background(client: Client, target: str = "/v1/customer", wanted: str = "subscription") -> str:
+    answer = client.send("GET", target, **{"erp-api-background": wanted})
+    assert answer.status == 202, answer.body
+    told = json.loads(answer.body)
+    assert told["stateLocation"].endswith(f"/v1/background/{told['id']}")
+    return f"/v1/background/{told['id']}"
+
+
+def test_a_read_in_the_background_is_started_then_finished_and_its_content_is_the_answer(client: Client):
+    state = asked_in_the_background(client, "/v1/customer?pageNumber=1&pageSize=5", "subscription:ref=1,night=2")
+    assert client.get(state)["status"] == "Started"
+    assert client.send("GET", f"{state}/content").status == 404
+    client.clock.sleep(20)
+    told = client.get(state)
+    assert (told["status"], told["statusCode"], told["hasResponseContent"]) == ("Finished", 200, True)
+    assert client.get(f"{state}/content") == client.get("/v1/customer")
+
+
+def test_a_read_that_fails_in_the_background_says_so_and_how(client: Client):
+    state = asked_in_the_background(client, "/v1/customer/99999")
+    client.clock.sleep(20)
+    told = client.get(state)
+    assert (told["status"], told["statusCode"], told["hasResponseContent"]) == ("Failed", 404, False)
+
+
+def test_after_24_hours_the_state_is_unknown_and_the_content_gone(client: Client):
+    state = asked_in_the_background(client)
+    client.clock.sleep(24 * 3600 + 1)
+    client.headers = {"authorization": f"Bearer {client.token()['access_token']}"}
+    assert client.send("GET", state).status == 404
+    assert client.send("GET", f"{state}/content").status == 410
+
+
+def test_a_job_belongs_to_its_company(client: Client):
+    state = asked_in_the_background(client)
+    client.api.companies = {"tenant-1": ErpCompany("other", "tenant-2", "Other AS", client.clock.now)}
+    assert client.send("GET", state).status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "wanted"),
+    [("GET", "/v1/customer", "https://example.com/notify"), ("POST", PAYMENTS, "subscription")],
+    ids=["an address", "a write"],
+)
+def test_the_sandbox_takes_nothing_else_in_the_background(client: Client, method: str, target: str, wanted: str):
+    assert client.send(method, target, **{"erp-api-background": wanted}).status == 400
+
+
+def unknown(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        for item in value:
+            yield from unknown(item, schema["items"], schemas)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in schema["properties"]:
+                yield from unknown(inner, schema["properties"][name], schemas)
+            else:
+                yield name
+    elif isinstance(value, str) and "enum" in schema and value not in schema["enum"]:
+        yield value

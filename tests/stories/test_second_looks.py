@@ -236,3 +236,21 @@ def test_a_creditor_entry_left_alone_explains_its_difference(story):
     story.decide("CREDITOR_ENTRY_UNKNOWN", "ignore")
     story.quiet(2)
     assert not story.findings()
+
+
+def test_a_case_number_is_not_written_on_an_invoice_that_changes_right_before(story):
+    invoice = transferred(story)
+
+    def changed(response):
+        story.erp.set_due_date(invoice, invoice.due)
+        return response
+
+    story.world.erp_faults.add("mutate", "GET", rf"/customerinvoice/{invoice.number}$", mutate=changed, count=9)
+    story.agency.tick()
+    result = story.night()
+    assert result.dispatched.counts["case_reference"] == {"later": 1}
+    assert not invoice.case_number
+    story.world.erp_faults.clear()
+    story.night()
+    assert invoice.case_number
+    ends_equal(story, invoice)

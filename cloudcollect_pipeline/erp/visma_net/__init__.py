@@ -67,5 +67,6 @@ def adapter(erp: ErpSettings, web: Web, known: Mapping[str, str] = {}) -> VismaN
         ledger=erp.ledger,
         case_type=erp.case_type,
         business_classes=erp.business_classes,
+        background=erp.background,
     )
     return VismaNet(web, erp.tenant_id, as_settled(settings, known))

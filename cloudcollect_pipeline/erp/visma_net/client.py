@@ -6,12 +6,12 @@ reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even w
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from cloudcollect_pipeline.domain.errors import Permanent, Refused, Uncertain, Unreadable
+from cloudcollect_pipeline.domain.errors import NotSent, Permanent, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     CashAccount,
@@ -28,6 +28,7 @@ from cloudcollect_pipeline.erp.port import (
     Receipt,
 )
 from cloudcollect_pipeline.erp.visma_net import codec
+from cloudcollect_pipeline.erp.visma_net.background import Background, Reader
 from cloudcollect_pipeline.erp.visma_net.feeds import feeds
 from cloudcollect_pipeline.erp.visma_net.paging import (
     MAX_PAGES,
@@ -48,6 +49,7 @@ from cloudcollect_pipeline.web import HttpRefused, Web
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
+PRECONDITION_FAILED = 412
 
 PAYMENTS = "/v1/customerPayment"
 CUSTOMERS = "/v1/customer"
@@ -87,22 +89,28 @@ class VismaNet:
         )
         self.feeds = feeds(settings)
         self._web, self.settings = web, settings
+        self._long: Reader = web if settings.background == "never" else Background(web)
         self._zone = ZoneInfo(settings.time_zone)
         self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far its clock is ahead of ours, by the Date of its last answer."""
+        return self._web.clock_skew
+
     def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
         """Raw records changed since a moment, minus the overlap; None reads everything."""
-        news = () if since is None else self._modified_since(since)
+        news, web = ((), self._long) if since is None else (self._modified_since(since), self._web)
         if feed == "documents":
             for path in DOCUMENTS.values():
-                yield from self._pages(path, (*EXPANDED, *news), DocumentRow)
+                yield from self._pages(path, (*EXPANDED, *news), DocumentRow, web)
         elif feed == "payments":
             credit_notes = () if self.settings.credit_notes_listed else (CREDIT_NOTES,)
             write_offs = () if self.settings.write_offs_listed else (WRITE_OFFS,)
             for kind in (ANY_TYPE, *credit_notes, *write_offs):
-                yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow)
+                yield from self._pages(PAYMENTS, (*kind, *news), PaymentRow, web)
         elif feed == "customers":
-            yield from self._pages(CUSTOMERS, news, CustomerRow)
+            yield from self._pages(CUSTOMERS, news, CustomerRow, web)
         else:
             raise ValueError(f"no feed {feed}")
 
@@ -164,15 +172,23 @@ class VismaNet:
         """Ask for a VoidPayment with the same number. Unconfirmed whether it comes released: read it, then release."""
         self._act(f"{PAYMENTS}/{codec.key_segment(number)}/action/void", codec.void_payment_body())
 
-    def set_case_fields(self, key: DocumentKey, fields: CaseFields) -> None:
+    def set_case_fields(self, key: DocumentKey, fields: CaseFields, judged_by: bytes | None = None) -> None:
         """Set the case on an invoice; other documents have no such fields and are `Refused`.
 
-        Unconfirmed whether released invoices take it: a refusal is definite and changes nothing.
+        Unconfirmed whether released invoices take it: a refusal is definite and changes nothing. Unconfirmed too
+        whether If-Match is honoured by a call that is not in the background; where it is not, it does no harm.
         """
         if key.document_type != "Invoice":
             raise Refused(f"{key.document_type} {key.number}: only invoices have case fields")
         path = f"{DOCUMENTS['Invoice']}/{codec.key_segment(key.number)}"
-        answer = self._web.write("PUT", path, codec.case_body(fields, self.settings.case_type))
+        match = None if judged_by is None else codec.entity_tag(judged_by)
+        headers = {"If-Match": match} if match else {}
+        try:
+            answer = self._web.write("PUT", path, codec.case_body(fields, self.settings.case_type), headers)
+        except HttpRefused as refusal:
+            if refusal.status != PRECONDITION_FAILED:
+                raise
+            raise NotSent(f"PUT {path}: the invoice has changed since it was read") from None
         if answer.body.strip():  # 204 has none: a page of text with 200 is not the ERP speaking
             raise Uncertain(f"PUT {path} answered {answer.status} with a body")
 
@@ -224,7 +240,7 @@ class VismaNet:
             ("includeUnreleased", "false"),
         )
         seen: set[tuple[str, str, int]] = set()
-        for page in self._pages(MOVEMENTS, params, MovementRow):
+        for page in self._pages(MOVEMENTS, params, MovementRow, self._long):
             for raw in page:
                 movement = codec.movement(raw, MOVEMENTS)
                 key = (movement.module, movement.batch, movement.line)
@@ -274,9 +290,9 @@ class VismaNet:
             raise Unreadable(f"{where}: only {len(rows)} of {total} records came")
         return [read(row, where) for row in rows]
 
-    def _pages(self, path: str, params: Params, row: type[Row]) -> Iterator[list[bytes]]:
-        settings = self.settings
-        return Lister(self._web, path, params, row, settings.page_size, settings.parallel, self.max_pages).pages()
+    def _pages(self, path: str, params: Params, row: type[Row], web: Reader | None = None) -> Iterator[list[bytes]]:
+        size, parallel = self.settings.page_size, self.settings.parallel
+        return Lister(web or self._web, path, params, row, size, parallel, self.max_pages).pages()
 
     def _modified_since(self, moment: datetime) -> Params:
         # no zone is taken, and some letters are refused: company-local time with a space

@@ -50,6 +50,7 @@ _THEIR_TYPES = {"OverdueCharge": "FinCharge", "WriteOff": "SmallBalanceWo"}
 _IN_BASE64 = re.compile(r"b64\(([A-Za-z0-9_=-]+)\)")
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _INVOICE_TEXT = 50
 _DESCRIPTION = 60
 T = TypeVar("T")
@@ -132,6 +133,19 @@ def case_body(fields: CaseFields, case_type: str) -> bytes:
             debtCollectionCaseUrl=fields.url,
         )
     )
+
+
+class _Versioned(msgspec.Struct, rename="camel"):
+    time_stamp: str | None = None
+
+
+def entity_tag(raw: bytes) -> str | None:
+    """The version of a record as If-Match wants it, None if it tells none; `timeStamp` is the ETag of single reads."""
+    try:
+        version = msgspec.json.decode(raw, type=_Versioned).time_stamp or ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return f'"{version}"' if _BASE64.fullmatch(version) else None
 
 
 def voucher_body(voucher: NewVoucher, settings: VismaNetSettings) -> bytes:

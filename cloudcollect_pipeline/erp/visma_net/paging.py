@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from cloudcollect_pipeline.domain.errors import Transient, Unreadable
-from cloudcollect_pipeline.web import NotJson, Web, decoded, strict
+from cloudcollect_pipeline.erp.visma_net.background import Reader
+from cloudcollect_pipeline.web import NotJson, decoded, strict
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -117,7 +118,7 @@ class Lister:
 
     def __init__(
         self,
-        web: Web,
+        web: Reader,
         path: str,
         params: Sequence[tuple[str, str]],
         row: type[Row],

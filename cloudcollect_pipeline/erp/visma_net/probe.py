@@ -154,7 +154,7 @@ def ask(
 
 def server_time(reader: "Reader", clock: Clock) -> datetime:
     """Now, by the clock that dates the records."""
-    return clock.now().astimezone(UTC) + (reader.web.skew or timedelta(0))
+    return clock.now().astimezone(UTC) + (reader.web.clock_skew or timedelta(0))
 
 
 def not_settled(why: str) -> Settled:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 
@@ -14,6 +15,7 @@ class VismaNetSettings:
     `page_size` is asked for; the server may give less. `parallel` pages are under way at once (1: no threads).
     `business_classes`: customer classes whose customers are businesses even without an organisation number, since
     Visma.net has no flag for private persons.
+    `background`: whether long reads (everything at first, general-ledger movements) are asked for in the background.
     The last three are what a probe found out (`unconfirmed.as_settled`); the defaults are right without one.
     """
 
@@ -28,6 +30,7 @@ class VismaNetSettings:
     ledger: str = "1"
     case_type: str = "Inkasso"
     business_classes: tuple[str, ...] = ()
+    background: Literal["never", "long"] = "never"
     credit_notes_listed: bool = False
     write_offs_listed: bool = False
     case_fields: bool = True

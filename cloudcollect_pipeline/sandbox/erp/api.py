@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -63,10 +64,17 @@ TEXT_LENGTH = 50
 """Characters in the text of a payment."""
 
 SECONDS_IN_WINDOW = 3600
+BACKGROUND = re.compile(r"subscription(:[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?")
+KEPT = timedelta(hours=24)
+"""How long a job and its content can be asked for."""
 
 
 class NotFound(Exception):
     """No such record."""
+
+
+class Foreign(Exception):
+    """A job of another company."""
 
 
 class Stale(Exception):
@@ -98,6 +106,17 @@ class _Route:
     path: re.Pattern[str]
     handler: Action
     doing: str
+
+
+@dataclass
+class _Job:
+    """A read that was asked for in the background; it is carried out when somebody looks after its time."""
+
+    tenant: str
+    received: datetime
+    run: Callable[[], Response]
+    uri: str
+    answer: Response | None = None
 
 
 @dataclass
@@ -140,6 +159,7 @@ class ErpApi:
         self._tokens: dict[str, _Token] = {}
         self._windows: dict[str, _Window] = {}
         self._cache = _Cache()
+        self._jobs: dict[str, _Job] = {}
         self._ids = 0
         self._routes = self._build_routes()
 
@@ -157,7 +177,8 @@ class ErpApi:
             return self._gateway_error(401, "12027", "No license for this company.")
         limits, refused = self._count(company)
         answer = refused or self._route(company, request, path, token)
-        return Response(answer.status, {**answer.headers, **limits}, answer.body)
+        shown = {"date": format_datetime(company.now(), usegmt=True)}
+        return Response(answer.status, {**answer.headers, **limits, **shown}, answer.body)
 
     # Access
 
@@ -270,6 +291,8 @@ class ErpApi:
             route("POST", voucher, self._create_voucher, "creating journal transaction"),
             route("GET", f"{voucher}/{{id}}", self._voucher, "reading journal transaction"),
             route("POST", f"{voucher}/{{id}}/action/release", self._release_voucher, "releasing journal transaction"),
+            route("GET", "/v1/background/{id}", self._state, "reading the state of a job"),
+            route("GET", "/v1/background/{id}/content", self._content, "reading the content of a job"),
             route("GET", "/v1/financialPeriod", self._periods, "reading periods"),
             route("GET", "/v1/financialPeriod/{id}", self._period, "reading period"),
             route("GET", "/v1/cashaccount", self._cash_accounts, "reading cash accounts"),
@@ -291,18 +314,77 @@ class ErpApi:
         if not any(f"vismanet_erp_service_api:{right}" in token.scopes for right in rights):
             return _failure(403, "The token lacks the scope for this call.")
         route, match = found
+        key = _decoded(match.group(1)) if match.groups() else ""
+        wanted = request.headers.get("erp-api-background", "none")
+        if wanted == "none":
+            return self._answer(company, request, route, key)
+        if request.method != "GET" or not BACKGROUND.fullmatch(wanted):
+            return _failure(400, "The sandbox takes reads with 'subscription' in the background, and nothing else.")
+        name = self._guid()
+        self._jobs[name] = _Job(
+            company.tenant, company.now(), lambda: self._answer(company, request, route, key), request.path
+        )
+        location = f"{_origin(request)}/v1/background/{name}"
+        return _json(202, wire.record({"id": wire.text(name), "stateLocation": wire.text(location)}))
+
+    def _answer(self, company: ErpCompany, request: Request, route: _Route, key: str) -> Response:
         company.finish_queued()
         try:
-            return route.handler(company, request, _decoded(match.group(1)) if match.groups() else "")
+            return route.handler(company, request, key)
         except BadRequest as error:
             return _failure(400, str(error))
         except NotFound as error:
             return _failure(404, str(error))
+        except Foreign:
+            return _failure(403, "The background operation was requested by another company.")
         except Stale:
             return _failure(412, "The resource has been changed by another request.")
         except BooksError as error:
             message = f"VismaId: {self._guid()}. Error {route.doing}. Error: {error}"
             return _failure(company.settings.business_error_status, message)
+
+    # Background
+
+    def _job(self, company: ErpCompany, name: str) -> _Job:
+        job = _found(self._jobs.get(name), name)
+        if job.tenant != company.tenant:
+            raise Foreign
+        if job.answer is None and company.now() >= job.received + timedelta(
+            seconds=company.settings.background_seconds
+        ):
+            job.answer = job.run()
+        return job
+
+    def _state(self, company: ErpCompany, request: Request, name: str) -> Response:
+        job = self._job(company, name)
+        if company.now() - job.received > KEPT:
+            raise NotFound("No background operation state was found.")
+        answer = job.answer
+        done = answer is not None and answer.status < 300
+        location = f"{_origin(request)}/v1/background/{name}/content"
+        return _json(
+            200,
+            wire.record(
+                {
+                    "id": wire.text(name),
+                    "status": wire.text("Started" if answer is None else "Finished" if done else "Failed"),
+                    "statusCode": wire.NULL if answer is None else str(answer.status),
+                    "receivedUtc": wire.text(f"{job.received:%Y-%m-%dT%H:%M:%S}"),
+                    "errorMessage": wire.NULL if answer is None or done else wire.text("The operation failed."),
+                    "originalUri": wire.text(job.uri),
+                    "hasResponseContent": wire.flag(done),
+                    "contentLocation": wire.text(location) if done else wire.NULL,
+                }
+            ),
+        )
+
+    def _content(self, company: ErpCompany, request: Request, name: str) -> Response:
+        job = self._job(company, name)
+        if company.now() - job.received > KEPT:
+            return _failure(410, "State for background operation has been removed after 24 hours.")
+        if job.answer is None:
+            raise NotFound("No background operation response content was found.")
+        return job.answer
 
     # Receivables and credit notes
 
@@ -795,9 +877,12 @@ def _single(body: str, revision: int) -> Response:
 
 
 def _created(request: Request, path: str, revision: int) -> Response:
+    return Response(201, {"location": _origin(request) + path, "etag": f'"{dto.time_stamp(revision)}"'})
+
+
+def _origin(request: Request) -> str:
     host = request.headers.get("host")
-    origin = ORIGIN if host is None else f"http://{host}"
-    return Response(201, {"location": origin + path, "etag": f'"{dto.time_stamp(revision)}"'})
+    return ORIGIN if host is None else f"http://{host}"
 
 
 def _page(query: Query, found: list[T], max_size: int, write: Callable[[T], str]) -> Response:

@@ -105,8 +105,8 @@ class ErpCompany:
     # Time
 
     def now(self) -> datetime:
-        """World time in UTC, whole milliseconds."""
-        moment = self._clock().astimezone(UTC)
+        """What this ERP takes for the time in UTC, whole milliseconds."""
+        moment = self._clock().astimezone(UTC) + self.settings.clock_ahead
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def today(self) -> date:
@@ -283,19 +283,19 @@ class ErpCompany:
         if isinstance(subject, Customer):
             self._customer_changed(subject)
         else:
-            self._changed(subject)
+            self._edited(subject)
 
     def revoke(self, document: DocumentOrNumber, flag: bool = True) -> None:
         """Set or clear `revoked`."""
         target = self.document(document)
         target.revoked = flag
-        self._changed(target)
+        self._edited(target)
 
     def set_due_date(self, document: DocumentOrNumber, due: date) -> None:
         """Move the due date."""
         target = self.document(document)
         target.due = due
-        self._changed(target)
+        self._edited(target)
 
     def set_case(
         self,
@@ -872,6 +872,19 @@ class ErpCompany:
         now = self.now()
         batch = self.ledger.write("AR", on or document.on, f"{document.type} {document.number}", entries, now)
         self.ledger.post(batch, now)
+
+    def move_clocks(self) -> None:
+        """What an upgrade by the vendor may do: every record is re-stamped as changed now, and nothing else."""
+        for kind in self._documents.values():
+            for document in kind.values():
+                self._changed(document)
+        for customer in list(self.customers.values()):
+            self._customer_changed(customer)
+        for batch in self.ledger.batches.values():
+            self.ledger.changed(batch, self.now())
+
+    def _edited(self, document: Document) -> None:
+        self._changed(document, moves_clock=self.settings.document_touched_by_edit)
 
     def _changed(self, document: Document, moves_clock: bool = True) -> None:
         document.revision += 1

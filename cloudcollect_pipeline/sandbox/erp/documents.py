@@ -4,7 +4,7 @@ All amounts are øre of the document's currency, all moments aware UTC in whole 
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -65,11 +65,15 @@ class ErpSettings:
 
     zone: ZoneInfo = OSLO
     """Clock of lastModifiedDateTime, in values and in filters."""
+    clock_ahead: timedelta = timedelta(0)
+    """How far its clock is ahead of the world's."""
     max_page_size: int = 500
     order_by_modified: bool = False
     """Lists are ordered by modification, so that rows move between pages while a client reads."""
     invoice_touched_by_application: bool = False
     """Whether an application moves the lastModifiedDateTime of the document it settles."""
+    document_touched_by_edit: bool = True
+    """Whether what a person changes on a receivable moves its lastModifiedDateTime."""
     business_error_status: int = 400
     release_reads: int = 1
     """The read, counted from a release or later, that first shows the document released; 0 releases at once."""
@@ -91,6 +95,8 @@ class ErpSettings:
     check_payment_method: bool = True
     credit_note_word: str = "CreditNote"
     """docType of a credit note in an invoice's applications."""
+    background_seconds: int = 20
+    """World time that a call in the background takes."""
     rate_limit: int = 15_000
     """Calls in an hour of world time."""
     enforce_rate_limit: bool = False

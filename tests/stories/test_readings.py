@@ -1,0 +1,182 @@
+"""Stories of what the ERP's lists do not tell, tell twice or tell late, and of what is read by key because of it."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.story import Story, ends_equal, transferred
+
+INVOICES = 20
+
+
+def reads_by_key(story):
+    """The numbers of the invoices that are read by key from now on, in a list that fills."""
+    numbers = []
+    handler = story.world.erp_handler
+
+    def noted(request):
+        found = re.fullmatch(r"/v1/customerinvoice/(\d+)", request.path)
+        if found and request.method == "GET":
+            numbers.append(found[1])
+        return handler(request)
+
+    story.world.erp_handler = noted
+    return numbers
+
+
+def handed_over(story, count=INVOICES):
+    invoices = [story.receivable(6000) for _ in range(count)]
+    story.quiet(3)
+    return invoices
+
+
+def test_every_transferred_open_receivable_has_one_turn_in_seven_nights_and_missed_turns_are_made_up_for(story):
+    invoices = handed_over(story)
+    read, turns = reads_by_key(story), []
+    for _ in range(7):
+        read.clear()
+        story.night()
+        turns.append(sorted(read))
+    assert sorted(number for turn in turns for number in turn) == [invoice.number for invoice in invoices]
+    assert max(len(turn) for turn in turns) < INVOICES / 2
+    night = 7
+    for missed in (0, 2, 5, 6, 9):
+        read.clear()
+        story.morning(missed)
+        story.night()
+        due = {number for skipped in range(missed + 1) for number in turns[(night + skipped) % 7]}
+        night += missed + 1
+        assert sorted(read) == sorted(due), missed
+
+
+def test_what_is_paid_recalled_or_was_just_read_gets_no_turn(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="recall")
+    paid, recalled, ours, changed = (transferred(story) for _ in range(4))
+    story.erp.pay(paid, 6000)
+    story.erp.exclude(recalled)
+    story.quiet(3)
+    read = reads_by_key(story)
+    for _ in range(7):
+        story.erp.set_due_date(changed, changed.due)
+        story.night()
+    assert read == [ours.number]
+
+
+def test_a_change_that_moves_no_clock_is_seen_within_seven_nights(story):
+    invoices = handed_over(story, 8)
+    story.erp.settings.document_touched_by_edit = False
+    for invoice in invoices:
+        story.erp.set_due_date(invoice, story.world.today + timedelta(days=60))
+    for _ in range(7):
+        story.night()
+    assert [story.claim(invoice).hold for invoice in invoices] == ["PAUSED"] * 8
+    ends_equal(story, *invoices)
+
+
+def test_after_an_outage_of_a_week_a_change_that_moved_no_clock_is_seen_in_the_first_night(story):
+    invoice = transferred(story)
+    story.erp.settings.document_touched_by_edit = False
+    story.erp.set_due_date(invoice, story.world.today + timedelta(days=60))
+    story.morning(7)
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+def test_a_turn_that_could_not_be_read_is_read_on_the_next_night_and_holds_up_nothing(story):
+    invoice, other = transferred(story), transferred(story)
+    story.quiet(2)
+    story.morning(7)
+    story.erp.pay(other, 1000)
+    story.world.erp_faults.add("status_before", "GET", rf"/customerinvoice/{invoice.number}$", count=9)
+    result = story.night()
+    assert story.findings()["FEED_INCOMPLETE"] == ["erp documents by key"]
+    assert result.dispatched.counts["reduction"] == {"confirmed": 1}
+    story.world.erp_faults.clear()
+    read = reads_by_key(story)
+    story.night()
+    assert invoice.number in read
+    ends_equal(story, invoice, other)
+
+
+def test_a_payment_whose_invoice_could_not_be_read_is_read_again_on_the_next_night(story):
+    invoice = transferred(story)
+    story.erp.pay(invoice, 1000)
+    story.morning()
+    story.world.erp_faults.add("status_before", "GET", rf"/customerinvoice/{invoice.number}$", count=99)
+    story.night()
+    assert story.open_at_agency(invoice) == 6000
+    story.world.erp_faults.clear()
+    story.night()
+    assert story.open_at_agency(invoice) == 5000
+    ends_equal(story, invoice)
+
+
+def known_rows(story):
+    """How many versions of rows the mirror holds of each table."""
+    with story.opened() as night:
+        return {
+            table: night.ledger.value(f"select count(*) from {table}")
+            for table in ("receivable", "payment", "customer")
+        }
+
+
+def test_when_an_upgrade_moves_every_clock_all_is_read_again_and_nothing_happens(story):
+    paid, collected, credited = (transferred(story) for _ in range(3))
+    story.erp.pay(paid, 1000)
+    story.collect(collected, 2500)
+    story.erp.match(story.erp.credit_note(credited.customer, 500), credited, 500)
+    story.quiet(3)
+    before = known_rows(story)
+    story.morning()
+    story.erp.move_clocks()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        read = night.result.mirrored["erp"]
+        result = night.carry_out()
+    assert read.staged == {"receivable": 3, "payment": 3, "customer": 3}
+    assert read.changed == {"receivable": 0, "payment": 0, "customer": 0}
+    assert not plan.plan.effects
+    assert not result.findings
+    assert known_rows(story) == before
+    ends_equal(story, paid, collected, credited)
+
+
+def test_a_company_whose_long_reads_run_in_the_background_has_the_same_nights(story):
+    company = story.settings.companies[story.slug]
+    erp = company.erp.model_copy(update={"background": "long"})
+    story.settings.companies[story.slug] = company.model_copy(update={"erp": erp})
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    story.night()
+    assert invoice.balance == 3500
+    ends_equal(story, invoice)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [
+        (timedelta(minutes=4), None),
+        (timedelta(minutes=-4), None),
+        (timedelta(minutes=6), "6.0 minutes ahead of ours; with an overlap of 6 hours its changes are still read"),
+        (timedelta(minutes=-6), "6.0 minutes behind ours; with an overlap of 6 hours its changes are still read"),
+        (timedelta(hours=-7), "420.0 minutes behind ours; with an overlap of 6 hours its changes are not read"),
+    ],
+)
+def test_an_erps_clock_that_is_off_is_told_and_the_finding_ends_when_it_is_right(story, ahead, told):
+    story.erp.settings.clock_ahead = ahead
+    (found,) = [f.text for f in story.night().findings if f.code == "CLOCK_SKEW"] or [None]
+    assert found == (told and f"the ERP's clock is {told}")
+    story.erp.settings.clock_ahead = timedelta(0)
+    story.night()
+    assert not story.findings()
+
+
+def test_without_an_overlap_even_a_few_seconds_behind_are_told(story):
+    company = story.settings.companies[story.slug]
+    erp = company.erp.model_copy(update={"overlap_hours": 0})
+    story.settings.companies[story.slug] = company.model_copy(update={"erp": erp})
+    story.erp.settings.clock_ahead = timedelta(seconds=-30)
+    assert [f.code for f in story.night().findings] == ["CLOCK_SKEW"]
+    story.erp.settings.clock_ahead = timedelta(seconds=30)
+    assert not story.night().findings
