@@ -156,6 +156,19 @@ class DerivedEntry:
     reverses: str | None = None
 
 
+@dataclass(frozen=True)
+class KnownEntry:
+    """A payment that the ledger knows and that is not cancelled, on one claim. `amount` in øre."""
+
+    entry_id: str
+    claim_id: str
+    received_by: str
+    currency: str
+    amount: int
+    value_date: date
+    recorded_at: datetime
+
+
 class Agency(Protocol):
     """A debt-collection agency as seen by one creditor."""
 

@@ -21,7 +21,7 @@ from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, EffectRow, 
 from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, build_index
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.effect import Effect, Kind
-from cloudcollect_pipeline.domain.errors import CounterpartyError, NotSent, Refused, Uncertain
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Gated, NotSent, Refused, Uncertain
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.erp.port import (
@@ -416,6 +416,9 @@ class Dispatcher:
         try:
             return "confirmed", write(), ""
         except NotSent as error:
+            if isinstance(error, Gated):
+                text = f"the agency takes nothing before a person has signed: {error.link}"
+                self._find("AGREEMENT_UNSIGNED", error.what, text)
             return "later", None, str(error)
         except Refused as error:
             return "rejected", None, self._told(effect, error)
@@ -458,11 +461,15 @@ class Dispatcher:
             fresh.debtors[effect.reference],
             pdf,
         )
-        state, remote_id, note = self._attempt(
-            effect,
-            {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)},
-            lambda: self.agency.create_claim(claim).id,
-        )
+
+        def write() -> str:
+            receipt = self.agency.create_claim(claim)
+            if receipt.left:
+                self._find("LEFT_TO_DO", effect.content.document, receipt.left)
+            return receipt.id
+
+        details = {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)}
+        state, remote_id, note = self._attempt(effect, details, write)
         return self._outcome(effect, state, remote_id=remote_id, note=note)
 
     def _reduction(self, effect: Effect, fresh: Fresh) -> str:

@@ -13,11 +13,15 @@ from typer.testing import CliRunner
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.testing import AgencyContract, run_contract
-from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, VismaNetContract
+from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, DebituraContract, VismaNetContract
 
 
 class TestCloudCollect(CloudCollectContract):
     """The reference format keeps the contract."""
+
+
+class TestDebitura(DebituraContract):
+    """Debitura keeps the contract, as far as it goes."""
 
 
 class TestVismaNet(VismaNetContract):
