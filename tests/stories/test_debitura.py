@@ -107,10 +107,10 @@ def test_a_payment_to_us_becomes_a_letter_and_is_adopted_when_the_agency_has_boo
     invoice = transferred(story)
     payment = story.erp.pay(invoice, 1500)
     story.night()
-    reference, day = story.claim(invoice).reference, payment.date
+    reference, day = story.claim(invoice).reference, payment.on
     assert letters(story) == [
-        f"Case {case_number(story, invoice)} (our reference {reference}), Invoice {invoice.number}: the debtor has paid us "
-        f"NOK 15.00 on {day} (Payment {payment.number}). Please register it as received by us."
+        f"Case {case_number(story, invoice)} (our reference {reference}), Invoice {invoice.number}: the debtor has "
+        f"paid us NOK 15.00 on {day} (Payment {payment.number}). Please register it as received by us."
     ]
     booked = story.agency.book_direct(story.claim(invoice), 1500)
     story.night()
