@@ -20,12 +20,15 @@ class TestCloudCollect(CloudCollectContract):
     """The reference format keeps the contract."""
 
 
-class TestDebitura(DebituraContract):
-    """Debitura keeps the contract, as far as it goes."""
-
-
 class TestVismaNet(VismaNetContract):
     """Visma.net keeps the contract."""
+
+
+def test_debitura_keeps_the_contract_as_far_as_its_interface_goes():
+    outcomes = run_contract(DebituraContract())
+    assert [outcome for outcome in outcomes if outcome.state == "failed"] == []
+    missing = [outcome.why for outcome in outcomes if outcome.state == "unsupported"]
+    assert missing == ["pause", "recall", "report_payment", "take_back"]
 
 
 class Flawed:
