@@ -28,6 +28,8 @@ class AgencyCapabilities:
     pause: bool = True
     recall: bool = True
     documents: bool = True
+    documents_follow: bool = False
+    """Whether documents are uploaded after their claim, so that a lost answer may leave them behind."""
     settlements: bool = True
     look_up_by_reference: bool = True
     update_debtor: bool = False

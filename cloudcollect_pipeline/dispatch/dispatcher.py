@@ -388,11 +388,19 @@ class Dispatcher:
         with self._lock:
             self.result.findings.append(Finding(code, subject, text, amount))
 
-    def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
+    def _outcome(
+        self,
+        effect: Effect,
+        state: str,
+        *,
+        remote_id: str | None = None,
+        note: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> str:
         known = self.journal.effect(effect.reference)
         if state == "dropped" and known and known.state == "created":
             state = "created"  # what exists is not dropped: it is finished on a later night
-        self._journal(effect, state, remote_id=remote_id, note=note)
+        self._journal(effect, state, remote_id=remote_id, note=note, details=details)
         document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
             self.result.add(effect, state)
@@ -462,15 +470,19 @@ class Dispatcher:
             pdf,
         )
 
+        details = {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)}
+        if pdf is not None and self.facts.capabilities.documents_follow:
+            details["left"] = "the answer was lost; see whether the invoice's PDF is there, and upload it if not"
+
         def write() -> str:
             receipt = self.agency.create_claim(claim)
-            if receipt.left:
-                self._find("LEFT_TO_DO", effect.content.document, receipt.left)
+            details["left"] = receipt.left
             return receipt.id
 
-        details = {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)}
         state, remote_id, note = self._attempt(effect, details, write)
-        return self._outcome(effect, state, remote_id=remote_id, note=note)
+        if details.get("left") and state in ("confirmed", "uncertain"):
+            self._find("LEFT_TO_DO", effect.content.document, details["left"])
+        return self._outcome(effect, state, remote_id=remote_id, note=note, details=details)
 
     def _reduction(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details

@@ -174,7 +174,8 @@ CATALOGUE: Mapping[str, Reason] = {
     "LEFT_TO_DO": Reason(
         "error",
         "A claim was handed over, and something that belongs to it was not",
-        "Do by hand what the text says.",
+        "Do by hand what the text says, then answer done.",
+        ("done",),
     ),
     "DUE_DATE_MOVED": Reason(
         "warning",

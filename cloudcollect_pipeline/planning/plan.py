@@ -512,6 +512,9 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 row["amount"],
             )
         )
+    for row in ledger.rows(sql("left_to_do", HERE)):
+        if facts.decisions.get(("LEFT_TO_DO", row["document"])) != "done":
+            findings.append(Finding("LEFT_TO_DO", row["document"], row["what"]))
     findings += _interest_above_law(ledger)
     for row in ledger.rows(sql("unlisted_transfers", HERE)):
         findings.append(

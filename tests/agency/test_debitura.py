@@ -87,9 +87,9 @@ def line() -> Line:
 
 def case(**changes: Any) -> bytes:
     told = {
-        "id": uuid("clm_1"), "dateCreated": "2026-01-05T03:00:00.1234567Z", "dateUpdated": None,
-        "reference": "Q8OAXF3W", "creditorReference": REFERENCE, "claimDescription": "Invoice 200001", "grossAmount": 60.05, "remainder": 60.05,
-        "totalAddedFees": 0, "currency": "NOK", "lifecycle": "Active", "closeCode": None,
+        "id": uuid("clm_1"), "dateCreated": "2026-01-05T03:00:00.1234567Z", "dateUpdated": None, "currency": "NOK",
+        "reference": "Q8OAXF3W", "creditorReference": REFERENCE, "claimDescription": "Invoice 200001",
+        "grossAmount": 60.05, "remainder": 60.05, "totalAddedFees": 0, "lifecycle": "Active", "closeCode": None,
     }  # fmt: skip
     return json.dumps({**told, **changes}).encode()
 
@@ -312,7 +312,7 @@ def test_test_cases_are_a_world_of_their_own():
     assert json.loads(line.asked[0].content)["isTest"] is True
     assert len(line.ids("claims")) == 1
     line.adapter._test_cases = False
-    assert line.ids("claims") == line.adapter.claims([uuid("clm_1")]) == []
+    assert (line.ids("claims"), line.adapter.claims([uuid("clm_1")])) == ([], [])
 
 
 # -- deleted payments

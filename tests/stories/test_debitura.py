@@ -183,3 +183,35 @@ def test_a_case_whose_text_a_person_changed_is_not_handed_over_again(story):
     story.quiet(2)
     assert set(story.findings()) == {"CONTRACT_BROKEN"}
     assert story.world.truth()[story.slug].claims == {f"Invoice {invoice.number}": 1}
+
+
+def attaching(tmp_path):
+    return Story(tmp_path, world=World.empty(START, agency="debitura"), attach_pdf=True)
+
+
+def test_the_invoice_s_pdf_follows_its_case(tmp_path):
+    story = attaching(tmp_path)
+    invoice = transferred(story)
+    assert [file["fileName"] for file in story.world.agency_api.files[story.claim(invoice).id]] == [
+        f"Invoice-{invoice.number}.pdf"
+    ]
+    ends_equal(story, invoice)
+    assert story.findings() == {}
+
+
+@pytest.mark.parametrize(("path", "said"), [("/files$", "upload Invoice-"), ("^/cases$", "the answer was lost")])
+def test_a_pdf_that_may_not_be_there_is_a_task_until_a_person_has_done_it(tmp_path, path, said):
+    story = attaching(tmp_path)
+    invoice = story.receivable()
+    story.world.agency_faults.add("lost_after", "POST", path)
+    story.quiet(3)
+    ((subject, text),) = [
+        (finding["subject"], finding["text"])
+        for finding in story.with_journal(lambda journal: journal.findings())
+        if finding["code"] == "LEFT_TO_DO"
+    ]
+    assert subject == f"Invoice {invoice.number}"
+    assert said in text
+    story.decide("LEFT_TO_DO", "done")
+    ends_equal(story, invoice)
+    assert story.findings() == {}

@@ -54,6 +54,7 @@ CAPABILITIES = AgencyCapabilities(
     pause=False,
     recall=False,
     documents=True,
+    documents_follow=True,
     settlements=False,
     look_up_by_reference=True,
     allocation="gross",

@@ -92,7 +92,7 @@ class DebituraApi:
     """
 
     def __init__(self, books: Agency, clock: Clock, keys: Mapping[str, str]) -> None:
-        self.books, self.clock, self.keys = books, clock, keys
+        self.books, self.clock, self.keys = books, clock, dict(keys)
         self.unsigned: list[str] = []
         self.files: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._terminal: dict[tuple[str, str], tuple[bytes, Response]] = {}
