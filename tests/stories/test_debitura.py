@@ -70,6 +70,16 @@ def test_a_deleted_payment_takes_its_posting_back(agreed):
     assert kept.principal == 2000
 
 
+def test_a_payment_deleted_and_registered_anew_is_posted_anew(agreed):
+    invoice = transferred(agreed)
+    first = agreed.collect(invoice, 2000)
+    agreed.night()
+    agreed.agency.reverse(first)
+    agreed.agency.receive(agreed.claim(invoice), 2000, on=first.value_date)
+    ends_equal(agreed, invoice)
+    assert postings(agreed, invoice.customer.number) == [(2000, True), (2000, False)]
+
+
 def test_a_payment_changed_in_its_place_is_posted_anew(agreed):
     invoice = transferred(agreed)
     paid = agreed.collect(invoice, 2000)
