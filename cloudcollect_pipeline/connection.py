@@ -20,7 +20,10 @@ from cloudcollect_pipeline.web import Budget
 
 OURS = {
     "cloudcollect.erp": {"visma_net": "cloudcollect_pipeline.erp.visma_net"},
-    "cloudcollect.agency": {"cloud_collect": "cloudcollect_pipeline.agency.cloud_collect"},
+    "cloudcollect.agency": {
+        "cloud_collect": "cloudcollect_pipeline.agency.cloud_collect",
+        "debitura": "cloudcollect_pipeline.agency.debitura",
+    },
 }
 """Group -> name -> the module whose `connect` builds the adapter."""
 

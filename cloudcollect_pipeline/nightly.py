@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim
-from cloudcollect_pipeline.agency.port import Agency, DerivedEntry
+from cloudcollect_pipeline.agency.port import Agency, DerivedEntry, KnownEntry
+from cloudcollect_pipeline.agency.unlisted import EntriesStillListed, ListsAll
 from cloudcollect_pipeline.connection import Connection, connect
 from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
@@ -158,6 +159,8 @@ class Night:
         self.erp, self.agency = connection.erp, connection.agency
         if self.agency.capabilities.allocation == "balances":
             self.agency = cast(Agency, EntriesOfBalances(connection.agency, self._derived_before))
+        if isinstance(connection.agency, ListsAll):
+            self.agency = cast(Agency, EntriesStillListed(self.agency, connection.agency, self._standing_entries))
         self.landing = Landing(folder / "landing")
         self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
         self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
@@ -389,6 +392,14 @@ class Night:
         for row in self.ledger.rows(sql("derived_and_posted", HERE), {"claims": list(claims)}):
             posted[row["claim_id"]][row["entry_id"]] = row["amount"], row["value_date"]
         return {claim: KnownOfClaim(tuple(entries[claim]), posted[claim]) for claim in claims}
+
+    def _standing_entries(self) -> list[KnownEntry]:
+        """Payments that the agency should still list: mirrored ones, and postings of ours where the mirror was lost."""
+        sync(self.ledger, self.journal)
+        return [
+            KnownEntry(**{**row, "amount": ore(row["amount"])})
+            for row in self.ledger.rows(sql("standing_entries", HERE))
+        ]
 
     def _begin(self) -> None:
         if self._night_number is None:

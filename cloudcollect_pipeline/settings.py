@@ -193,7 +193,7 @@ class AgencySettings(_Section):
     id: Slug
     """Short name, part of every reference: never change it."""
     adapter: Slug = "cloud_collect"
-    """Which format the agency speaks: cloud_collect, or the name under which another adapter is installed."""
+    """Which format the agency speaks: cloud_collect, debitura, or the name under which another adapter is installed."""
     base_url: Url
     """Address of its API."""
     api_key: SecretStr

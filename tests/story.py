@@ -67,7 +67,12 @@ def settings_of(
                     "payment_method": company.payment_method,
                     "parallel": 1,
                 },
-                "agency": {"id": company.agency_id, "base_url": servers.agency_url, "api_key": company.api_key},
+                "agency": {
+                    "id": company.agency_id,
+                    "adapter": world.adapter,
+                    "base_url": servers.agency_url,
+                    "api_key": company.api_key,
+                },
                 "policy": {"min_amount": 0, "attach_pdf": False, **policy},
                 "accounts": {
                     "payout_clearing": company.payout_clearing,

@@ -28,6 +28,8 @@ class AgencyCapabilities:
     pause: bool = True
     recall: bool = True
     documents: bool = True
+    documents_follow: bool = False
+    """Whether documents are uploaded after their claim, so that a lost answer may leave them behind."""
     settlements: bool = True
     look_up_by_reference: bool = True
     update_debtor: bool = False
@@ -154,6 +156,19 @@ class DerivedEntry:
     recorded_at: datetime
     lines: Mapping[str, int]
     reverses: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownEntry:
+    """A payment that the ledger knows and that is not cancelled, on one claim. `amount` in øre."""
+
+    entry_id: str
+    claim_id: str
+    received_by: str
+    currency: str
+    amount: int
+    value_date: date
+    recorded_at: datetime
 
 
 class Agency(Protocol):

@@ -21,7 +21,7 @@ from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, EffectRow, 
 from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, build_index
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.effect import Effect, Kind
-from cloudcollect_pipeline.domain.errors import CounterpartyError, NotSent, Refused, Uncertain
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Gated, NotSent, Refused, Uncertain
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.erp.port import (
@@ -388,11 +388,19 @@ class Dispatcher:
         with self._lock:
             self.result.findings.append(Finding(code, subject, text, amount))
 
-    def _outcome(self, effect: Effect, state: str, *, remote_id: str | None = None, note: str = "") -> str:
+    def _outcome(
+        self,
+        effect: Effect,
+        state: str,
+        *,
+        remote_id: str | None = None,
+        note: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> str:
         known = self.journal.effect(effect.reference)
         if state == "dropped" and known and known.state == "created":
             state = "created"  # what exists is not dropped: it is finished on a later night
-        self._journal(effect, state, remote_id=remote_id, note=note)
+        self._journal(effect, state, remote_id=remote_id, note=note, details=details)
         document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
             self.result.add(effect, state)
@@ -416,6 +424,9 @@ class Dispatcher:
         try:
             return "confirmed", write(), ""
         except NotSent as error:
+            if isinstance(error, Gated):
+                text = f"the agency takes nothing before a person has signed: {error.link}"
+                self._find("AGREEMENT_UNSIGNED", error.what, text)
             return "later", None, str(error)
         except Refused as error:
             return "rejected", None, self._told(effect, error)
@@ -458,12 +469,20 @@ class Dispatcher:
             fresh.debtors[effect.reference],
             pdf,
         )
-        state, remote_id, note = self._attempt(
-            effect,
-            {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)},
-            lambda: self.agency.create_claim(claim).id,
-        )
-        return self._outcome(effect, state, remote_id=remote_id, note=note)
+
+        details = {**told, "baseline": baseline, "debtor": claim.debtor.mark(effect.reference)}
+        if pdf is not None and self.facts.capabilities.documents_follow:
+            details["left"] = "the answer was lost; see whether the invoice's PDF is there, and upload it if not"
+
+        def write() -> str:
+            receipt = self.agency.create_claim(claim)
+            details["left"] = receipt.left
+            return receipt.id
+
+        state, remote_id, note = self._attempt(effect, details, write)
+        if details.get("left") and state in ("confirmed", "uncertain"):
+            self._find("LEFT_TO_DO", effect.content.document, details["left"])
+        return self._outcome(effect, state, remote_id=remote_id, note=note, details=details)
 
     def _reduction(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details

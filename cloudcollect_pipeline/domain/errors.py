@@ -31,6 +31,14 @@ class NotSent(CounterpartyError):
     """A write definitely had no effect and may be sent on a later night (never connected, 429)."""
 
 
+class Gated(NotSent):
+    """A write had no effect, and will have none until a person opens `link`; `what` names what is missing there."""
+
+    def __init__(self, message: str, what: str, link: str) -> None:
+        super().__init__(message)
+        self.what, self.link = what, link
+
+
 class Refused(CounterpartyError):
     """A write was definitely refused (400, 401, 403, 404, 409, 412, 422 with a parsed error)."""
 

@@ -169,8 +169,19 @@ CATALOGUE: Mapping[str, Reason] = {
     ),
     "CAPABILITY_MISSING": Reason(
         "error",
-        "The agency cannot do what the ledger needs",
-        "Do it by hand with the agency.",
+        "The agency's interface cannot do what the ledger needs",
+        "Send the agency the text as it stands; when it has booked what the text says, adopt that booking.",
+    ),
+    "AGREEMENT_UNSIGNED": Reason(
+        "error",
+        "The agency takes no claims before an agreement is signed",
+        "Open the link and sign; the transfers are tried again every night.",
+    ),
+    "LEFT_TO_DO": Reason(
+        "error",
+        "A claim was handed over, and something that belongs to it was not",
+        "Do by hand what the text says, then answer done.",
+        ("done",),
     ),
     "DUE_DATE_MOVED": Reason(
         "warning",

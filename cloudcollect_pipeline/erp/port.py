@@ -32,9 +32,10 @@ class DocumentKey:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The counterparty's id of what was written."""
+    """The counterparty's id of what was written. `left` says what a person must still do by hand, if anything."""
 
     id: str
+    left: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.domain.calendar import adjusted_due_date, latest_due_date, time_barred_due_date
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.law import RateUnknown, default_interest
 from cloudcollect_pipeline.domain.money import display, ore
+from cloudcollect_pipeline.domain.money import text as money_text
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.afterwards import (
     plan_case_references,
@@ -174,7 +176,7 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     if not facts.missing(*SETTLEMENT_FEEDS):
         plan_settlements(ledger, facts, effects, findings)
     _standing_findings(ledger, facts, findings)
-    effects = _allowed(effects, facts, findings)
+    effects = _allowed(ledger, effects, facts, findings)
     effects.sort(
         key=lambda e: (
             ORDER[e.kind],
@@ -510,6 +512,9 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 row["amount"],
             )
         )
+    for row in ledger.rows(sql("left_to_do", HERE)):
+        if facts.decisions.get(("LEFT_TO_DO", row["document"])) != "done":
+            findings.append(Finding("LEFT_TO_DO", row["document"], row["what"]))
     findings += _interest_above_law(ledger)
     for row in ledger.rows(sql("unlisted_transfers", HERE)):
         findings.append(
@@ -538,38 +543,61 @@ def _interest_above_law(ledger: Ledger) -> list[Finding]:
     return found
 
 
-def _allowed(effects: list[Effect], facts: Facts, findings: list[Finding]) -> list[Effect]:
-    """Effects that the agency can receive; what it cannot do becomes a finding for a person."""
-    capabilities = facts.capabilities
-
-    def missing(effect: Effect) -> str | None:
-        if effect.kind == Kind.REDUCTION:
-            kind = effect.details["kind"]
-            if kind == "DIRECT_PAYMENT" and not capabilities.report_payment:
-                return "be told of a payment"
-            if kind in ("CREDIT", "WRITE_OFF") and not capabilities.report_credit:
-                return "be told of a credit"
-            if effect.content.amount < 0 and kind != "RAISE" and not capabilities.take_back:
-                return "take a reduction back"
-        if effect.kind == Kind.HOLD:
-            if effect.details["hold"] == "RECALLED" and not capabilities.recall:
-                return "recall a claim"
-            if effect.details["hold"] != "RECALLED" and not capabilities.pause:
-                return "pause or resume a claim"
-        return None
-
-    kept: list[Effect] = []
+def _allowed(ledger: Ledger, effects: list[Effect], facts: Facts, findings: list[Finding]) -> list[Effect]:
+    """Effects that the agency can receive; what it cannot do becomes a finding with the words to write to it."""
+    missing = {effect.reference: what for effect in effects if (what := _missing(effect, facts.capabilities))}
+    if not missing:
+        return effects
+    cases = dict(ledger.db.execute(sql("case_numbers", HERE)).fetchall())
     for effect in effects:
-        what = missing(effect)
-        if what:
-            findings.append(
-                Finding(
-                    "CAPABILITY_MISSING",
-                    effect.reference,
-                    f"the agency cannot {what}: {effect.content.document} {display(effect.content.amount)}",
-                    effect.content.amount,
-                )
-            )
-        else:
-            kept.append(effect)
-    return kept
+        if effect.reference in missing:
+            text = f"the agency cannot {missing[effect.reference]}; write to it: {_letter(effect, cases, facts.night)}"
+            findings.append(Finding("CAPABILITY_MISSING", effect.reference, text, effect.content.amount))
+    return [effect for effect in effects if effect.reference not in missing]
+
+
+def _missing(effect: Effect, capabilities: AgencyCapabilities) -> str | None:
+    """What the agency would have to be able to do."""
+    if effect.kind == Kind.REDUCTION:
+        kind = effect.details["kind"]
+        if kind == "DIRECT_PAYMENT" and not capabilities.report_payment:
+            return "be told of a payment"
+        if kind in ("CREDIT", "WRITE_OFF") and not capabilities.report_credit:
+            return "be told of a credit"
+        if effect.content.amount < 0 and kind != "RAISE" and not capabilities.take_back:
+            return "take a reduction back"
+    if effect.kind == Kind.HOLD:
+        if effect.details["hold"] == "RECALLED" and not capabilities.recall:
+            return "recall a claim"
+        if effect.details["hold"] != "RECALLED" and not capabilities.pause:
+            return "pause or resume a claim"
+    return None
+
+
+REPORTS = {
+    "DIRECT_PAYMENT": "the debtor has paid us {amount} on {day} ({source}). Please register it as received by us.",
+    "CREDIT": "we have credited {amount} on {day} ({source}). Please lower the claim by it.",
+    "WRITE_OFF": "we have written off {amount} on {day} ({source}). Please lower the claim by it.",
+}
+HOLDS = {
+    "PAUSED": "please pause the case until we write again ({reason}).",
+    "NONE": "please go on with the case ({reason}).",
+    "RECALLED": "please stop collecting and close the case as withdrawn by us ({reason}).",
+}
+"""What to write to an agency that cannot be told by its interface. Nothing personal goes in."""
+
+
+def _letter(effect: Effect, cases: Mapping[str, str], night: date) -> str:
+    """The words to send, in the agency's terms: its case number, our reference, the document, what to do."""
+    told, document = effect.details, effect.content.document
+    case = cases.get(told["claim_id"], told["claim_id"])
+    if effect.kind == Kind.HOLD:
+        asked = HOLDS[told["hold"]].format(reason=told["reason"])
+        return f"Case {case} (our reference {effect.source}), {document}: {asked}"
+    amount = f"{effect.content.currency} {money_text(abs(effect.content.amount))}"
+    source = f"{told['document_type']} {told['number']}"
+    if effect.content.amount < 0:
+        asked = f"{amount} of what we reported for {source} no longer holds. Please take it back."
+    else:
+        asked = REPORTS[told["kind"]].format(amount=amount, day=told["value_date"] or night, source=source)
+    return f"Case {case} (our reference {effect.chain}), {document}: {asked}"

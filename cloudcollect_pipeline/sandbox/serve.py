@@ -108,7 +108,7 @@ def _company_toml(world: World, company: Company, servers: Servers) -> str:
         },
         f"{root}.agency": {
             "id": company.agency_id,
-            "adapter": "cloud_collect",
+            "adapter": world.adapter,
             "base_url": servers.agency_url,
             "api_key": company.api_key,
         },

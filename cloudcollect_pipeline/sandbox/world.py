@@ -22,6 +22,7 @@ from cloudcollect_pipeline.domain.clock import VirtualClock, night_of
 from cloudcollect_pipeline.sandbox.agency import Agency, AgencyApi, Claim
 from cloudcollect_pipeline.sandbox.agency import Settings as AgencySettings
 from cloudcollect_pipeline.sandbox.agency.books import ENDED, Settlement
+from cloudcollect_pipeline.sandbox.debitura import DebituraApi, debitura_settings
 from cloudcollect_pipeline.sandbox.debtors import stream
 from cloudcollect_pipeline.sandbox.erp import DocumentType, ErpApi, ErpCompany, ErpSettings, Status
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry as BankEntry
@@ -29,6 +30,12 @@ from cloudcollect_pipeline.sandbox.faults import Faults
 from cloudcollect_pipeline.sandbox.http import Handler, Request, Response
 
 Action = Callable[[], object]
+
+AGENCIES: Mapping[str, tuple[Callable[..., AgencyApi | DebituraApi], Callable[[], AgencySettings]]] = {
+    "cloud_collect": (AgencyApi, AgencySettings),
+    "debitura": (DebituraApi, debitura_settings),
+}
+"""Adapter -> the contract over the agency's books, and how such an agency works."""
 
 CLIENT_ID = "isv_cloudcollect_sandbox"
 """One application for all companies, as at the vendor."""
@@ -110,6 +117,7 @@ class World:
         *,
         erp_settings: ErpSettings | None = None,
         agency_settings: AgencySettings | None = None,
+        agency: str = "cloud_collect",
         books: type[ErpCompany] = ErpCompany,
     ) -> None:
         self.seed = seed
@@ -133,7 +141,10 @@ class World:
             slug: books(slug, company.tenant_id, company.name, self.clock.now, erp_settings)
             for slug, company in self.companies.items()
         }
-        self.agency = Agency(self.clock, agency_settings)
+        self.adapter = agency
+        """Which format the agency speaks: a name of `AGENCIES`."""
+        contract, usual_settings = AGENCIES[agency]
+        self.agency = Agency(self.clock, agency_settings or usual_settings())
         self.erp_api = ErpApi(
             {company.tenant_id: self._books[slug] for slug, company in self.companies.items()},
             self.clock.now,
@@ -141,7 +152,7 @@ class World:
             _secret(seed, "erp"),
             contract_tenants=[self.customer_tenant],
         )
-        self.agency_api = AgencyApi(
+        self.agency_api = contract(
             self.agency, self.clock, {company.api_key: slug for slug, company in self.companies.items()}
         )
         self.erp_faults = Faults()
@@ -154,9 +165,11 @@ class World:
     # Making one
 
     @classmethod
-    def empty(cls, start: datetime, companies: Sequence[str] = ("nordlys",), seed: int = 7) -> Self:
+    def empty(
+        cls, start: datetime, companies: Sequence[str] = ("nordlys",), seed: int = 7, *, agency: str = "cloud_collect"
+    ) -> Self:
         """No customer and no routine: everything is done by hand."""
-        return cls(start, companies, seed)
+        return cls(start, companies, seed, agency=agency)
 
     @classmethod
     def demo(cls, seed: int = 7, start: date | None = None) -> "World":

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.agency.cloud_collect import CloudCollect
+from cloudcollect_pipeline.agency.debitura import HEADER, Debitura
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.erp.port import DocumentKey
 from cloudcollect_pipeline.erp.visma_net import VismaNet, VismaNetSettings
@@ -14,7 +15,7 @@ from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.testing.agency import AgencyContract, AgencyRig
 from cloudcollect_pipeline.testing.erp import ErpContract, ErpRig
 from cloudcollect_pipeline.testing.proxy import faulty_server
-from cloudcollect_pipeline.web import BearerKey, ClientCredentials, Web
+from cloudcollect_pipeline.web import BearerKey, ClientCredentials, HeaderKey, Web
 
 START = datetime(2026, 1, 15, 9, tzinfo=OSLO)
 
@@ -33,6 +34,22 @@ class CloudCollectContract(AgencyContract):
             Web(server.url, BearerKey(key, server.url), clock=world.clock) as web,
         ):
             yield AgencyRig(CloudCollect.connect(web, "kit", page_size=3), server, world.agency.tick)
+
+
+class DebituraContract(AgencyContract):
+    """Debitura's Customer API."""
+
+    @contextmanager
+    def rig(self) -> Iterator[AgencyRig]:
+        """A sandbox account of its own."""
+        world = World.empty(START, agency="debitura")
+        key = world.company().api_key
+        with (
+            serve(world) as servers,
+            faulty_server(servers.agency_url) as server,
+            Web(server.url, HeaderKey(HEADER, key, server.url), clock=world.clock) as web,
+        ):
+            yield AgencyRig(Debitura(web, "kit", world.clock), server, world.agency.tick)
 
 
 class VismaNetContract(ErpContract):

@@ -4,7 +4,7 @@ Belongs here: transport, credentials, limits, retries of reads, and what a failu
 Does not belong here: what a counterparty's records look like.
 """
 
-from cloudcollect_pipeline.web.auth import BearerKey, ClientCredentials, Origin
+from cloudcollect_pipeline.web.auth import BearerKey, ClientCredentials, HeaderKey, Origin
 from cloudcollect_pipeline.web.client import Answer, HttpRefused, Web, scrubbed, segment
 from cloudcollect_pipeline.web.clock import SystemClock
 from cloudcollect_pipeline.web.quota import Budget
@@ -15,6 +15,7 @@ __all__ = [
     "BearerKey",
     "Budget",
     "ClientCredentials",
+    "HeaderKey",
     "HttpRefused",
     "NotJson",
     "Origin",

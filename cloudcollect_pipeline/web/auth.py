@@ -84,12 +84,13 @@ class OriginAuth(httpx.Auth):
 
     hint = ""
     renewable = False
+    header = "Authorization"
 
     def __init__(self, origin: str | Origin) -> None:
         self.origin = (origin if isinstance(origin, Origin) else Origin.of(origin)).require_secure()
 
     def credential(self) -> str:
-        """The value of the Authorization header; may raise `Transient` or `Permanent`."""
+        """The value of the header; may raise `Transient` or `Permanent`."""
         raise NotImplementedError
 
     def rejected(self, credential: str) -> None:
@@ -100,7 +101,7 @@ class OriginAuth(httpx.Auth):
         if Origin.of(request.url) != self.origin:
             raise Permanent(f"the credential of {self.origin} was about to be sent to another origin")
         credential = self.credential()
-        request.headers["Authorization"] = credential
+        request.headers[self.header] = credential
         response = yield request
         if response.status_code == 401:
             self.rejected(credential)
@@ -123,6 +124,18 @@ class BearerKey(OriginAuth):
     def credential(self) -> str:
         """The key as bearer token."""
         return f"Bearer {self._key.reveal()}"
+
+
+class HeaderKey(BearerKey):
+    """A fixed API key, sent to `origin` in a header of its own called `name`."""
+
+    def __init__(self, name: str, key: str, origin: str | Origin) -> None:
+        super().__init__(key, origin)
+        self.header = name
+
+    def credential(self) -> str:
+        """The key as it is."""
+        return self._key.reveal()
 
 
 class _Token(msgspec.Struct):

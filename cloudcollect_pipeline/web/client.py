@@ -42,11 +42,14 @@ class Answer:
 
 
 class HttpRefused(Refused):
-    """A write that was refused: `status`, and the counterparty's error `code` and business `text` if it has them."""
+    """A write that was refused: `status`, and the counterparty's error `code` and business `text` if it has them.
 
-    def __init__(self, message: str, status: int, code: str, text: str) -> None:
+    `body` is for the adapter, which alone knows its form. It may be personal.
+    """
+
+    def __init__(self, message: str, status: int, code: str, text: str, body: bytes = b"") -> None:
         super().__init__(message)
-        self.status, self.code, self.text = status, code, text
+        self.status, self.code, self.text, self.body = status, code, text, body
 
 
 class Web:
@@ -173,7 +176,7 @@ class Web:
             raise Uncertain(f"{what} answered {status}")
         code, text = told
         message = f"{what} answered {status}{self._hint(status)}" + (f": {text}" if text else "")
-        raise HttpRefused(message, status, code, text)
+        raise HttpRefused(message, status, code, text, answer.body)
 
     def close(self) -> None:
         """Close all connections."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Refused, Uncertain, Unreadable
 from cloudcollect_pipeline.testing import AgencyContract, run_contract
-from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, VismaNetContract
+from cloudcollect_pipeline.testing.in_tree import CloudCollectContract, DebituraContract, VismaNetContract
 
 
 class TestCloudCollect(CloudCollectContract):
@@ -22,6 +22,13 @@ class TestCloudCollect(CloudCollectContract):
 
 class TestVismaNet(VismaNetContract):
     """Visma.net keeps the contract."""
+
+
+def test_debitura_keeps_the_contract_as_far_as_its_interface_goes():
+    outcomes = run_contract(DebituraContract())
+    assert [outcome for outcome in outcomes if outcome.state == "failed"] == []
+    missing = [outcome.why for outcome in outcomes if outcome.state == "unsupported"]
+    assert missing == ["pause", "recall", "report_payment", "take_back"]
 
 
 class Flawed:

@@ -35,7 +35,7 @@ MAX_KEYS = 100
 MAX_PAGES = 10_000
 """Pages of one list: an agency whose list has no end must not fill the disk."""
 
-OFFERED_LATER = {"update_debtor", "questions", "allocation"}
+OFFERED_LATER = {"update_debtor", "questions", "allocation", "documents_follow"}
 """Capabilities that an agency need not know of; not named means no, and payments with their lines."""
 
 T = TypeVar("T")

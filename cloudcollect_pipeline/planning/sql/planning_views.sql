@@ -24,16 +24,16 @@ where r.document_date < policy.go_live
   and not exists (select 1 from effect e where e.reference = c.reference and e.kind = 'transfer');
 
 -- Principal that money received by the agency now carries, per original entry and claim: the entry with its reversals
--- and reallocations.
+-- and reallocations. A cancelled one carries nothing, which is what takes its posting back.
 create or replace temp view entry_principal as
 select er.root, l.claim_id, c.document, c.document_type, c.document_number, r.customer, root.currency, root.value_date,
-       sum(l.amount) as carried
+       coalesce(sum(l.amount) filter (not l.cancelled), 0) as carried
 from entry_line l
 join entry_root er using (entry_id)
 join entry_now root on root.entry_id = er.root
 join our_claim c on c.claim_id = l.claim_id
 left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
-where root.received_by = 'AGENCY' and l.bucket = 'principal' and not l.cancelled
+where root.received_by = 'AGENCY' and l.bucket = 'principal'
 group by all;
 
 -- Principal that published settlements pay out: of what is ours to mirror, and of what stood in the account at go-live.
