@@ -34,11 +34,12 @@ UNKNOWN_HERE = frozenset({"DEBTOR_COMPLETE"})
 class PublishedLedger(Ledger):
     """A published ledger, opened for reading. Persons stand empty, in memory; what views need is temporary.
 
-    What does not fit into the memory allowed is spilled to a folder of this reader's own: several may read at once, and
-    they need not be allowed to write beside the ledger.
+    What does not fit into the memory allowed is spilled to a folder of this reader's own: several may read at once,
+    and they need not be allowed to write beside the ledger. The memory is what the writer is given: not all that a
+    statement does can be spilled, so a tighter limit would refuse ledgers that the night can write.
     """
 
-    def __init__(self, path: Path, *, memory: str = "192MB") -> None:
+    def __init__(self, path: Path, *, memory: str = "1GB") -> None:
         self.path = path
         self._made = set()
         self._spill = TemporaryDirectory(prefix="cloudcollect-", ignore_cleanup_errors=True)

@@ -546,4 +546,4 @@ def test_an_option_that_is_none_is_said(options):
         {"id": "debitura", "adapter": "debitura", "base_url": URL, "api_key": "key", "options": options}
     )
     with pytest.raises(SettingsError, match="test_cases"):
-        connect(settings, VirtualClock(START))
+        connect(settings, VirtualClock(START), None, {})

@@ -3,7 +3,7 @@
 `client` speaks to it, `mapping` and the `.sql` files beside it make ledger rows of its records.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudcollect_pipeline.agency.debitura.client import Debitura
@@ -17,7 +17,7 @@ HEADER = "XApiKey"
 
 
 def connect(
-    agency: AgencySettings, clock: Clock, transport: Any = None
+    agency: AgencySettings, clock: Clock, transport: Any, known: Mapping[str, str]
 ) -> tuple[Debitura, Callable[[], None], Callable[[], Budget]]:
     """The adapter, what closes it, and what it has asked for. The option `test_cases` is "true" or "false"."""
     test_cases = agency.options.get("test_cases", "false")
