@@ -6,6 +6,7 @@ The other agency's journal says what was sent, its ledger what has ended since. 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
@@ -15,30 +16,37 @@ HERE = "cloudcollect_pipeline.dispatch.sql"
 
 
 def held_elsewhere(ledger: Ledger, folders: Sequence[Path]) -> tuple[Elsewhere, ...]:
-    """Receivables that the companies of these folders have handed over, or may have. Folders may not exist yet."""
-    found: list[Elsewhere] = []
-    for folder in folders:
-        if not (folder / "journal.sqlite").exists():
-            continue
-        journal = Journal(folder, folder.name, "", datetime.min.replace(tzinfo=UTC), read_only=True)
-        try:
-            sent = journal.rows(sql("handed_over", HERE))
-        finally:
-            journal.close()
-        claims = _claims(ledger, folder / "ledger.duckdb")
-        for row in sent:
-            ended, case_number = claims.get(row["reference"], (False, None))
-            found.append(Elsewhere(row["document"], not ended, case_number))
-    return tuple(found)
+    """Receivables that the companies of these folders have handed over, or may have.
+
+    Files may be missing: what either the journal or the ledger says is ground enough.
+    """
+    return tuple(elsewhere for folder in folders for elsewhere in _held_by(ledger, folder))
 
 
-def _claims(ledger: Ledger, path: Path) -> dict[str, tuple[bool, str | None]]:
-    """Transfer reference -> whether its claim has ended, and its case number, as last mirrored there."""
+def _held_by(ledger: Ledger, folder: Path) -> list[Elsewhere]:
+    claims = {row["reference"]: row for row in _claims(ledger, folder / "ledger.duckdb")}
+    found = [Elsewhere(row["document"], not row["ended"], row["number"]) for row in claims.values()]
+    unseen = [row["document"] for row in _sent(folder) if row["reference"] not in claims]
+    return [*found, *(Elsewhere(document, True) for document in unseen)]
+
+
+def _sent(folder: Path) -> list[dict[str, Any]]:
+    """Transfers that were made or may have been."""
+    if not (folder / "journal.sqlite").exists():
+        return []
+    journal = Journal(folder, folder.name, "", datetime.min.replace(tzinfo=UTC), read_only=True)
+    try:
+        return journal.rows(sql("handed_over", HERE))
+    finally:
+        journal.close()
+
+
+def _claims(ledger: Ledger, path: Path) -> list[dict[str, Any]]:
+    """Claims as last mirrored there, whether they have ended, and their case numbers."""
     if not path.exists():
-        return {}
+        return []
     ledger.db.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as sibling (read_only)")
     try:
-        rows = ledger.rows(sql("claims_there", HERE))
+        return ledger.rows(sql("claims_there", HERE))
     finally:
         ledger.db.execute("detach sibling")
-    return {row["reference"]: (row["ended"], row["number"]) for row in rows}

@@ -136,6 +136,20 @@ def test_a_transfer_of_unknown_outcome_keeps_the_other_agency_away(tmp_path):
     assert story.agency.account("nordlys" + OTHER).by_document.get(invoice.number, []) == []
 
 
+@pytest.mark.parametrize("lost", ["journal", "ledger"])
+def test_a_lost_file_of_one_agency_keeps_the_other_away_all_the_same(tmp_path, lost):
+    story = Agencies(tmp_path, ({}, {"debtors": "business"}), companies=("nordlys",))
+    invoice = transferred(story)
+    story.all_nights()
+    for path in (story.data / "nordlys").glob(f"{lost}.*"):
+        path.unlink()
+    invoice.case_number = ""
+    story.route("nordlys", debtors="business")
+    story.route("nordlys" + OTHER)
+    story.night(slug="nordlys" + OTHER)
+    assert story.agency.account("nordlys" + OTHER).by_document.get(invoice.number, []) == []
+
+
 @pytest.mark.parametrize(
     ("route", "goes"),
     [
