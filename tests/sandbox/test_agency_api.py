@@ -326,6 +326,7 @@ def test_attached_documents_are_listed_with_their_hashes(desk: Desk) -> None:
         ("GET", "/v1/claims?cursor=MjAyNi0wMS0wNVQwMzowMDowMCBj", None),
         ("GET", "/v1/claims?" + "&".join(["id=x"] * 101), None),
         ("GET", "/v1/references?" + "&".join(["reference=x"] * 101), None),
+        ("GET", "/v1/references?reference=" + "x" * 51, None),
     ],
 )
 def test_what_the_contract_does_not_know_is_refused(desk: Desk, method: str, target: str, body: object) -> None:

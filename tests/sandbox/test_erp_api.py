@@ -157,6 +157,7 @@ def test_a_token_to_read_cannot_write(client: Client):
         ("GET", "/v1/customerinvoice/999", 404),
         ("GET", "/V1/CustomerInvoice", 200),
         ("GET", "/v1/customerinvoice?pageSise=5", 400),
+        ("GET", "/v1/customer?pageNumber=1&pageNumber=1", 400),
         ("GET", "/v1/customerinvoice?pageNumber=0", 400),
         ("GET", "/v1/customerinvoice?lastModifiedDateTime=2026-01-01", 400),
         ("GET", "/v1/customerinvoice?lastModifiedDateTime=2026-01-01T00:00:00Z&lastModifiedDateTimeCondition=>", 400),

@@ -31,9 +31,10 @@ DEFAULT_LIMIT = 200
 REPEATED = frozenset({"id", "reference"})
 MAX_KEYS = 100
 """References or ids in one look-up."""
+MAX_WORD = 50
 
 Money = Annotated[str, msgspec.Meta(pattern=rf"\A{MONEY_PATTERN}\Z")]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WORD)]
 Day = date
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -216,8 +217,8 @@ class AgencyApi:
         until = self._visible()
         items: list[dict[str, Any]] = []
         references = _keys(request, "reference")
-        if "" in references:
-            raise Refusal("invalid_request", "a reference is not empty", 400)
+        if not all(1 <= len(each) <= MAX_WORD for each in references):
+            raise Refusal("invalid_request", f"a reference has 1 to {MAX_WORD} characters", 400)
         for reference in references:
             held = account.references.get(reference)
             if isinstance(held, Claim):

@@ -45,8 +45,8 @@ class ModifiedFilter:
 class Query:
     """The parameters of one request.
 
-    One that the description does not know, or that is not of its type, is refused: as a typing error it would silently
-    read everything.
+    One that the description does not know, that is given twice, or that is not of its type, is refused: as a typing
+    error it would silently read everything.
     """
 
     def __init__(self, request: Request, known: frozenset[str]) -> None:
@@ -55,6 +55,10 @@ class Query:
         unknown = [name for name, _ in request.query if name.lower() not in allowed]
         if unknown:
             raise BadRequest(f"Unknown parameter '{unknown[0]}'.")
+        given = [name.lower() for name, _ in request.query]
+        twice = [name for name, _ in request.query if given.count(name.lower()) > 1]
+        if twice:
+            raise BadRequest(f"'{twice[0]}' is given more than once.")
         for name in sorted(known & WHOLE_NUMBERS):
             self.whole(name)
         for name in sorted(known & FLAGS):
