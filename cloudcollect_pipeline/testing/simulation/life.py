@@ -1,0 +1,498 @@
+"""One life: nights of the real pipeline over a script, judged by the oracle, ending in quiet.
+
+Everything runs in one process and one thread on a virtual clock. A kill keeps the files as they are on disk at that
+moment, undoes whatever the unwinding writes, and goes on from there.
+"""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
+from cloudcollect_pipeline.dispatch.journal import JournalError
+from cloudcollect_pipeline.dispatch.lock import CompanyBusy
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.errors import CounterpartyError
+from cloudcollect_pipeline.nightly import Night, NightResult
+from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
+from cloudcollect_pipeline.settings import CompanySettings, Settings
+from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
+from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE, Killed, MachineClock, Network
+from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation
+from cloudcollect_pipeline.testing.simulation.script import Script, Step
+
+STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
+"""Lives begin on these Mondays: before the hour that is lost, before the one that comes twice, in a leap year."""
+QUIET_NIGHTS = 14
+"""Nights without news in which everything must come to rest."""
+SLOW = timedelta(seconds=10)
+AT_NIGHT, BEFORE_MIDNIGHT, IN_THE_MORNING = time(4), time(23, 55), time(8)
+JOURNAL = ("journal.sqlite", "journal.head")
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "CREDITOR_ENTRY_UNKNOWN": ("ignore",),
+    "REDUCTION_CANCELLED": ("resend", "ignore"),
+    "POSTING_VOIDED_BY_HAND": ("repost",),
+    "WRITE_OFF_ABOVE_TOLERANCE": ("accept", "keep"),
+    "NEW_EPISODE": ("approve",),
+    "EFFECT_REFUSED": ("retry",),
+    "ENTRY_REPEATED": ("post",),
+    "AGENCY_ASKS": ("answer as agreed",),
+    "CLAIM_SHOULD_STOP": ("pause", "recall", "leave"),
+    "PAUSE_OF_UNKNOWN_ORIGIN": ("resume",),
+}
+"""What a person may answer."""
+
+
+@dataclass
+class Lived:
+    """What came of a life. `hash` is the same for the same script on every machine."""
+
+    script: Script
+    hash: str = ""
+    nights: int = 0
+    effects: Counter[str] = field(default_factory=Counter)
+    struck: Counter[tuple[str, str]] = field(default_factory=Counter)
+    happened: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+    quiet_after: int = 0
+    """Quiet nights until everything was at rest."""
+    violations: list[Violation] = field(default_factory=list)
+
+
+class Life:
+    """Lives one script in a folder of its own. `declared` is told to the first journal as a new company is."""
+
+    def __init__(self, script: Script, data: Path, *, alter: Callable[[Night], None] | None = None) -> None:
+        os.umask(0o077)
+        self.script = script
+        self.alter = alter
+        start = STARTS[script.seed % len(STARTS)]
+        self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=script.seed)
+        self.stage = Stage(self.world)
+        self.settings = _settings(self.world, data)
+        self.folder = data / self.stage.slug
+        self.chaos = Chaos()
+        self.oracle = Oracle(self.world, self.folder, script.seed)
+        self.clock = MachineClock(self.world, self.chaos, lambda: self._killed(False))
+        self.network = Network(self.world, self.chaos, self.oracle, self._killed)
+        self.lived = Lived(script)
+        self.quiet = False
+        self._away = 0
+        self._doubtful = 0
+        """Nights until which a statement need not tie: something was hidden from the pipeline."""
+        self._kept: dict[int, Path] = {}
+        self._body = data / "killed"
+        self._digest = hashlib.sha256()
+
+    def live(self) -> Lived:
+        """All nights, then quiet ones until everything is at rest."""
+        with self._opened() as night:
+            night.journal.declare_new(self.world.now, "simulation")
+        dice = Random(self.script.seed)
+        for _ in range(4):
+            invoice(self.stage, dice)
+        for number in range(self.script.nights):
+            self._day(number, self.script.of(number))
+        self.quiet = True
+        self.clock.wrong = timedelta(0)
+        self._rest()
+        self.lived.struck = self.chaos.struck
+        self.lived.violations = self.oracle.found
+        self.lived.hash = self._digest.hexdigest()
+        return self.lived
+
+    # -- a day and its night -------------------------------------------------------------------------------------
+
+    def _day(self, number: int, steps: tuple[Step, ...]) -> None:
+        """What happens by day, then the night's batches and the run, then the morning."""
+        self.oracle.night = number
+        for step in steps:
+            if not step.fault:
+                self._pass(timedelta(minutes=step.dice % 90))
+                if happen(self.stage, step.what, step.dice):
+                    self.lived.happened[step.what] += 1
+        faults = [step for step in steps if step.fault]
+        whole = {step.what: step for step in faults if FAULTS[step.what].place == "night"}
+        self.chaos.arm(faults)
+        late = "run past midnight" in whole
+        self._until(BEFORE_MIDNIGHT if late else time(1))
+        if not late:
+            self._batches()
+        self.network.latency = SLOW if late else timedelta(milliseconds=200)
+        if "outage" in whole and not self._away:
+            self.chaos.strike(whole["outage"], "a night")
+            self._away = 1 + whole["outage"].dice % 30
+        if self._away:
+            self._away -= 1
+        else:
+            self._run(whole)
+        if late:
+            self._until(time(1))
+            self._batches()
+        self._until(IN_THE_MORNING)
+        self.oracle.look()
+
+    def _pass(self, while_: timedelta) -> None:
+        self.world.advance(self.world.now + while_)
+
+    def _until(self, at: time) -> None:
+        now = self.world.now.astimezone(OSLO)
+        moment = local(now.date(), at)
+        self.world.advance(moment if moment > now else local(now.date() + timedelta(days=1), at))
+
+    def _batches(self) -> None:
+        """The routines of both sides at one and two at night; on Fridays the agency settles."""
+        if not self.quiet:
+            self.stage.erp.run_dunning()
+        self.world.agency.tick()
+        if self.world.today.weekday() == FRIDAY and not self.quiet:
+            happen(self.stage, "settle", 0)
+        self._until(AT_NIGHT)
+
+    # -- a run ---------------------------------------------------------------------------------------------------
+
+    def _run(self, whole: Mapping[str, Step]) -> NightResult | None:
+        """One run with the faults of a whole night around it; its result where it came to its end."""
+        self._before(whole)
+        sent = self.network.requests
+        result = self._attempt("second run" in whole, whole)
+        if self.network.requests - sent > MOST_REQUESTS:
+            self.oracle.violated("S15", f"{self.network.requests - sent} requests in one night")
+        if result is not None:
+            result = self._approve(result, whole)
+        if "run again" in whole and result is not None:
+            self.chaos.strike(whole["run again"], "a night")
+            result = self._attempt(False, {}) or result
+        self.clock.wrong = timedelta(0)
+        self.oracle.may_write = True
+        self._after(result)
+        return result
+
+    def _before(self, whole: Mapping[str, Step]) -> None:
+        for what, step in whole.items():
+            match what:
+                case "journal of an earlier night" | "everything of an earlier night":
+                    if not self._kept:
+                        continue
+                    self._restore(step)
+                case "journal lost":
+                    for path in [*self.folder.glob("journal*"), *(self.folder / "published").glob("journal*")]:
+                        path.unlink()
+                case "ledger lost":
+                    for path in self.folder.glob("ledger.duckdb*"):
+                        path.unlink()
+                case "bit flipped":
+                    _flip(self.folder / "journal.sqlite", Random(step.dice))
+                case "clock an hour ahead":
+                    self.clock.wrong = timedelta(hours=1)
+                case "clock an hour behind":
+                    self.clock.wrong = -timedelta(hours=1)
+                case _:
+                    continue
+            self.chaos.strike(step, "a night")
+            self._doubtful = 9
+
+    def _attempt(self, second: bool, whole: Mapping[str, Step]) -> NightResult | None:
+        try:
+            with self._opened() as night:
+                if "paused" in whole:
+                    self.chaos.strike(whole["paused"], "a night")
+                    night.journal.pause(True, "simulation", self.world.now)
+                    self.oracle.may_write = False
+                if "disk full" in whole:
+                    self.chaos.strike(whole["disk full"], "a night")
+                    pages = night.journal.db.execute("pragma page_count").fetchone()[0]
+                    night.journal.db.execute(f"pragma max_page_count = {pages + whole['disk full'].dice % 8}")
+                if second:
+                    self.chaos.strike(whole["second run"], "a night")
+                    self._second_run()
+                self.clock.running = True
+                result = night.run()
+                self.clock.running = False
+                if "paused" in whole:
+                    night.journal.pause(False, "simulation", self.world.now)
+                return result
+        except Killed:
+            self._rise()
+        except JournalError:
+            self._mend_the_journal()
+        except (CounterpartyError, CompanyBusy, sqlite3.Error):
+            self._doubtful = max(self._doubtful, 1)
+        finally:
+            self.clock.running = False
+            if "paused" in whole:
+                self._unpause()
+        return None
+
+    def _unpause(self) -> None:
+        self.oracle.may_write = True
+        try:
+            with self._opened() as night:
+                if night.journal.paused():
+                    night.journal.pause(False, "simulation", self.world.now)
+        except (JournalError, sqlite3.Error):
+            self._mend_the_journal()
+
+    def _second_run(self) -> None:
+        before = self.network.requests
+        try:
+            with self._opened() as night:
+                night.run()
+        except CompanyBusy:
+            pass
+        else:
+            self.oracle.violated("S11", "two runs were under way at once")
+        if self.network.requests != before:
+            self.oracle.violated("S11", f"a second run asked {self.network.requests - before} times")
+
+    def _approve(self, result: NightResult, whole: Mapping[str, Step]) -> NightResult:
+        """A person approves in the morning what waits for it."""
+        if not result.plan or "waits for approval" not in result.not_sent:
+            return result
+        self._until(IN_THE_MORNING)
+        try:
+            with self._opened() as night:
+                digest = night.approve(result.plan.plan.hash)
+                approved = night.carry_out(digest)
+            if "approved twice" in whole:
+                self.chaos.strike(whole["approved twice"], "a night")
+                with self._opened() as night:
+                    approved = night.carry_out(night.approve(result.plan.plan.hash))
+        except Killed:
+            self._rise()
+            return result
+        except (CounterpartyError, NothingSent):
+            return result
+        approved.plan = result.plan
+        return approved
+
+    def _after(self, result: NightResult | None) -> None:
+        """Judge the run by its journal and its statement, and keep copies of its files."""
+        self.lived.nights += 1
+        try:
+            with self._opened() as night:
+                self._judge(night, result)
+        except JournalError:
+            self._mend_the_journal()
+            return
+        if not self.quiet and self.lived.nights % 3 == 0:
+            self._keep()
+
+    def _judge(self, night: Night, result: NightResult | None) -> None:
+        broken = night.journal.verify()
+        if broken:
+            self.oracle.violated("S12", broken)
+        self._digest.update(f"{self.oracle.night} {night.journal.seal_of(night.journal.seq())}\n".encode())
+        truth = self.world.truth()[self.stage.slug]
+        self._digest.update(repr(truth).encode())
+        self._doubtful = max(0, self._doubtful - 1)
+        statement = result.statement if result else None
+        if statement is not None and self.quiet and not self._doubtful:
+            if not statement.ties:
+                self.oracle.violated("L2", f"it does not tie: {statement.as_json()['unexplained']}")
+            elif (statement.ledger, statement.agency_unsettled) != (truth.suspense_balance, truth.unsettled_principal):
+                self.oracle.violated("L2", "it ties with other figures than the books'")
+
+    # -- rest ----------------------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
+        self._doubtful = 8
+        result = None
+        for number in range(QUIET_NIGHTS):
+            self.oracle.night = self.script.nights + number
+            self.chaos.arm(())
+            self._until(time(1))
+            self._batches()
+            result = self._run({})
+            self._until(IN_THE_MORNING)
+            self.oracle.look()
+            if result is not None and number >= 2 and self._at_rest(result):
+                self.lived.quiet_after = number + 1
+                break
+            self._answer(number)
+        else:
+            left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
+            with self._opened() as night:
+                open_ = [
+                    f"{e.kind} {e.state}" for e in night.journal.effects(states=("intent", "uncertain", "created"))
+                ]
+            self.oracle.violated("C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {open_[:5]}")
+        self._named()
+
+    def _at_rest(self, result: NightResult) -> bool:
+        with self._opened() as night:
+            waiting = night.journal.effects(states=("intent", "uncertain", "created", "absent"))
+            quiet = night.journal.quiet_until() is None
+        planned = result.plan is None or result.plan.plan.effects
+        return not planned and quiet and not [e for e in waiting if e.state != "created"] and not result.not_sent
+
+    def _answer(self, number: int) -> None:
+        """A person answers every finding that can be answered, in the first half of the quiet nights."""
+        if number > QUIET_NIGHTS // 2:
+            return
+        dice = Random(self.script.seed * 1000 + number)
+        with self._opened() as night:
+            decided = night.journal.decisions()
+            for finding in night.journal.findings():
+                code, subject = finding["code"], finding["subject"]
+                if code in ANSWERS and (code, subject) not in decided:
+                    answer = dice.choice(ANSWERS[code])
+                    night.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+
+    def _named(self) -> None:
+        """What still differs must be named by a finding, or be what a person answered to one."""
+        with self._opened() as night:
+            findings = night.journal.findings()
+            answered = [subject for _, subject in night.journal.decisions()]
+            self.lived.quarantined = len(night.journal.effects(states=("quarantined",)))
+            self.lived.effects.update(e.kind.value for e in night.journal.effects(states=("confirmed",)))
+        told = "\n".join([*answered, *(f"{f['subject']} {f['text']}" for f in findings)])
+        for invariant, words, text in self.oracle.unequal():
+            if not any(word in told for word in words):
+                self.oracle.violated(invariant, text)
+        for words, text in self.oracle.unheld():
+            if not any(word in told for word in words):
+                self.oracle.violated("C10", text)
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _opened(self) -> Iterator[Night]:
+        with Night.open(
+            self.stage.slug,
+            self.settings,
+            self.clock,
+            transport=self.network,
+            parallel=1,
+            patience=0,
+            who="simulation",
+        ) as night:
+            if self.alter:
+                self.alter(night)
+            yield night
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != "company.lock")
+
+    def _killed(self, torn: bool) -> None:
+        """Keep the files as they are at this moment; of a torn journal, the last bytes are lost."""
+        self.clock.running = False
+        shutil.rmtree(self._body, ignore_errors=True)
+        self._body.mkdir()
+        for path in self._files():
+            shutil.copyfile(path, self._body / path.name)
+        tail = self._body / "journal.sqlite-wal"
+        if torn and tail.exists():
+            dice = Random(self.world.now.timestamp())
+            with tail.open("r+b") as file:
+                file.truncate(max(0, tail.stat().st_size - dice.randrange(1, 9000)))
+            self._doubtful = 9
+
+    def _rise(self) -> None:
+        """What the unwinding wrote is undone: the files are those of the kill."""
+        for path in self._files():
+            path.unlink()
+        for path in sorted(self._body.iterdir()):
+            shutil.copyfile(path, self.folder / path.name)
+        self._doubtful = max(self._doubtful, 2)
+
+    def _keep(self) -> None:
+        """A copy of all files, for a night on which they are lost."""
+        copy = self.folder.parent / "kept" / str(self.lived.nights)
+        copy.mkdir(parents=True)
+        for path in self._files():
+            shutil.copyfile(path, copy / path.name)
+        self._kept[self.lived.nights] = copy
+        for number in sorted(self._kept)[:-4]:
+            shutil.rmtree(self._kept.pop(number))
+
+    def _restore(self, step: Step) -> None:
+        copy = self._kept[sorted(self._kept)[step.dice % len(self._kept)]]
+        if step.what == "everything of an earlier night":
+            for path in self._files():
+                path.unlink()
+            for path in sorted(copy.iterdir()):
+                shutil.copyfile(path, self.folder / path.name)
+            return
+        for path in self.folder.glob("journal.sqlite*"):
+            path.unlink()
+        shutil.copyfile(copy / "journal.sqlite", self.folder / "journal.sqlite")
+
+    def _mend_the_journal(self) -> None:
+        """What the message says: the newest backup is put back; where that is no good either, a new one begins."""
+        self._doubtful = 9
+        backup = self.folder / "journal.backup.sqlite"
+        for path in self.folder.glob("journal.sqlite*"):
+            path.unlink()
+        if backup.exists():
+            shutil.copyfile(backup, self.folder / "journal.sqlite")
+        try:
+            with self._opened():
+                pass
+        except JournalError:
+            for path in self.folder.glob("journal*"):
+                path.unlink()
+
+
+def live(script: Script, data: Path) -> Lived:
+    """The life of a script in an empty folder, which is left behind."""
+    return Life(script, data).live()
+
+
+def _flip(path: Path, dice: Random) -> None:
+    """One bit of a file."""
+    with path.open("r+b") as file:
+        at = dice.randrange(path.stat().st_size)
+        file.seek(at)
+        [byte] = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 1 << dice.randrange(8)]))
+
+
+def _settings(world: World, data: Path) -> Settings:
+    """Settings of the world's one company: everything at once, nothing waits but what must."""
+    [(slug, company)] = world.companies.items()
+    told: dict[str, Any] = {
+        "name": company.name,
+        "mode": "automatic",
+        "go_live": date(2020, 1, 1),
+        "erp": {
+            "base_url": NOWHERE.erp_url,
+            "token_url": NOWHERE.token_url,
+            "tenant_id": company.tenant_id,
+            "client_id": company.client_id,
+            "client_secret": company.client_secret,
+            "suspense_cash_account": company.suspense_cash_account,
+            "suspense_account": company.suspense_account,
+            "payment_method": company.payment_method,
+            "parallel": 1,
+        },
+        "agency": {
+            "id": company.agency_id,
+            "adapter": world.adapter,
+            "base_url": NOWHERE.agency_url,
+            "api_key": company.api_key,
+        },
+        "policy": {"min_amount": 0, "attach_pdf": False},
+        "accounts": {
+            "payout_clearing": company.payout_clearing,
+            "interest_income": "8050",
+            "fee_income": "3900",
+            "commission_cost": "7790",
+            "expense_cost": "7798",
+            "input_vat": "2710",
+            "rounding": "7770",
+        },
+    }
+    return Settings(data_dir=data, companies={slug: CompanySettings.model_validate(told)})

@@ -1,0 +1,351 @@
+"""The oracle: what truly happened, from the counterparties' own books alone, and what must hold of it.
+
+It never asks the pipeline. Codes as in S1 (no effect twice) to C10 stand for the invariants that `INVARIANTS` words.
+"""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.money import ore
+from cloudcollect_pipeline.domain.reference import reference
+from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim
+from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
+from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
+
+INVARIANTS: Mapping[str, str] = {
+    "S1": "a payment or voucher stands in the ERP at most once under one reference",
+    "S2": "what is posted is what the agency's entry carries, for its customer",
+    "S3": "one claim per receivable at a time, one record per reference at the agency",
+    "S4": "what is handed over is owed, picked, old enough, and neither excluded nor disputed, at its balance",
+    "S5": "every write has a durable intent before it",
+    "S6": "no reference is sent twice within twelve hours",
+    "S7": "a settlement is booked after all its items",
+    "S8": "what the agency received is never reported to it",
+    "S10": "nothing is written when a person or a guard has said so",
+    "S11": "only one run may write, and a second one asks nothing",
+    "S12": "the journal is whole: chained, gapless, and its head is in the second place",
+    "S15": "a night keeps within its budget of requests",
+    "L1": "debits equal credits, in every batch and in all",
+    "L2": "both identities of the statement hold, with the books' own figures",
+    "L3": "a settlement's net is its items less commission, expenses and VAT, and an item is in one settlement",
+    "L4": "each balance is what the history behind it adds up to",
+    "L5": "every difference between the two sides is named",
+    "C1": "three quiet nights settle everything that is not parked with a person",
+    "C2": "no fact is lost: what the agency received is posted or named",
+    "C4": "a quiet night plans nothing",
+    "C10": "a claim that must stop is held, or asked about",
+    "V": "the plan's verdicts are the oracle's own",
+    "X": "a run ends in an answer, never in an unknown exception",
+}
+"""What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
+
+REMEMBERED = timedelta(minutes=45)
+"""A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
+SETTLE = timedelta(hours=12)
+MISSET = timedelta(hours=1)
+"""How far the machine's clock is wrong at most."""
+MOST_REQUESTS = 400
+MOST_ORDINALS = 12
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that must hold did not."""
+
+    seed: int
+    night: int
+    step: int
+    invariant: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, night {self.night}, request {self.step}: {self.invariant} {self.text}"
+
+
+@dataclass
+class Oracle:
+    """Watches one life. `found` holds the violations in order."""
+
+    world: World
+    folder: Path
+    seed: int
+    night: int = 0
+    step: int = 0
+    may_write: bool = True
+    found: list[Violation] = field(default_factory=list)
+    _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
+    _sent: dict[str, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stage = Stage(self.world)
+        self.company = self.world.companies[self.stage.slug]
+
+    def violated(self, invariant: str, text: str) -> None:
+        """Note a violation."""
+        self.found.append(Violation(self.seed, self.night, self.step, invariant, text))
+
+    # -- what may be sent ----------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, int]:
+        """What may be handed over or posted this moment: name of the fact -> øre."""
+        told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if not self.stops(d)}
+        for entry in self.stage.account.entries.values():
+            if entry.kind != "AGENCY_PAYMENT":
+                continue
+            per_customer: Counter[str] = Counter()
+            for (claim, bucket), left in entry.carried.items():
+                if bucket == "principal":
+                    per_customer[claim.order.debtor.number] += left
+            told |= {f"posting {entry.id}:{customer}": left for customer, left in per_customer.items()}
+        return told
+
+    def stops(self, document: Document) -> list[str]:
+        """Which rules keep a receivable from being handed over; the rules that any reader of the books can check."""
+        night = self.world.now.astimezone(OSLO).date()
+        claims = [
+            c for c in self._claims(document) if c.status not in ("WITHDRAWN", "REJECTED") and c.hold != "RECALLED"
+        ]
+        failed = {
+            "OPEN": document.status is not Status.OPEN or document.balance <= 0,
+            "PICKED": document.dunning_level < 1
+            or document.dunning_date is None
+            or document.due is None
+            or document.dunning_date <= document.due,
+            "OLD_ENOUGH": document.due is None or (night - document.due).days <= 14,
+            "NOT_EXCLUDED": document.excluded or document.revoked,
+            "CUSTOMER_NOT_EXCLUDED": document.customer.excluded,
+            "NO_UNAPPLIED_CREDIT": any(
+                d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in document.customer.documents
+            ),
+            "DOCUMENT_TYPE": document.type is DocumentType.DEBIT_NOTE,
+            "NO_LIVE_CLAIM": bool(claims),
+        }
+        return [code for code, fails in failed.items() if fails]
+
+    def _claims(self, document: Document) -> list[Claim]:
+        return [c for c in self.stage.account.by_document.get(document.number, ()) if c.document_type == document.type]
+
+    def moved(self) -> None:
+        """Something is about to happen that the pipeline cannot have seen: remember how it was."""
+        now = self.world.now
+        self._past = [(at, told) for at, told in self._past if now - at <= REMEMBERED]
+        self._past.append((now, self.facts()))
+
+    def _true(self, fact: str, amount: int) -> bool:
+        """Whether a fact stands so now, or stood so when the pipeline can last have read it."""
+        self.moved()
+        return any(told.get(fact) == amount for _, told in self._past)
+
+    # -- at every write ------------------------------------------------------------------------------------------
+
+    def sent(self, operation: str, body: bytes) -> None:
+        """Judge a write on its way."""
+        if not self.may_write:
+            self.violated("S10", f"{operation} was sent")
+        told: dict[str, Any] = json.loads(body, parse_float=Decimal) if body else {}
+        name = _reference(operation, told)
+        if not self._announced(operation, name):
+            self.violated("S5", f"{operation} {name} has no intent in the journal")
+        if name:
+            before = self._sent.get(name)
+            if before is not None and self.world.now - before < SETTLE - MISSET:
+                self.violated("S6", f"{operation} {name} was sent again after {self.world.now - before}")
+            self._sent[name] = self.world.now
+        match operation:
+            case "transfer":
+                document, amount = told["document"], ore(told["principal"])
+                if not self._true(f"transfer {document['type']} {document['number']}", amount):
+                    subject = self.stage.erp.find(DocumentType(document["type"]), document["number"])
+                    why = self.stops(subject) if subject else ["UNKNOWN"]
+                    owed = subject.balance if subject else 0
+                    self.violated("S4", f"{document['number']} of {amount} was sent: {why}, balance {owed}")
+            case "payment":
+                self._posting(name, told)
+            case "voucher":
+                self._voucher(name)
+            case "reduction":
+                self._echo(told)
+
+    def _announced(self, operation: str, name: str) -> bool:
+        kinds = _KINDS[operation]
+        journal = sqlite3.connect(f"file:{self.folder / 'journal.sqlite'}?mode=ro", uri=True)
+        try:
+            marks = ", ".join("?" * len(kinds))
+            wanted = "and reference = ?" if name else ""
+            query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) {wanted}"
+            return bool(journal.execute(query, [*kinds, *([name] if name else [])]).fetchone()[0])
+        finally:
+            journal.close()
+
+    def _posting(self, name: str, told: Mapping[str, Any]) -> None:
+        customer, amount = told["customer"]["value"], ore(told["paymentAmount"]["value"])
+        for entry in self.stage.account.entries.values():
+            if entry.kind == "AGENCY_PAYMENT" and name in self.names("posting", f"{entry.id}:{customer}"):
+                if not self._true(f"posting {entry.id}:{customer}", amount):
+                    self.violated("S2", f"{amount} was posted for entry {entry.id} of customer {customer}")
+                return
+        self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
+
+    def _voucher(self, name: str) -> None:
+        for settlement in self.stage.account.settlements.values():
+            if name not in self.names("settlement", f"{settlement.id}:PUBLISHED"):
+                continue
+            for entry in settlement.entries:
+                root = entry
+                while root.reverses is not None:
+                    root = root.reverses
+                for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
+                    source = f"{root.id}:{claim.order.debtor.number}"
+                    if entry is root and not self._ever_posted(source):
+                        self.violated("S7", f"settlement {settlement.id} is booked before entry {root.id}")
+
+    def _ever_posted(self, source: str) -> bool:
+        return any(
+            d.released for name in self.names("posting", source) for d in self.stage.erp.payments_with_reference(name)
+        )
+
+    def _echo(self, told: Mapping[str, Any]) -> None:
+        source = told["source"]
+        if source["type"] != "Payment" or ore(told["amount"]) <= 0:
+            return
+        payment = self.stage.erp.find(DocumentType.PAYMENT, source["number"])
+        if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
+            return
+        if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
+            self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
+
+    @cache  # noqa: B019 - an oracle lives as long as its life
+    def names(self, kind: str, source: str) -> tuple[str, ...]:
+        """The references that a fact can bear."""
+        tenant, agency = self.company.tenant_id, self.company.agency_id
+        return tuple(reference(tenant, agency, kind, source, n) for n in range(1, MOST_ORDINALS))
+
+    __hash__ = object.__hash__
+
+    # -- after every night ---------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """What must hold of the books at any time."""
+        truth = self.world.truth()[self.stage.slug]
+        payments = Counter(d.reference for d in self.stage.erp.documents(DocumentType.PAYMENT) if d.reference)
+        for name, times in [*payments.items(), *truth.vouchers.items()]:
+            if name and times > 1:
+                self.violated("S1", f"{name} stands {times} times")
+        for document, times in truth.live_claims.items():
+            if times > 1:
+                self.violated("S3", f"{document} has {times} claims")
+        account = self.stage.account
+        held = Counter(claim.reference for claim in account.claims.values())
+        held.update(entry.reference for entry in account.entries.values() if entry.reference)
+        for name, times in held.items():
+            if times > 1:
+                self.violated("S3", f"{name} is held {times} times")
+        self._ledgers()
+
+    def _ledgers(self) -> None:
+        """L1, L3, L4: every balance again from the history behind it."""
+        erp, account = self.stage.erp, self.stage.account
+        for batch in erp.ledger.batches.values():
+            if sum(line.amount for line in batch.lines):
+                self.violated("L1", f"batch {batch.number} does not balance")
+        for document in erp.documents(*RECEIVABLES):
+            settled = sum(row.net for row in document.settled_by if row.released and not row.voided)
+            if document.released and document.balance != document.amount - settled:
+                self.violated("L4", f"{document.number}: {document.balance} open, {settled} settled")
+        paid: defaultdict[Claim, int] = defaultdict(int)
+        unsettled = 0
+        for entry in account.entries.values():
+            for line in entry.lines:
+                if line.bucket == "principal" and not entry.cancelled:
+                    paid[line.claim] += line.amount
+            if entry.settlement is None and entry.id in account.unsettled:
+                unsettled += entry.principal
+        for claim in account.claims.values():
+            if claim.principal_open != claim.principal - paid[claim]:
+                self.violated("L4", f"{claim.id}: {claim.principal_open} open, {paid[claim]} paid")
+        if unsettled != self.world.agency.unsettled_principal(self.stage.slug):
+            self.violated("L4", "the agency's unsettled principal is not that of its entries")
+        times: Counter[str] = Counter(
+            entry.id for s in account.settlements.values() if s.status == "PUBLISHED" for entry in s.entries
+        )
+        for entry_id, often in times.items():
+            if often > 1:
+                self.violated("L3", f"{entry_id} is in {often} settlements")
+
+    # -- when all is quiet ---------------------------------------------------------------------------------------
+
+    def unequal(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
+        """(invariant, words of which one must be named in a finding, what differs) for all that is not mirrored."""
+        truth = self.world.truth()[self.stage.slug]
+        for document, balances in truth.unequal.items():
+            claims = [c for c in self.stage.account.by_document[document.split()[1]] if c.status not in ENDED]
+            entries = [e.id for e in self.stage.account.entries.values() if any(x.claim in claims for x in e.lines)]
+            words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
+            yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
+        for entry in self.stage.account.entries.values():
+            if entry.kind != "AGENCY_PAYMENT":
+                continue
+            per_customer: Counter[str] = Counter()
+            for (claim, bucket), left in entry.carried.items():
+                per_customer[claim.order.debtor.number] += left if bucket == "principal" else 0
+            for customer, carried in per_customer.items():
+                names = self.names("posting", f"{entry.id}:{customer}")
+                live = [
+                    d
+                    for name in names
+                    for d in self.stage.erp.payments_with_reference(name)
+                    if d.type is DocumentType.PAYMENT and d.status in (Status.OPEN, Status.CLOSED)
+                ]
+                posted = sum(d.amount for d in live)
+                if posted != carried:
+                    text = f"entry {entry.id} carries {carried} of customer {customer}, {posted} is posted"
+                    yield "C2", (entry.id, *names, *(d.number for d in live)), text
+
+    def unheld(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Claims that must stop and are not held, with the words of which a finding must name one."""
+        for claim in self.stage.account.claims.values():
+            if not claim.live or claim.hold != "NONE" or claim.principal_open <= 0:
+                continue
+            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+            if document is None or document.balance <= 0:
+                continue
+            if document.excluded or document.revoked or document.customer.excluded:
+                yield (document.number, claim.id, claim.reference), f"{document.number} is excluded, its claim goes on"
+
+
+_CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "transfer": ("transfer",),
+    "reduction": ("reduction",),
+    "hold": ("hold",),
+    "debtor": ("debtor",),
+    "answer": ("answer",),
+    "case number": ("case_reference",),
+    "payment": ("posting",),
+    "release of a payment": ("posting", "void"),
+    "void": ("void",),
+    "voucher": ("settlement",),
+    "release of a voucher": ("settlement",),
+}
+
+
+def _reference(operation: str, told: Mapping[str, Any]) -> str:
+    match operation:
+        case "transfer" | "reduction":
+            return str(told["reference"])
+        case "payment":
+            return str(told["paymentRef"]["value"])
+        case "voucher":
+            lines = next(value for value in told.values() if isinstance(value, list))
+            return str(lines[0]["referenceNumber"]["value"])
+    return ""

@@ -1,0 +1,102 @@
+"""A script: everything that happens and goes wrong in one simulated life, as data.
+
+The same script gives the same life, byte for byte. It is drawn from a seed, can be kept as JSON, and shrinks by leaving
+steps out.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from random import Random
+
+from cloudcollect_pipeline.testing.simulation.events import EVENTS
+from cloudcollect_pipeline.testing.simulation.faults import FAULTS
+
+EVENTS_A_NIGHT = 2.0
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """One thing on one day: an event of `EVENTS`, or a fault of `FAULTS` at the `nth` boundary that it fits.
+
+    `dice` seeds whatever is chosen within it, so that it chooses the same when other steps are left out.
+    """
+
+    night: int
+    what: str
+    nth: int = 0
+    dice: int = 0
+
+    @property
+    def fault(self) -> bool:
+        """Whether it is something that goes wrong, not something that happens."""
+        return self.what in FAULTS
+
+    def __str__(self) -> str:
+        return f"night {self.night}: {self.what}" + (f" at the {self.nth + 1}. chance" if self.fault else "")
+
+
+@dataclass(frozen=True)
+class Script:
+    """`nights` of the world that `seed` names, with these steps in order."""
+
+    seed: int
+    nights: int
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def drawn(cls, seed: int, nights: int, faults_a_night: float = 1.0) -> "Script":
+        """The script of a seed."""
+        dice = Random(seed)
+        steps: list[Step] = []
+        for night in range(nights):
+            steps += _drawn(dice, night, {name: event.weight for name, event in EVENTS.items()}, EVENTS_A_NIGHT)
+            steps += _drawn(dice, night, {name: fault.weight for name, fault in FAULTS.items()}, faults_a_night)
+        return cls(seed, nights, tuple(steps))
+
+    def of(self, night: int) -> tuple[Step, ...]:
+        """The steps of one night."""
+        return tuple(step for step in self.steps if step.night == night)
+
+    def as_json(self) -> str:
+        """To be kept; `from_json` reads it back."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Script":
+        """The script that `as_json` wrote. Raises ValueError or KeyError where it is none."""
+        told = json.loads(text)
+        return cls(told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]))
+
+
+def _drawn(dice: Random, night: int, weights: dict[str, float], mean: float) -> list[Step]:
+    """About `mean` steps of a night: each throw adds one until one fails."""
+    names, chances = list(weights), list(weights.values())
+    steps: list[Step] = []
+    while dice.random() < mean / (1 + mean):
+        [name] = dice.choices(names, chances)
+        fault = FAULTS.get(name)
+        steps.append(Step(night, name, dice.randrange(fault.reach) if fault else 0, dice.getrandbits(32)))
+    return steps
+
+
+def shrunk(script: Script, still_fails: Callable[[Script], bool], attempts: int = 200) -> Script:
+    """The shortest script found that still fails: ever smaller chunks of its steps are left out, then its last nights.
+
+    `still_fails` lives a script; it is asked at most `attempts` times.
+    """
+    steps: Sequence[Step] = script.steps
+    chunk = max(1, len(steps) // 2)
+    while attempts and chunk:
+        start = 0
+        while start < len(steps) and attempts:
+            shorter = (*steps[:start], *steps[start + chunk :])
+            attempts -= 1
+            if still_fails(replace(script, steps=shorter)):
+                steps = shorter
+            else:
+                start += chunk
+        chunk //= 2
+    nights = max((step.night for step in steps), default=0) + 1
+    short = replace(script, steps=tuple(steps), nights=nights)
+    return short if still_fails(short) else replace(script, steps=tuple(steps))
