@@ -2,12 +2,14 @@
 # Needed on the machine: Python 3.11 or newer, and make.
 
 ARGS  ?=
+SEEDS  ?= 500
+NIGHTS ?= 90
 READY := .venv/.ready
 UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo test history lint format lock up clean
+.PHONY: help demo test history simulate lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -23,6 +25,9 @@ test: $(READY) ## all tests; one of them: make test ARGS='-k money'
 
 history: $(READY) ## every night of the real history, about ten minutes
 	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py
+
+simulate: $(READY) ## nights in which everything goes wrong; SEEDS=500 NIGHTS=90 writes docs/evidence.md
+	@.venv/bin/cloudcollect simulate --seeds $(SEEDS) --nights $(NIGHTS) --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
 
 lint: $(READY) ## style, types and the order of the rooms
 	@.venv/bin/ruff check .

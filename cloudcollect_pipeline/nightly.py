@@ -28,6 +28,7 @@ from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
 from cloudcollect_pipeline.doctor.results import load
 from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
@@ -322,12 +323,21 @@ class Night:
         return True
 
     def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
-        """Read unreleased payments again by key: a list of changes does not tell that one was deleted."""
+        """Read unreleased payments again by key: a list of changes does not tell that one was deleted.
+
+        Those of ours are read whether the mirror has them or not: one that a night did not show comes back so.
+        """
         drafts = self.ledger.db.execute(sql("drafts")).fetchall()
-        if not drafts or "payments" not in spools:
+        ours = [
+            ("Payment", effect.remote_id)
+            for effect in self.journal.effects(states=("created",), kind=Kind.POSTING)
+            if effect.remote_id
+        ]
+        keys = sorted({DocumentKey(*key) for key in (*drafts, *ours)})
+        if not keys or "payments" not in spools:
             return []
         try:
-            records = self.erp.payments([DocumentKey(*draft) for draft in drafts])
+            records = self.erp.payments(keys)
         except CounterpartyError as error:
             self.progress("land", f"erp payments: unreleased ones could not be read again: {error}")
             return []

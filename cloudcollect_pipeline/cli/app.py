@@ -321,6 +321,29 @@ def export_audit(
     raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))
 
 
+# -- proof
+
+
+@app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many lives.")] = 20,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    nights: Annotated[int, typer.Option(min=1, help="Nights of each life.")] = 30,
+    faults: Annotated[float, typer.Option(min=0.0, help="Faults in a night, on average.")] = 1.0,
+    processes: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
+    evidence: Annotated[Path | None, typer.Option(help="Folder for evidence.md and evidence.json.")] = None,
+    commit: Annotated[str, typer.Option(help="The commit that the evidence is of.")] = "",
+    replay: Annotated[Path | None, typer.Option(help="Live this script again instead.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate nights in which everything goes wrong, and judge them; no counterparty and no data are touched."""
+    from cloudcollect_pipeline.cli import simulate as simulation
+
+    if replay is not None:
+        raise typer.Exit(simulation.replay(replay))
+    raise typer.Exit(simulation.survey(seeds, first, nights, faults, processes, evidence, commit, as_json=as_json))
+
+
 # -- adapters
 
 adapter = typer.Typer(no_args_is_help=True)

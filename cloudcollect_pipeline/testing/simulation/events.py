@@ -134,6 +134,14 @@ def invoice(stage: Stage, dice: Random) -> object:
     return stage.erp.invoice(number, 100 * dice.randint(1, 90), due - timedelta(days=14), due, kind)
 
 
+@event(0.15)
+def invoice_a_crowd(stage: Stage, dice: Random) -> object:
+    """An import of old invoices: more at once than anybody sends in a night."""
+    due = stage.world.today - timedelta(days=40)
+    customer = add_customer(stage, dice)
+    return [stage.erp.invoice(customer, 100 * dice.randint(1, 90), due - timedelta(days=14), due) for _ in range(12)]
+
+
 @event(5)
 def pay(stage: Stage, dice: Random) -> object:
     """The debtor pays the creditor, in full or in part."""

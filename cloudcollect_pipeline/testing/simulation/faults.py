@@ -95,6 +95,7 @@ FAULTS: Mapping[str, Fault] = {
             "bit flipped": "one bit of the journal is flipped",
             "disk full": "the journal's disk is full",
             "second run": "another run starts while this one is under way",
+            "nothing new is listed": "for a night no list shows what was written since the night before",
             "clock an hour ahead": "the machine's clock is an hour ahead",
             "clock an hour behind": "the machine's clock is an hour behind",
             "run past midnight": "the run starts at five to midnight",

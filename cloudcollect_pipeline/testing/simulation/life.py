@@ -9,16 +9,17 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
-from cloudcollect_pipeline.dispatch.journal import JournalError
+from cloudcollect_pipeline.dispatch.journal import Journal, JournalError
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
@@ -27,7 +28,7 @@ from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
-from cloudcollect_pipeline.testing.simulation.network import NOWHERE, Killed, MachineClock, Network
+from cloudcollect_pipeline.testing.simulation.network import MEANWHILE, NOWHERE, Killed, MachineClock, Network
 from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
@@ -35,6 +36,8 @@ STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
 """Lives begin on these Mondays: before the hour that is lost, before the one that comes twice, in a leap year."""
 QUIET_NIGHTS = 14
 """Nights without news in which everything must come to rest."""
+FLOOR = 8
+"""Effects of a kind in one night that nobody need approve."""
 SLOW = timedelta(seconds=10)
 AT_NIGHT, BEFORE_MIDNIGHT, IN_THE_MORNING = time(4), time(23, 55), time(8)
 JOURNAL = ("journal.sqlite", "journal.head")
@@ -70,24 +73,24 @@ class Lived:
 
 
 class Life:
-    """Lives one script in a folder of its own. `declared` is told to the first journal as a new company is."""
+    """Lives one script in a folder of its own: to its end, or only until something that must hold does not."""
 
-    def __init__(self, script: Script, data: Path, *, alter: Callable[[Night], None] | None = None) -> None:
+    def __init__(self, script: Script, data: Path, *, to_the_end: bool = True) -> None:
         os.umask(0o077)
-        self.script = script
-        self.alter = alter
+        self.script, self.to_the_end = script, to_the_end
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=script.seed)
         self.stage = Stage(self.world)
         self.settings = _settings(self.world, data)
         self.folder = data / self.stage.slug
         self.chaos = Chaos()
-        self.oracle = Oracle(self.world, self.folder, script.seed)
+        self.oracle = Oracle(self.world, self.folder, script.seed, most_transfers=FLOOR)
         self.clock = MachineClock(self.world, self.chaos, lambda: self._killed(False))
         self.network = Network(self.world, self.chaos, self.oracle, self._killed)
         self.lived = Lived(script)
         self.quiet = False
         self._away = 0
+        self._unlisted_on = -9
         self._doubtful = 0
         """Nights until which a statement need not tie: something was hidden from the pipeline."""
         self._kept: dict[int, Path] = {}
@@ -96,16 +99,18 @@ class Life:
 
     def live(self) -> Lived:
         """All nights, then quiet ones until everything is at rest."""
-        with self._opened() as night:
-            night.journal.declare_new(self.world.now, "simulation")
+        with self._journal() as journal:
+            journal.declare_new(self.world.now, "simulation")
         dice = Random(self.script.seed)
         for _ in range(4):
             invoice(self.stage, dice)
         for number in range(self.script.nights):
             self._day(number, self.script.of(number))
-        self.quiet = True
-        self.clock.wrong = timedelta(0)
-        self._rest()
+            if self.oracle.found and not self.to_the_end:
+                break
+        else:
+            self.quiet = True
+            self._rest()
         self.lived.struck = self.chaos.struck
         self.lived.violations = self.oracle.found
         self.lived.hash = self._digest.hexdigest()
@@ -174,6 +179,8 @@ class Life:
             self.chaos.strike(whole["run again"], "a night")
             result = self._attempt(False, {}) or result
         self.clock.wrong = timedelta(0)
+        self.network.unlisted = frozenset()
+        self.network.at_next_write = None
         self.oracle.may_write = True
         self._after(result)
         return result
@@ -193,6 +200,11 @@ class Life:
                         path.unlink()
                 case "bit flipped":
                     _flip(self.folder / "journal.sqlite", Random(step.dice))
+                case "nothing new is listed":
+                    if self._unlisted_on > self.lived.nights - 3:
+                        continue  # a list that lags for two nights in a row cannot be told from one that lost a write
+                    self._unlisted_on = self.lived.nights
+                    self.network.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead":
                     self.clock.wrong = timedelta(hours=1)
                 case "clock an hour behind":
@@ -215,7 +227,8 @@ class Life:
                     night.journal.db.execute(f"pragma max_page_count = {pages + whole['disk full'].dice % 8}")
                 if second:
                     self.chaos.strike(whole["second run"], "a night")
-                    self._second_run()
+                    self.network.at_next_write = self._second_run
+                self.oracle.begin(approved=False)
                 self.clock.running = True
                 result = night.run()
                 self.clock.running = False
@@ -237,13 +250,14 @@ class Life:
     def _unpause(self) -> None:
         self.oracle.may_write = True
         try:
-            with self._opened() as night:
-                if night.journal.paused():
-                    night.journal.pause(False, "simulation", self.world.now)
+            with self._journal() as journal:
+                if journal.paused():
+                    journal.pause(False, "simulation", self.world.now)
         except (JournalError, sqlite3.Error):
             self._mend_the_journal()
 
     def _second_run(self) -> None:
+        """Another process starts the night's run again while this one is about to write."""
         before = self.network.requests
         try:
             with self._opened() as night:
@@ -256,17 +270,23 @@ class Life:
             self.oracle.violated("S11", f"a second run asked {self.network.requests - before} times")
 
     def _approve(self, result: NightResult, whole: Mapping[str, Step]) -> NightResult:
-        """A person approves in the morning what waits for it."""
+        """A person approves in the morning what waits for it; life goes on meanwhile."""
         if not result.plan or "waits for approval" not in result.not_sent:
             return result
+        dice = Random(f"{self.script.seed} {self.oracle.night}")
+        if not self.quiet and dice.random() < 0.5:
+            self._until(time(6))
+            happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
         self._until(IN_THE_MORNING)
         try:
             with self._opened() as night:
                 digest = night.approve(result.plan.plan.hash)
+                self.oracle.begin(approved=True)
                 approved = night.carry_out(digest)
             if "approved twice" in whole:
                 self.chaos.strike(whole["approved twice"], "a night")
                 with self._opened() as night:
+                    self.oracle.begin(approved=True)
                     approved = night.carry_out(night.approve(result.plan.plan.hash))
         except Killed:
             self._rise()
@@ -280,19 +300,17 @@ class Life:
         """Judge the run by its journal and its statement, and keep copies of its files."""
         self.lived.nights += 1
         try:
-            with self._opened() as night:
-                self._judge(night, result)
+            with self._journal() as journal:
+                self._judge(journal, result)
         except JournalError:
             self._mend_the_journal()
             return
         if not self.quiet and self.lived.nights % 3 == 0:
             self._keep()
 
-    def _judge(self, night: Night, result: NightResult | None) -> None:
-        broken = night.journal.verify()
-        if broken:
-            self.oracle.violated("S12", broken)
-        self._digest.update(f"{self.oracle.night} {night.journal.seal_of(night.journal.seq())}\n".encode())
+    def _judge(self, journal: Journal, result: NightResult | None) -> None:
+        self.oracle.look_at_journal()
+        self._digest.update(f"{self.oracle.night} {journal.seal_of(journal.seq())}\n".encode())
         truth = self.world.truth()[self.stage.slug]
         self._digest.update(repr(truth).encode())
         self._doubtful = max(0, self._doubtful - 1)
@@ -323,40 +341,38 @@ class Life:
             self._answer(number)
         else:
             left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
-            with self._opened() as night:
-                open_ = [
-                    f"{e.kind} {e.state}" for e in night.journal.effects(states=("intent", "uncertain", "created"))
-                ]
+            with self._journal() as journal:
+                open_ = [f"{e.kind} {e.state}" for e in journal.effects(states=("intent", "uncertain", "created"))]
             self.oracle.violated("C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {open_[:5]}")
         self._named()
 
     def _at_rest(self, result: NightResult) -> bool:
-        with self._opened() as night:
-            waiting = night.journal.effects(states=("intent", "uncertain", "created", "absent"))
-            quiet = night.journal.quiet_until() is None
+        with self._journal() as journal:
+            waiting = journal.effects(states=("intent", "uncertain", "created", "absent"))
+            quiet = journal.quiet_until() is None
         planned = result.plan is None or result.plan.plan.effects
-        return not planned and quiet and not [e for e in waiting if e.state != "created"] and not result.not_sent
+        return not planned and quiet and not waiting and not result.not_sent
 
     def _answer(self, number: int) -> None:
         """A person answers every finding that can be answered, in the first half of the quiet nights."""
         if number > QUIET_NIGHTS // 2:
             return
         dice = Random(self.script.seed * 1000 + number)
-        with self._opened() as night:
-            decided = night.journal.decisions()
-            for finding in night.journal.findings():
+        with self._journal() as journal:
+            decided = journal.decisions()
+            for finding in journal.findings():
                 code, subject = finding["code"], finding["subject"]
                 if code in ANSWERS and (code, subject) not in decided:
                     answer = dice.choice(ANSWERS[code])
-                    night.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+                    journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
 
     def _named(self) -> None:
         """What still differs must be named by a finding, or be what a person answered to one."""
-        with self._opened() as night:
-            findings = night.journal.findings()
-            answered = [subject for _, subject in night.journal.decisions()]
-            self.lived.quarantined = len(night.journal.effects(states=("quarantined",)))
-            self.lived.effects.update(e.kind.value for e in night.journal.effects(states=("confirmed",)))
+        with self._journal() as journal:
+            findings = journal.findings()
+            answered = [subject for _, subject in journal.decisions()]
+            self.lived.quarantined = len(journal.effects(states=("quarantined",)))
+            self.lived.effects.update(e.kind.value for e in journal.effects(states=("confirmed",)))
         told = "\n".join([*answered, *(f"{f['subject']} {f['text']}" for f in findings)])
         for invariant, words, text in self.oracle.unequal():
             if not any(word in told for word in words):
@@ -378,9 +394,17 @@ class Life:
             patience=0,
             who="simulation",
         ) as night:
-            if self.alter:
-                self.alter(night)
             yield night
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal]:
+        """The journal alone, for people and for looking."""
+        tenant = self.settings.companies[self.stage.slug].erp.tenant_id
+        journal = Journal(self.folder, self.stage.slug, tenant, self.world.now)
+        try:
+            yield journal
+        finally:
+            journal.close()
 
     def _files(self) -> list[Path]:
         return sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != "company.lock")
@@ -424,6 +448,7 @@ class Life:
                 path.unlink()
             for path in sorted(copy.iterdir()):
                 shutil.copyfile(path, self.folder / path.name)
+            self.oracle.forget_journal()  # nothing beside them is left that could tell
             return
         for path in self.folder.glob("journal.sqlite*"):
             path.unlink()
@@ -438,16 +463,22 @@ class Life:
         if backup.exists():
             shutil.copyfile(backup, self.folder / "journal.sqlite")
         try:
-            with self._opened():
+            with self._journal():
                 pass
         except JournalError:
             for path in self.folder.glob("journal*"):
                 path.unlink()
 
 
-def live(script: Script, data: Path) -> Lived:
-    """The life of a script in an empty folder, which is left behind."""
-    return Life(script, data).live()
+def live(script: Script, *, to_the_end: bool = True) -> Lived:
+    """The life of a script in a folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="life-", dir=_memory()) as folder:
+        return Life(script, Path(folder), to_the_end=to_the_end).live()
+
+
+def _memory() -> str | None:
+    """A folder in memory where the system has one: a simulated disk need not be a real one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of our own in it
 
 
 def _flip(path: Path, dice: Random) -> None:
@@ -485,6 +516,7 @@ def _settings(world: World, data: Path) -> Settings:
             "api_key": company.api_key,
         },
         "policy": {"min_amount": 0, "attach_pdf": False},
+        "caps": {"floor_count": FLOOR},
         "accounts": {
             "payout_clearing": company.payout_clearing,
             "interest_income": "8050",

@@ -59,6 +59,10 @@ class Killed(BaseException):
 class Watcher(Protocol):
     """Told of everything that reaches a counterparty."""
 
+    def asked(self, side: str, request: Request) -> None:
+        """Something was read, and the answer was whole."""
+        ...
+
     def sent(self, operation: str, body: bytes) -> None:
         """A write is on its way; nobody knows yet whether it arrives."""
         ...
@@ -112,6 +116,10 @@ class Network(httpx.BaseTransport):
         """Writes that were sent."""
         self.requests = 0
         self.latency = LATENCY
+        self.at_next_write: Callable[[], None] | None = None
+        """Done once, right before the next write."""
+        self.unlisted: frozenset[str] = frozenset()
+        """References that no list shows yet."""
         self._before: dict[str, tuple[datetime, Response]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -126,6 +134,9 @@ class Network(httpx.BaseTransport):
         place, operation = operation_of(side, asked)
         if place == "write":
             self.writes += 1
+            meanwhile, self.at_next_write = self.at_next_write, None
+            if meanwhile:
+                meanwhile()
             self.watcher.sent(operation, asked.body)
         step = self.chaos.at(place, operation)
         handler = self.world.erp_handler if side == "erp" else self.world.agency_handler
@@ -134,8 +145,12 @@ class Network(httpx.BaseTransport):
             return handler(asked)
 
         answer = carry_out() if step is None else self._struck(step, request, target, carry_out)
+        if self.unlisted and place == "read":
+            answer = _kept_rows(answer, lambda row: not any(name in json.dumps(row) for name in self.unlisted))
         if place == "read" and answer.status == 200:
             self._before[target] = (self.world.now, answer)
+            if step is None:
+                self.watcher.asked(side, asked)
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
     def _struck(self, step: Step, request: httpx.Request, target: str, carry_out: Callable[[], Response]) -> Response:
@@ -209,13 +224,28 @@ def _without_id(answer: Response) -> Response:
     return Response(answer.status, headers, b"{}" if answer.body else b"")
 
 
-def _shuffled(answer: Response, what: str, dice: Random) -> Response:
-    """The rows of a list in another order, some twice, or one short. Anything that is no list stays as it is."""
+def _rows(answer: Response) -> tuple[Any, list[Any]]:
+    """The body of a list and its rows, to be changed in place; no rows where it is no list."""
     if answer.status != 200 or not answer.headers.get("content-type", "").startswith("application/json"):
-        return answer
+        return None, []
     told: Any = json.loads(answer.body)
     rows = told if isinstance(told, list) else told.get("items")
-    if not isinstance(rows, list) or not rows:
+    return told, rows if isinstance(rows, list) else []
+
+
+def _kept_rows(answer: Response, keep: Callable[[Any], bool]) -> Response:
+    told, rows = _rows(answer)
+    kept = [row for row in rows if keep(row)]
+    if len(kept) == len(rows):
+        return answer
+    rows[:] = kept
+    return replace(answer, body=json.dumps(told, ensure_ascii=False).encode())
+
+
+def _shuffled(answer: Response, what: str, dice: Random) -> Response:
+    """The rows of a list in another order, some twice, or one short. Anything that is no list stays as it is."""
+    told, rows = _rows(answer)
+    if not rows:
         return answer
     if what == "rows twice":
         rows += dice.sample(rows, k=min(2, len(rows)))

@@ -3,6 +3,7 @@
 It never asks the pipeline. Codes as in S1 (no effect twice) to C10 stand for the invariants that `INVARIANTS` words.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter, defaultdict
@@ -19,6 +20,7 @@ from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim
 from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
+from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
 
@@ -83,6 +85,13 @@ class Oracle:
     step: int = 0
     may_write: bool = True
     found: list[Violation] = field(default_factory=list)
+    most_transfers: int = 0
+    """How many may go in one run that nobody approved."""
+    _transfers: int = 0
+    _asked: set[str] = field(default_factory=set)
+    _approved: bool = False
+    _head: tuple[int, str] = (0, "")
+    _looked_at: str = ""
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     _sent: dict[str, datetime] = field(default_factory=dict)
 
@@ -146,7 +155,23 @@ class Oracle:
         self.moved()
         return any(told.get(fact) == amount for _, told in self._past)
 
-    # -- at every write ------------------------------------------------------------------------------------------
+    # -- at every request --------------------------------------------------------------------------------------------
+
+    def begin(self, *, approved: bool) -> None:
+        """A run begins; what an earlier one asked or sent is not its own."""
+        self._asked.clear()
+        self._transfers = 0
+        self._approved = approved
+
+    def asked(self, side: str, request: Request) -> None:
+        """Something was read whole: what was looked up by it."""
+        path = request.path.strip("/").split("/")
+        if side == "agency" and path[-1] == "references":
+            self._asked |= {value for _, value in request.query}
+        elif path[-1].lower() == "customerpayment" and request.get("docDate"):
+            self._asked.add("payment")
+        elif path[-1].lower() == "journaltransaction":
+            self._asked.add("voucher")
 
     def sent(self, operation: str, body: bytes) -> None:
         """Judge a write on its way."""
@@ -156,6 +181,8 @@ class Oracle:
         name = _reference(operation, told)
         if not self._announced(operation, name):
             self.violated("S5", f"{operation} {name} has no intent in the journal")
+        if name and not {name, operation} & self._asked:
+            self.violated("S5", f"{operation} {name} was not looked up in this run")
         if name:
             before = self._sent.get(name)
             if before is not None and self.world.now - before < SETTLE - MISSET:
@@ -163,6 +190,9 @@ class Oracle:
             self._sent[name] = self.world.now
         match operation:
             case "transfer":
+                self._transfers += 1
+                if self._transfers > self.most_transfers and not self._approved:
+                    self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
                 document, amount = told["document"], ore(told["principal"])
                 if not self._true(f"transfer {document['type']} {document['number']}", amount):
                     subject = self.stage.erp.find(DocumentType(document["type"]), document["number"])
@@ -210,9 +240,15 @@ class Oracle:
                         self.violated("S7", f"settlement {settlement.id} is booked before entry {root.id}")
 
     def _ever_posted(self, source: str) -> bool:
-        return any(
-            d.released for name in self.names("posting", source) for d in self.stage.erp.payments_with_reference(name)
-        )
+        return any(document.released for document in self._postings(source))
+
+    def _postings(self, source: str) -> list[Document]:
+        return [
+            document
+            for name in self.names("posting", source)
+            for document in self.stage.erp.payments_with_reference(name)
+            if document.type is DocumentType.PAYMENT
+        ]
 
     def _echo(self, told: Mapping[str, Any]) -> None:
         source = told["source"]
@@ -232,7 +268,37 @@ class Oracle:
 
     __hash__ = object.__hash__
 
+    # -- the journal, read as a file ----------------------------------------------------------------------------
+
+    def look_at_journal(self) -> None:
+        """S12: chained and gapless by our own reckoning, and never another history without saying so."""
+        journal = sqlite3.connect(f"file:{self.folder / 'journal.sqlite'}?mode=ro", uri=True)
+        try:
+            rows = journal.execute("select seq, at, kind, subject, data, hash from event order by seq").fetchall()
+        finally:
+            journal.close()
+        before, seals = "", {0: ""}
+        for number, (seq, *told, seal) in enumerate(rows, start=1):
+            expected = hashlib.sha256("\x1f".join((before, str(seq), *told)).encode()).hexdigest()
+            if seq != number or seal != expected:
+                self.violated("S12", f"entry {number} of the journal is not sealed with the one before it")
+                return
+            before = seals[seq] = seal
+        seq, seal = self._head
+        said = any(kind in ("restored", "opened") for _, at, kind, *_ in rows if at >= self._looked_at)
+        if seals.get(seq) != seal and not said:
+            self.violated("S12", f"the journal has another history than at entry {seq} and does not say so")
+        self._head, self._looked_at = (len(rows), before), rows[-1][1] if rows else ""
+
+    def forget_journal(self) -> None:
+        """All files were put back at once: nobody can tell."""
+        self._head = (0, "")
+
     # -- after every night ---------------------------------------------------------------------------------------
+
+    def sent_since(self, moment: datetime) -> frozenset[str]:
+        """The references sent since a moment."""
+        return frozenset(name for name, at in self._sent.items() if at >= moment)
 
     def look(self) -> None:
         """What must hold of the books at any time."""
@@ -241,6 +307,10 @@ class Oracle:
         for name, times in [*payments.items(), *truth.vouchers.items()]:
             if name and times > 1:
                 self.violated("S1", f"{name} stands {times} times")
+        for source in [fact.removeprefix("posting ") for fact in self.facts() if fact.startswith("posting ")]:
+            live = [d.number for d in self._postings(source) if d.status in (Status.OPEN, Status.CLOSED)]
+            if len(live) > 1:
+                self.violated("S1", f"{source} is posted {len(live)} times: {live}")
         for document, times in truth.live_claims.items():
             if times > 1:
                 self.violated("S3", f"{document} has {times} claims")
@@ -299,17 +369,12 @@ class Oracle:
             for (claim, bucket), left in entry.carried.items():
                 per_customer[claim.order.debtor.number] += left if bucket == "principal" else 0
             for customer, carried in per_customer.items():
-                names = self.names("posting", f"{entry.id}:{customer}")
-                live = [
-                    d
-                    for name in names
-                    for d in self.stage.erp.payments_with_reference(name)
-                    if d.type is DocumentType.PAYMENT and d.status in (Status.OPEN, Status.CLOSED)
-                ]
+                source = f"{entry.id}:{customer}"
+                live = [d for d in self._postings(source) if d.status in (Status.OPEN, Status.CLOSED)]
                 posted = sum(d.amount for d in live)
                 if posted != carried:
                     text = f"entry {entry.id} carries {carried} of customer {customer}, {posted} is posted"
-                    yield "C2", (entry.id, *names, *(d.number for d in live)), text
+                    yield "C2", (entry.id, *self.names("posting", source), *(d.number for d in live)), text
 
     def unheld(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Claims that must stop and are not held, with the words of which a finding must name one."""

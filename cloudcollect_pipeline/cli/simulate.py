@@ -1,0 +1,90 @@
+"""Nights that never were: lives drawn from seeds, their evidence, and the shortest script of one that goes wrong."""
+
+import os
+from pathlib import Path
+
+from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
+from cloudcollect_pipeline.cli.screen import say, say_json
+from cloudcollect_pipeline.testing.simulation import evidence
+from cloudcollect_pipeline.testing.simulation.life import Lived, live
+from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS
+from cloudcollect_pipeline.testing.simulation.script import Script, shrunk
+
+
+def survey(
+    seeds: int,
+    first: int,
+    nights: int,
+    faults: float,
+    processes: int,
+    folder: Path | None,
+    commit: str,
+    *,
+    as_json: bool,
+) -> int:
+    """Live `seeds` scripts from `first` on; an error where something that must hold did not."""
+    if folder is not None and not folder.is_dir():
+        raise Stop(f"{folder} is no folder to write the evidence into", USAGE)
+    done = 0
+
+    def progress(lived: Lived) -> None:
+        nonlocal done
+        done += 1
+        if as_json:
+            return
+        for violation in lived.violations:
+            say(str(violation))
+        if done % max(1, seeds // 20) == 0:
+            say(f"{done} of {seeds} lives")
+
+    found = evidence.survey(
+        range(first, first + seeds), nights, faults, processes or os.cpu_count() or 1, progress=progress
+    )
+    if folder is not None:
+        evidence.write(found, folder, commit)
+    told = found.as_json()
+    if as_json:
+        say_json(told)
+    else:
+        say(
+            f"{found.lives} lives, {found.lived} nights, {told['faults']} faults of {told['fault_kinds']} kinds, "
+            f"{sum(found.effects.values())} effects: {len(found.violations)} violations"
+        )
+        if folder is not None:
+            say(f"the evidence is in {folder / 'evidence.md'}")
+    if not found.violations:
+        return OK
+    worst = found.violations[0]
+    if not as_json:
+        say(f"{worst.invariant}: {INVARIANTS[worst.invariant]}")
+        say("looking for the shortest script that still goes wrong (some minutes)")
+        short = shrunk(Script.drawn(worst.seed, nights, faults), lambda script: _fails(script, worst.invariant))
+        target = Path(f"simulation-{worst.seed}.json")
+        target.write_text(short.as_json() + "\n")
+        _say_steps(short)
+        say(f"cloudcollect simulate --replay {target}")
+    return ERROR
+
+
+def replay(path: Path) -> int:
+    """Live one script again."""
+    try:
+        script = Script.from_json(path.read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Stop(f"{path} is no script of a simulation ({type(error).__name__})", USAGE) from None
+    _say_steps(script)
+    lived = live(script)
+    for violation in lived.violations:
+        say(str(violation))
+    say(f"{lived.nights} nights, {len(lived.violations)} violations, history {lived.hash[:16]}")
+    return ERROR if lived.violations else OK
+
+
+def _fails(script: Script, invariant: str) -> bool:
+    return any(violation.invariant == invariant for violation in live(script).violations)
+
+
+def _say_steps(script: Script) -> None:
+    say(f"seed {script.seed}, {script.nights} nights")
+    for step in script.steps:
+        say(f"  {step}")

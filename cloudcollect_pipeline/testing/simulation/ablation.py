@@ -1,0 +1,123 @@
+"""Safeguards taken out of the real code, one at a time: a simulator that stays green without one proves nothing."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from cloudcollect_pipeline import nightly
+from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
+from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
+from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.lookup import Index
+from cloudcollect_pipeline.domain.effect import Effect
+from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
+from cloudcollect_pipeline.nightly import Night, StoredPlan
+from cloudcollect_pipeline.planning import plan as planning
+from cloudcollect_pipeline.planning.deltas import CustomerState, Planned, Reference, plan_customer
+from cloudcollect_pipeline.web import Web
+
+Attempt = tuple[str, str | None, str]
+
+_attempt = Dispatcher._attempt
+_plan = Night.plan
+_read = Guard.read
+_write = Web.write
+
+
+def _intent_afterwards(
+    self: Dispatcher, effect: Effect, details: Mapping[str, Any], write: Callable[[], Any]
+) -> Attempt:
+    try:
+        answer: Attempt = "confirmed", write(), ""
+    except NotSent as error:
+        answer = "later", None, str(error)
+    except Refused as error:
+        answer = "rejected", None, str(error)
+    except Uncertain as error:
+        answer = "uncertain", None, str(error)
+    self._journal(effect, "intent", details=details)
+    return answer
+
+
+def _again_at_once(self: Dispatcher, effect: Effect, details: Mapping[str, Any], write: Callable[[], Any]) -> Attempt:
+    def insistently() -> Any:
+        try:
+            return write()
+        except Uncertain:
+            return write()
+
+    return _attempt(self, effect, details, insistently)
+
+
+def _5xx_is_nothing_done(self: Web, *request: Any, **options: Any) -> Any:
+    try:
+        return _write(self, *request, **options)
+    except Uncertain as error:
+        if any(f" {status}" in str(error) for status in (500, 502, 503, 504)):
+            raise NotSent(str(error)) from None
+        raise
+
+
+def _out_of_order(self: Dispatcher, effects: Sequence[Effect], fresh: Fresh, index: Index) -> Sequence[Effect]:
+    for effect in reversed(effects):
+        self._send(effect, fresh, index)
+    return ()
+
+
+_believed: dict[str, Fresh] = {}
+
+
+def _plan_and_read(self: Night) -> StoredPlan:
+    """What stands at the time of the plan is believed until it is sent, however late."""
+    stored = _plan(self)
+    guard = Guard(self.ledger, self.landing, self.erp, self.agency, self.facts(), self.clock)
+    fresh = _read(guard, stored.plan.effects)
+    _believed.update({effect.reference: fresh for effect in stored.plan.effects})
+    return stored
+
+
+def _read_before(self: Guard, effects: Sequence[Effect]) -> Fresh:
+    return replace(_believed[effects[0].reference], read_at=self.clock.now())
+
+
+def _deaf_to_echoes(state: CustomerState, reference: Reference) -> Planned:
+    claims = tuple(
+        replace(claim, applications=tuple(replace(a, entry=None) for a in claim.applications)) for claim in state.claims
+    )
+    entries = tuple(
+        replace(entry, postings=tuple(replace(p, number=f"?{p.number}") for p in entry.postings))
+        for entry in state.entries
+    )
+    return plan_customer(replace(state, claims=claims, entries=entries), reference)
+
+
+ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
+    "the intent is written after the send": ((Dispatcher, "_attempt", _intent_afterwards),),
+    "nothing is looked up before a write": ((Dispatcher, "_index", lambda self, effects: Index()),),
+    "an unknown outcome is tried again in the same run": ((Dispatcher, "_attempt", _again_at_once),),
+    "a 5xx counts as not done": ((Web, "write", _5xx_is_nothing_done),),
+    "no lock": ((nightly, "company_lock", lambda *_, **__: nullcontext()),),
+    "no order": ((Dispatcher, "_send_lane", _out_of_order),),
+    "no caps": ((nightly, "breaches", lambda *_: []),),
+    "no fresh read before a write": ((Night, "plan", _plan_and_read), (Guard, "read", _read_before)),
+    "no guard against echoes": ((planning, "plan_customer", _deaf_to_echoes),),
+    "no hash chain": (
+        (Journal, "verify", lambda self, since=0: None),
+        (Journal, "_read_head", lambda self: (0, "")),
+    ),
+}
+"""A safeguard gone -> what stands in the place of the code that keeps it: owner, attribute, substitute."""
+
+
+@contextmanager
+def without(safeguard: str) -> Iterator[None]:
+    """The pipeline without one of its safeguards, until the end of the block."""
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in ABLATIONS[safeguard]]
+    try:
+        for owner, name, substitute in ABLATIONS[safeguard]:
+            setattr(owner, name, substitute)
+        yield
+    finally:
+        for owner, name, original in kept:
+            setattr(owner, name, original)
