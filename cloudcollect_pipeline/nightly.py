@@ -732,9 +732,16 @@ class Night:
         self.diff()
         return self.plan()
 
-    def run(self) -> NightResult:
-        """The whole night. A plan that needs a person is stored and waits; everything else is carried out at once."""
-        self.prepare_plan()
+    def run(self, *, approve: bool = False) -> NightResult:
+        """The whole night. A plan that needs a person is stored and waits, unless it is approved beforehand.
+
+        The differences are classified once, with the statement, after both sides have been read again.
+        """
+        self.land_and_mirror()
+        self.recognise()
+        stored = self.plan()
+        if approve and stored.reasons:
+            self.approve(stored.plan.hash)
         return self.carry_out()
 
     def carry_out(self, plan_hash: str | None = None) -> NightResult:

@@ -151,17 +151,11 @@ class Story:
             self.world.advance(at)
 
     def night(self, approve: bool = True, slug: str | None = None, *, same_night: bool = False) -> Any:
-        """One night; a plan that waits is approved right away unless told otherwise."""
+        """One night; a plan that needs a person is approved beforehand unless told otherwise."""
         if not same_night:
             self.morning()
         with self.opened(slug) as night:
-            result = night.run()
-        if approve and result.plan and "waits for approval" in result.not_sent:
-            with self.opened(slug) as night:
-                digest = night.approve(result.plan.plan.hash)
-                dispatched = night.carry_out(digest)
-            dispatched.plan = result.plan
-            result = dispatched
+            result = night.run(approve=approve)
         self.results.append(result)
         return result
 

@@ -33,13 +33,7 @@ def _opened(slug: str | None, at: str | None, wait: float) -> Iterator[Night]:
 def run(slug: str | None, at: str | None, *, plan_only: bool, yes: bool, wait: float, as_json: bool) -> int:
     """A whole night, or all of it but the sending."""
     with _opened(slug, at, wait) as night:
-        if plan_only:
-            result = _only_plan(night)
-        else:
-            stored = night.prepare_plan()
-            if yes and stored.reasons:
-                night.approve(stored.plan.hash)
-            result = night.carry_out()
+        result = _only_plan(night) if plan_only else night.run(approve=yes)
         return _tell(night, result, as_json=as_json, plan_only=plan_only)
 
 

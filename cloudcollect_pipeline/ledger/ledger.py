@@ -67,6 +67,9 @@ class Mirrored:
 class Ledger:
     """One company's ledger file with its one writer. Persons and raw set-aside records live in a file of their own."""
 
+    laid: object = None
+    """The facts that planning has laid beside the mirrors on this connection: the same are not laid again."""
+
     def __init__(
         self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int | None = None
     ) -> None:

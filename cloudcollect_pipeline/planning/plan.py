@@ -84,6 +84,17 @@ class Plan:
 
 def prepare(ledger: Ledger, facts: Facts) -> None:
     """Lay tonight's policy and people's answers beside the mirrors, and the views that planning reads."""
+    if ledger.laid != facts:
+        _lay(ledger, facts)
+        ledger.laid = facts
+    ledger.once("planning views", sql("planning_views", HERE))
+    if facts.settings.agency.unallocated == "principal":
+        ledger.once("unsplit is principal", sql("unsplit_is_principal", HERE))
+    if ledger.value(sql("settles_claims", HERE)):
+        ledger.once("settled by claim", sql("settled_by_claim", HERE))
+
+
+def _lay(ledger: Ledger, facts: Facts) -> None:
     policy, route = facts.settings.policy, facts.settings.route
     ledger.db.execute(
         sql("facts", HERE),
@@ -141,11 +152,6 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
             "dates": [item.value_date for item in items],
         },
     )
-    ledger.once("planning views", sql("planning_views", HERE))
-    if facts.settings.agency.unallocated == "principal":
-        ledger.once("unsplit is principal", sql("unsplit_is_principal", HERE))
-    if ledger.value(sql("settles_claims", HERE)):
-        ledger.once("settled by claim", sql("settled_by_claim", HERE))
 
 
 def raise_fence(ledger: Ledger, *, again: bool = False) -> None:
@@ -155,8 +161,10 @@ def raise_fence(ledger: Ledger, *, again: bool = False) -> None:
 
 def judge(ledger: Ledger) -> None:
     """Judge every receivable in `subject` by every rule, into the table `verdict`."""
+    ledger.db.execute(sql("verdict", HERE))
     ledger.db.execute(sql("candidate", HERE))
-    ledger.db.execute(sql("verdicts", HERE).format(failed_codes=failed_codes()))
+    if ledger.value("select exists (from subject)"):  # to prepare the rules costs more than to ask them
+        ledger.db.execute(sql("verdicts", HERE).format(failed_codes=failed_codes()))
 
 
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
@@ -269,6 +277,8 @@ def _customers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
     if facts.missing(*MONEY_FEEDS):
         return
     ledger.db.execute("create or replace temp table planned_customer as select customer from customer_to_plan")
+    if not ledger.value("select exists (from planned_customer)"):
+        return
     for state in customer_states(ledger, facts, findings):
         planned = plan_customer(state, facts.name)
         effects += planned.effects

@@ -29,6 +29,8 @@ Row = Mapping[str, Any]
 def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     """Add the vouchers that tonight's settlements ask for. `effects` holds tonight's postings and voids already."""
     _finish(ledger, facts, effects, findings)
+    if not ledger.value("select exists (from settlement_now)"):
+        return
     known = known_effects(ledger, Kind.SETTLEMENT)
     booked = {row["source"]: json.loads(row["details"]) for row in ledger.rows(sql("booked_settlements", HERE))}
     shares = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
