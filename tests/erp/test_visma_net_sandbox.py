@@ -186,9 +186,8 @@ def test_what_a_read_by_number_leaves_out_is_read_in_the_list(
     company: Company, mapped: Mapped, kind: str, left_out: tuple[str, ...]
 ) -> None:
     books, long_ago = company.books, TODAY - timedelta(days=60)
-    for _ in range(3):
-        document = books.invoice("10001", 1_000, long_ago, long_ago, document_type=kind)
-        books.pay(document, 300)
+    *_, document = (books.invoice("10001", 1_000, long_ago, long_ago, document_type=kind) for _ in range(3))
+    books.pay(document, 300)
     document.dunning_level, document.revoked = 1, True
     books.exclude(document)
     books.settings.left_out_by_number = frozenset(left_out)
