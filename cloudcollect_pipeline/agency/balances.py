@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from cloudcollect_pipeline.agency.port import Agency, Balance, DerivedEntry
+from cloudcollect_pipeline.agency.port import Agency, Balance, DerivedEntry, TellsBalances
 
 MARK = "#"
 """Between the claim and the running number."""
@@ -97,7 +97,9 @@ class EntriesOfBalances:
     """An agency of balances that looks like one of payments: `known` tells what was derived of its claims before."""
 
     def __init__(self, agency: Agency, known: Known) -> None:
-        self._agency, self._known = agency, known
+        if not isinstance(agency, TellsBalances):
+            raise TypeError(f"{type(agency).__name__} is said to tell balances and has no methods that do")
+        self._agency, self._ask, self._known = agency, agency, known
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._agency, name)
@@ -106,7 +108,7 @@ class EntriesOfBalances:
         """The agency's own records; after its entries those that its balances bring."""
         yield from self._agency.pages(feed, since)
         if feed == "entries":
-            records = self._records(self._agency.balances(since))
+            records = self._records(self._ask.balances(since))
             if records:
                 yield records
 
@@ -116,13 +118,13 @@ class EntriesOfBalances:
         asked = [id_ for id_ in ids if not is_derived(id_)]
         return [
             *(self._agency.entries(asked) if asked else []),
-            *(self._records(self._agency.balances(None, claims)) if claims else []),
+            *(self._records(self._ask.balances(None, claims)) if claims else []),
         ]
 
     def _records(self, balances: Sequence[Balance]) -> list[bytes]:
         known = self._known(sorted({balance.claim_id for balance in balances}))
         return [
-            self._agency.entry_record(entry)
+            self._ask.entry_record(entry)
             for balance in sorted(balances, key=lambda balance: balance.claim_id)
             for entry in derive(balance, known.get(balance.claim_id, KnownOfClaim()))
         ]

@@ -7,7 +7,7 @@ raise `NotSent`, `Refused` or `Uncertain`. Entry amounts are signed øre: positi
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.feed import Feed
@@ -171,6 +171,19 @@ class KnownEntry:
     recorded_at: datetime
 
 
+@runtime_checkable
+class TellsBalances(Protocol):
+    """An agency whose `allocation` is balances."""
+
+    def balances(self, since: datetime | None, claims: Sequence[str] = ()) -> list[Balance]:
+        """Balances changed since a moment, or those of some claims."""
+        ...
+
+    def entry_record(self, entry: DerivedEntry) -> bytes:
+        """A derived entry as a raw record of the feed `entries`."""
+        ...
+
+
 class Agency(Protocol):
     """A debt-collection agency as seen by one creditor."""
 
@@ -194,14 +207,6 @@ class Agency(Protocol):
 
     def settlements(self, ids: Sequence[str]) -> list[bytes]:
         """Fresh raw records of the feed `settlements`; a missing settlement is left out."""
-        ...
-
-    def balances(self, since: datetime | None, claims: Sequence[str] = ()) -> list[Balance]:
-        """Balances changed since a moment, or those of some claims. Only where `allocation` is balances."""
-        ...
-
-    def entry_record(self, entry: DerivedEntry) -> bytes:
-        """A derived entry as a raw record of the feed `entries`."""
         ...
 
     def find(self, references: Sequence[str]) -> dict[str, Held]:

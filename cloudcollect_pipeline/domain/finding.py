@@ -162,11 +162,6 @@ CATALOGUE: Mapping[str, Reason] = {
         "Answer accept to report it to the agency as a reduction, or keep to leave the claim as it is.",
         ("accept", "keep"),
     ),
-    "RAISE_NOT_SUPPORTED": Reason(
-        "error",
-        "The ERP shows more than was transferred and the agency cannot raise a claim",
-        "Ask the agency to raise it by hand; the raise is adopted when it is listed.",
-    ),
     "CAPABILITY_MISSING": Reason(
         "error",
         "The agency's interface cannot do what the ledger needs",

@@ -138,7 +138,6 @@ class CustomerState:
     foreign_payment: bool = False
     write_off_tolerance: int = 100
     decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    can_raise: bool = True
     currencies: tuple[str, ...] = ("NOK",)
 
 
@@ -391,15 +390,7 @@ def _reduce(
             sendable.append((fall, -back, fall.kind))
         rest = need - back
         if rest and not fall.entry:
-            if state.can_raise:
-                sendable.append((fall, -rest, "RAISE"))
-            else:
-                planned.find(
-                    "RAISE_NOT_SUPPORTED",
-                    f"{claim.document} {fall.document}",
-                    f"{claim.document} must be raised by {display(rest)} and the agency cannot",
-                    rest,
-                )
+            sendable.append((fall, -rest, "RAISE"))
     if claim.fenced:
         return
     waiting = [k for sent in claim.sent.values() for k in sent if k.state in BLOCKING]

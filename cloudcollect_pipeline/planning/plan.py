@@ -422,7 +422,6 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             customer in foreign,
             ore(policy.write_off_tolerance),
             facts.decisions,
-            facts.capabilities.raise_claim,
             (facts.settings.currency,),
         )
         for customer in sorted({*states, *entries})
@@ -574,6 +573,8 @@ def _missing(effect: Effect, capabilities: AgencyCapabilities) -> str | None:
             return "be told of a payment"
         if kind in ("CREDIT", "WRITE_OFF") and not capabilities.report_credit:
             return "be told of a credit"
+        if kind == "RAISE" and not capabilities.raise_claim:
+            return "raise a claim"
         if effect.content.amount < 0 and kind != "RAISE" and not capabilities.take_back:
             return "take a reduction back"
     if effect.kind == Kind.HOLD:
@@ -588,6 +589,7 @@ REPORTS = {
     "DIRECT_PAYMENT": "the debtor has paid us {amount} on {day} ({source}). Please register it as received by us.",
     "CREDIT": "we have credited {amount} on {day} ({source}). Please lower the claim by it.",
     "WRITE_OFF": "we have written off {amount} on {day} ({source}). Please lower the claim by it.",
+    "RAISE": "{amount} that {source} had paid before the claim was yours is owed again. Please raise the claim by it.",
 }
 HOLDS = {
     "PAUSED": "please pause the case until we write again ({reason}).",
@@ -606,7 +608,7 @@ def _letter(effect: Effect, cases: Mapping[str, str], night: date) -> str:
         return f"Case {case} (our reference {effect.source}), {document}: {asked}"
     amount = f"{effect.content.currency} {money_text(abs(effect.content.amount))}"
     source = f"{told['document_type']} {told['number']}"
-    if effect.content.amount < 0:
+    if effect.content.amount < 0 and told["kind"] != "RAISE":
         asked = f"{amount} of what we reported for {source} no longer holds. Please take it back."
     else:
         asked = REPORTS[told["kind"]].format(amount=amount, day=told["value_date"] or night, source=source)

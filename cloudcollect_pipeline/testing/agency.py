@@ -1,44 +1,56 @@
 """What the night relies on in an agency. Subclass `AgencyContract`, say how to reach yours, and run the checks.
 
-The first half asks the adapter alone. The second half hurts its requests on the way and then asks the agency what it
-holds: an outcome that nobody knows must never be told as done, nor as not done.
+Some checks ask the adapter alone. The others, here and in `kit`, hurt its requests on the way and then ask the agency
+what it holds: an outcome that nobody knows must never be told as done, nor as not done.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from cloudcollect_pipeline.agency.port import Agency, Debtor, NewClaim, NewReduction
-from cloudcollect_pipeline.domain.errors import (
-    CounterpartyError,
-    NotSent,
-    Permanent,
-    Refused,
-    Transient,
-    Uncertain,
-    Unreadable,
+from cloudcollect_pipeline.domain.errors import CounterpartyError, Refused, Uncertain
+from cloudcollect_pipeline.testing.kit import (
+    NOT_READ,
+    Contract,
+    Unsupported,
+    all_of,
+    expect,
+    needed,
+    one_attempt,
+    raises,
+    rows_of,
 )
-from cloudcollect_pipeline.domain.feed import Feed
-from cloudcollect_pipeline.ledger.tables import TABLES
-from cloudcollect_pipeline.testing.kit import Unsupported, columns_of, expect, raises, rows_of
 from cloudcollect_pipeline.testing.proxy import FaultyServer
 
-FEEDS = {"claims": "claim", "cases": "agency_case", "entries": "entry", "settlements": "settlement"}
 DEBTOR = Debtor("K1", "Kit Debtor AS", True, "974760673", "Storgata 1", "0155", "Oslo", "NO", None, None)
 DAY = date(2026, 1, 15)
 
 
 @dataclass
 class AgencyRig:
-    """An adapter that reaches its agency through a faulty server. `settle_down` lets the agency do its own work."""
+    """An adapter that reaches its agency through a faulty server. `settle_down` lets the agency do its own work.
+
+    The last three make happen what only the agency can do; their checks are left out where they are not given:
+    `pay_out` has money received on a claim and paid out (the settlement's id), `ask` has a question asked about a claim
+    (its id), `debtor_of` tells who the agency now holds to be a claim's debtor.
+    """
 
     agency: Agency
     server: FaultyServer
     settle_down: Callable[[], None] = lambda: None
+    pay_out: Callable[[str], str] | None = None
+    ask: Callable[[str], str] | None = None
+    debtor_of: Callable[[str], Debtor] | None = None
     _numbers: Any = field(default_factory=lambda: count(1))
+
+    @property
+    def port(self) -> Agency:
+        """The adapter."""
+        return self.agency
 
     def claim(self, **changes: Any) -> NewClaim:
         """A receivable that nobody has handed over yet."""
@@ -57,31 +69,34 @@ class AgencyRig:
         return claim, receipt.id
 
 
-class AgencyContract:
+class AgencyContract(Contract[AgencyRig]):
     """Subclass it and define `rig`. Under pytest name the class `Test…`; `run_contract` runs it without pytest."""
 
-    def rig(self) -> AbstractContextManager[AgencyRig]:
-        """A fresh account at the agency, with the adapter in front of it, until the block ends."""
-        raise NotImplementedError("define rig() to return a context manager of an AgencyRig")
+    side = "agency"
+    tables: ClassVar = {"claims": "claim", "cases": "agency_case", "entries": "entry", "settlements": "settlement"}
+    main = "claims"
 
-    # -- first half: the adapter alone
+    def prepare(self, rig: AgencyRig) -> None:
+        """A claim is handed over."""
+        rig.handed_over()
 
-    def test_every_feed_is_mapped_to_its_table(self) -> None:
-        """The feeds are claims, cases, entries and settlements, each mapped to exactly its table's columns."""
-        with self.rig() as rig:
-            feeds = rig.agency.feeds
-            expect(set(feeds) == set(FEEDS), f"feeds must be {sorted(FEEDS)}, are {sorted(feeds)}")
-            for name, table in FEEDS.items():
-                expect(feeds[name].table == table, f"{name} must be mapped to {table}, not {feeds[name].table}")
-                wanted = {"n", *(column.name for column in TABLES[table].columns)}
-                found = set(columns_of("agency", feeds[name]))
-                expect(found == wanted, f"{name}: missing {sorted(wanted - found)}, too many {sorted(found - wanted)}")
+    def write(self, rig: AgencyRig) -> tuple[Callable[[], object], Callable[[], bool]]:
+        """Another claim is handed over."""
+        claim = rig.claim()
+
+        def held() -> bool:
+            rig.settle_down()
+            return claim.reference in rig.agency.find([claim.reference])
+
+        return lambda: rig.agency.create_claim(claim), held
+
+    # -- the adapter alone
 
     def test_what_is_not_there_is_left_out(self) -> None:
         """Unknown references and ids are left out: no error, and no other record in their place."""
         with self.rig() as rig:
             expect(rig.agency.find(["KITUNKNOWN00000"]) == {}, "find must leave an unknown reference out")
-            for read in (rig.agency.claims, rig.agency.entries):
+            for read in (rig.agency.claims, rig.agency.entries, rig.agency.settlements):
                 expect(read(["kit-unknown"]) == [], f"{read.__name__} must leave an unknown id out")
 
     def test_a_claim_handed_over_is_found_under_its_reference(self) -> None:
@@ -126,18 +141,11 @@ class AgencyContract:
             rig.settle_down()
             self._claim_row(rig, claim.reference)
 
-    def test_a_feed_may_be_read_again(self) -> None:
-        """Reading a feed twice gives the same records: nothing is used up by being read."""
-        with self.rig() as rig:
-            rig.handed_over()
-            first, second = (_all(rig.agency, "claims") for _ in range(2))
-            expect(sorted(first) == sorted(second), "the second reading differs")
-
     def test_all_that_is_asked_for_is_told(self) -> None:
         """Seven claims come whole: over all pages of the feed (let the rig have small ones), by id, by reference."""
         with self.rig() as rig:
             made = [rig.handed_over() for _ in range(7)]
-            rows = rows_of("agency", rig.agency.feeds["claims"], _all(rig.agency, "claims"))
+            rows = rows_of("agency", rig.agency.feeds["claims"], all_of(rig.agency, "claims"))
             ids = {id_ for _, id_ in made}
             expect({row["claim_id"] for row in rows} >= ids, f"the feed tells {len(rows)} of 7 claims")
             read = rows_of("agency", rig.agency.feeds["claims"], rig.agency.claims(sorted(ids)))
@@ -158,9 +166,9 @@ class AgencyContract:
         """Each feed gives pages, if only none, and its rows keep the ledger's contract."""
         with self.rig() as rig:
             rig.handed_over()
-            for name in FEEDS:
+            for name in self.tables:
                 if name != "settlements" or rig.agency.capabilities.settlements:
-                    rows_of("agency", rig.agency.feeds[name], _all(rig.agency, name))
+                    rows_of("agency", rig.agency.feeds[name], all_of(rig.agency, name))
 
     def test_a_refusal_names_nobody(self) -> None:
         """The message of an error carries neither the debtor's name nor the address."""
@@ -223,44 +231,63 @@ class AgencyContract:
             rig.settle_down()
             self._expect_reductions(rig, claim, id_, told)
 
-    # -- second half: the way is bad
+    def test_a_settlement_adds_up_and_names_what_is_known(self) -> None:
+        """A settlement is told once, its sums give what is paid out, and its lines name known claims and entries."""
+        with self.rig() as rig:
+            if not rig.agency.capabilities.settlements:
+                raise Unsupported("settlements")
+            pay_out = needed(rig.pay_out, "pay_out")
+            _, claim_id = rig.handed_over()
+            id_ = pay_out(claim_id)
+            feed = rig.agency.feeds["settlements"]
+            listed = [
+                r for r in rows_of("agency", feed, all_of(rig.agency, "settlements")) if r["settlement_id"] == id_
+            ]
+            expect(len(listed) == 1, f"the feed shows settlement {id_} {len(listed)} times")
+            expect(rows_of("agency", feed, rig.agency.settlements([id_])) == listed, "read by id, it is another one")
+            told = listed[0]
+            paid = told["principal"] + told["interest"] + told["fees"]
+            kept = told["commission"] + told["expenses"] + told["vat"] + told["offset_amount"]
+            expect(paid - kept == told["net"], f"{paid} received, {kept} kept, and {told['net']} paid out")
+            principal = sum(line["amount"] for line in told["lines"] if line["bucket"] == "principal")
+            expect(principal == told["principal"], f"its lines carry {principal} of {told['principal']} principal")
+            expect({line["claim_id"] for line in told["lines"]} == {claim_id}, "its lines name another claim")
+            entries = rows_of("agency", rig.agency.feeds["entries"], all_of(rig.agency, "entries"))
+            unknown = {line["entry_id"] for line in told["lines"]} - {row["entry_id"] for row in entries} - {None}
+            expect(not unknown, f"its lines name entries that are not told: {sorted(unknown)}")
 
-    def test_a_write_without_an_answer_is_uncertain_and_found(self) -> None:
-        """The connection ends after the claim was taken: `Uncertain`, one request, and `find` knows the claim."""
-        self._hurt("lost_after", {}, Uncertain, held=True)
+    def test_a_question_is_told_and_answered(self) -> None:
+        """A question is told with its claim until it is answered; the same answer again changes nothing."""
+        with self.rig() as rig:
+            if not rig.agency.capabilities.questions:
+                raise Unsupported("questions")
+            ask = needed(rig.ask, "ask")
+            _, claim_id = rig.handed_over()
+            id_ = ask(claim_id)
+            for answered in (False, True, True):
+                told = [(q.claim_id, q.answered) for q in rig.agency.questions() if q.id == id_]
+                expect(told == [(claim_id, answered)], f"question {id_} is told as {told}")
+                rig.agency.answer(id_, "kit")
 
-    def test_a_write_that_never_arrived_is_not_found(self) -> None:
-        """The connection ends before the claim was taken: `Uncertain`, since nobody can tell, and `find` tells."""
-        self._hurt("lost_before", {}, Uncertain, held=False)
+    def test_a_changed_debtor_is_told(self) -> None:
+        """The agency holds the debtor as told anew; telling the same again changes nothing."""
+        with self.rig() as rig:
+            if not rig.agency.capabilities.update_debtor:
+                raise Unsupported("update_debtor")
+            debtor_of = needed(rig.debtor_of, "debtor_of")
+            moved = replace(DEBTOR, address="Torggata 2", postal_code="0181", email=None, phone="+4722222222")
+            _, id_ = rig.handed_over()
+            _, other = rig.handed_over()
+            for _ in range(2):
+                rig.agency.update_debtor(id_, moved)
+                expect(debtor_of(id_).mark("kit") == moved.mark("kit"), "the agency holds another debtor than was told")
+            expect(debtor_of(other).mark("kit") == DEBTOR.mark("kit"), "another claim's debtor was changed too")
 
-    def test_a_server_error_says_nothing_about_the_write(self) -> None:
-        """A 5xx with the effect done is `Uncertain`, never tried again by the adapter."""
-        self._hurt("status_after", {"status": 502}, Uncertain, held=True)
-
-    def test_a_server_error_before_the_write_is_uncertain_too(self) -> None:
-        """A 5xx without the effect looks the same from outside, and is told the same."""
-        self._hurt("status_before", {"status": 500}, Uncertain, held=False)
-
-    def test_a_success_that_cannot_be_read_is_uncertain(self) -> None:
-        """A web page with status 200 is no receipt."""
-        self._hurt("html", {}, Uncertain, held=True)
+    # -- the way is bad
 
     def test_a_receipt_cut_in_half_is_uncertain(self) -> None:
         """Half an answer is no receipt."""
-        self._hurt("truncated", {}, Uncertain, held=True)
-
-    def test_too_many_requests_is_not_sent(self) -> None:
-        """429 says for certain that nothing was done: `NotSent`."""
-        self._hurt("retry_429", {}, NotSent, held=False)
-
-    def test_a_page_that_cannot_be_read_is_told(self) -> None:
-        """A feed whose page is a web page or half a page raises; it never ends early as if it were whole."""
-        for fault in ("html", "truncated"):
-            with self.rig() as rig:
-                rig.handed_over()
-                rig.server.faults.add(fault, "GET", count=99)
-                with raises(f"a page that is {fault}", Unreadable, Transient, Permanent):
-                    _all(rig.agency, "claims")
+        self._hurt("truncated", Uncertain, done=True)
 
     def test_a_look_up_that_fails_is_told(self) -> None:
         """A look-up that cannot be made raises: an empty answer would send what was sent before."""
@@ -270,36 +297,34 @@ class AgencyContract:
                                ("claims", lambda: rig.agency.claims([id_]))):  # fmt: skip
                 for fault in ("status_before", "html", "truncated"):
                     rig.server.faults.add(fault, "GET", count=99, status=503)
-                    with raises(f"{what} answered with {fault}", Unreadable, Transient, Permanent):
+                    with raises(f"{what} answered with {fault}", *NOT_READ):
                         look()
                     rig.server.faults.clear()
 
-    def test_a_passing_failure_of_a_read_is_not_noticed(self) -> None:
-        """One 503 on a read is tried again, and the feed is whole."""
+    def test_a_change_without_an_answer_is_uncertain(self) -> None:
+        """Holds, reports, answers and debtors are written as claims are: one attempt, and never told as done."""
         with self.rig() as rig:
-            claim, _ = rig.handed_over()
-            rig.server.faults.add("status_before", "GET", status=503)
-            self._claim_row(rig, claim.reference)
+            agency, offers = rig.agency, rig.agency.capabilities
+            claim, id_ = rig.handed_over()
+            changes: list[Callable[[], object]] = []
+            if offers.pause:
+                changes.append(lambda: agency.set_hold(id_, "PAUSED", "kit"))
+            if offers.report_payment:
+                changes.append(lambda: agency.create_reduction(self._reduction(claim, id_, 100)))
+            if offers.update_debtor:
+                changes.append(lambda: agency.update_debtor(id_, replace(DEBTOR, city="Bergen")))
+            if offers.questions and rig.ask is not None:
+                question = rig.ask(id_)
+                changes.append(lambda: agency.answer(question, "kit"))
+            if not changes:
+                raise Unsupported("changes to a claim")
+            for change in changes:
+                one_attempt(rig.server, "lost_after", Uncertain, change)
 
     # -- helpers
 
-    def _hurt(self, fault: str, options: dict[str, Any], error: type[CounterpartyError], *, held: bool) -> None:
-        with self.rig() as rig:
-            rig.handed_over()  # so that tokens and the like are there, and only the claim is written
-            claim, before = rig.claim(), rig.server.writes()
-            rig.server.faults.add(fault, "POST", **options)
-            try:
-                with raises(f"create_claim answered with {fault}", error):
-                    rig.agency.create_claim(claim)
-            finally:
-                writes = rig.server.writes() - before
-                expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
-            rig.settle_down()
-            found = claim.reference in rig.agency.find([claim.reference])
-            expect(found is held, f"find {'does not know' if held else 'knows'} the claim")
-
     def _claim_row(self, rig: AgencyRig, reference: str) -> dict[str, Any]:
-        rows = rows_of("agency", rig.agency.feeds["claims"], _all(rig.agency, "claims"))
+        rows = rows_of("agency", rig.agency.feeds["claims"], all_of(rig.agency, "claims"))
         mine = [row for row in rows if row["reference"] == reference]
         expect(len(mine) == 1, f"the feed shows {len(mine)} claims under {reference}")
         return mine[0]
@@ -316,15 +341,10 @@ class AgencyContract:
         for reduction in told:
             mine = held.get(reduction.reference)
             expect(mine is not None and mine.amount == reduction.amount, f"find tells {mine} of {reduction}")
-        rows = rows_of("agency", rig.agency.feeds["entries"], _all(rig.agency, "entries"))
+        rows = rows_of("agency", rig.agency.feeds["entries"], all_of(rig.agency, "entries"))
         listed = {row["reference"]: row["amount"] * 100 for row in rows if row["reference"]}
         wanted = {reduction.reference: reduction.amount for reduction in told}
         expect(listed == wanted, f"the entries list {listed}, not {wanted}")
         (row,) = rows_of("agency", rig.agency.feeds["claims"], rig.agency.claims([id_]))
         left = claim.principal - sum(wanted.values())
         expect(row["principal_open"] * 100 == left, f"open should be {left} øre, is {row['principal_open']} kroner")
-
-
-def _all(agency: Agency, feed: str) -> list[bytes]:
-    described: Feed = agency.feeds[feed]
-    return [record for page in agency.pages(described.name, None) for record in page]

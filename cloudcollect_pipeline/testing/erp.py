@@ -3,20 +3,12 @@
 Everything is posted on the suspense account of a company that is there for tests; nothing is undone.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from cloudcollect_pipeline.domain.errors import (
-    CounterpartyError,
-    NotSent,
-    Permanent,
-    Refused,
-    Transient,
-    Uncertain,
-    Unreadable,
-)
+from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     DocumentKey,
@@ -27,11 +19,9 @@ from cloudcollect_pipeline.erp.port import (
     PostedPayment,
     VoucherLine,
 )
-from cloudcollect_pipeline.ledger.tables import TABLES
-from cloudcollect_pipeline.testing.kit import Unsupported, columns_of, expect, raises, rows_of
+from cloudcollect_pipeline.testing.kit import Contract, Unsupported, all_of, expect, needed, raises, rows_of
 from cloudcollect_pipeline.testing.proxy import FaultyServer
 
-FEEDS = {"documents": "receivable", "payments": "payment", "customers": "customer"}
 AMOUNT = 12_345
 REFERENCE = "KITPOSTING00001"
 POLLS = 5
@@ -43,6 +33,8 @@ class ErpRig:
     """An adapter that reaches a test company through a faulty server.
 
     `invoice` is open with at least 1,000 kroner; `accounts` are two ledger accounts, the first the suspense account.
+    `tells_changes`: whether this ERP refuses to overwrite what has changed since it was read. `put_clock` sets its
+    clock so far ahead of ours; without it the clock is not checked.
     """
 
     erp: Erp
@@ -52,6 +44,13 @@ class ErpRig:
     invoice: DocumentKey
     accounts: tuple[str, str]
     currency: str = "NOK"
+    tells_changes: bool = True
+    put_clock: Callable[[timedelta], None] | None = None
+
+    @property
+    def port(self) -> Erp:
+        """The adapter."""
+        return self.erp
 
     def payment(self, **changes: Any) -> NewPayment:
         """A payment of the agency's on the invoice."""
@@ -66,29 +65,25 @@ class ErpRig:
         return NewVoucher("KITVOUCHER00001", self.today, self.currency, "kit", lines)
 
 
-class ErpContract:
+class ErpContract(Contract[ErpRig]):
     """Subclass it and define `rig`. Under pytest name the class `Test…`; `run_contract` runs it without pytest."""
 
-    def rig(self) -> AbstractContextManager[ErpRig]:
-        """A test company with the adapter in front of it, until the block ends."""
-        raise NotImplementedError("define rig() to return a context manager of an ErpRig")
+    side = "erp"
+    tables: ClassVar = {"documents": "receivable", "payments": "payment", "customers": "customer"}
+    main = "documents"
 
-    # -- first half: the adapter alone
+    def prepare(self, rig: ErpRig) -> None:
+        """The invoice is there."""
+        rig.erp.documents([rig.invoice])
 
-    def test_every_feed_is_mapped_to_its_table(self) -> None:
-        """The feeds are documents, payments and customers, each mapped to exactly its table's columns."""
-        with self.rig() as rig:
-            feeds = rig.erp.feeds
-            expect(set(feeds) == set(FEEDS), f"feeds must be {sorted(FEEDS)}, are {sorted(feeds)}")
-            for name, table in FEEDS.items():
-                wanted = {"n", *(column.name for column in TABLES[table].columns)}
-                found = set(columns_of("erp", feeds[name]))
-                expect(found == wanted, f"{name}: missing {sorted(wanted - found)}, too many {sorted(found - wanted)}")
+    def write(self, rig: ErpRig) -> tuple[Callable[[], object], Callable[[], bool]]:
+        """A payment is posted."""
+        return lambda: rig.erp.create_payment(rig.payment()), lambda: len(self._found(rig)) == 1
 
     def test_the_invoice_is_in_the_documents(self) -> None:
         """The feed shows the open invoice as a row that keeps the ledger's contract, and so does a read by key."""
         with self.rig() as rig:
-            for records in (_all(rig.erp, "documents"), rig.erp.documents([rig.invoice])):
+            for records in (all_of(rig.erp, "documents"), rig.erp.documents([rig.invoice])):
                 rows = rows_of("erp", rig.erp.feeds["documents"], records)
                 mine = [r for r in rows if (r["document_type"], r["number"]) == _key(rig.invoice)]
                 expect(len(mine) == 1, f"{rig.invoice} is there {len(mine)} times")
@@ -103,12 +98,6 @@ class ErpContract:
             expect(rig.erp.customers(["KIT/0+0"]) == [], "customers must leave an unknown number out")
             expect(rig.erp.payment("Payment", "KIT/0+0") is None, "payment must be None for an unknown number")
             expect(rig.erp.voucher("KIT00") is None, "voucher must be None for an unknown number")
-
-    def test_a_feed_may_be_read_again(self) -> None:
-        """Reading a feed twice gives the same records."""
-        with self.rig() as rig:
-            first, second = (_all(rig.erp, "documents") for _ in range(2))
-            expect(sorted(first) == sorted(second), "the second reading differs")
 
     def test_a_payment_is_created_unreleased_and_found_by_its_reference(self) -> None:
         """Creating is not releasing; the look-up by reference finds it with all that was said."""
@@ -179,6 +168,30 @@ class ErpContract:
             (row,) = rows_of("erp", rig.erp.feeds["documents"], rig.erp.documents([rig.invoice]))
             expect(row["case_number"] == "KIT-1", f"the invoice shows case {row['case_number']}")
 
+    def test_a_case_is_not_written_on_an_invoice_that_has_changed(self) -> None:
+        """With the record it was judged by, a case is written while that holds; afterwards it is `NotSent`."""
+        with self.rig() as rig:
+            if not (rig.erp.capabilities.case_fields and rig.tells_changes):
+                raise Unsupported("judged_by")
+            (record,) = rig.erp.documents([rig.invoice])
+            rig.erp.set_case_fields(rig.invoice, CaseFields("KIT-1", "DEMAND", ""), record)
+            with raises("a case judged by what the invoice was before", NotSent):
+                rig.erp.set_case_fields(rig.invoice, CaseFields("KIT-2", "DEMAND", ""), record)
+            (row,) = rows_of("erp", rig.erp.feeds["documents"], rig.erp.documents([rig.invoice]))
+            expect(row["case_number"] == "KIT-1", f"the invoice shows case {row['case_number']}")
+
+    def test_how_far_its_clock_is_ahead_is_told(self) -> None:
+        """An ERP whose clock is put ahead or back is told to be so, to the minute."""
+        with self.rig() as rig:
+            put_clock = needed(rig.put_clock, "put_clock")
+            for ahead in (timedelta(0), timedelta(hours=1), -timedelta(minutes=10)):
+                put_clock(ahead)
+                rig.erp.documents([rig.invoice])
+                told = rig.erp.clock_skew
+                if told is None:
+                    raise Unsupported("clock_skew")
+                expect(abs(told - ahead) < timedelta(minutes=1), f"ahead by {ahead}, it is told to be by {told}")
+
     def test_periods_stand_in_order_and_today_is_in_one(self) -> None:
         """Periods are told by start date, without gaps around today."""
         with self.rig() as rig:
@@ -186,58 +199,7 @@ class ErpContract:
             expect(periods == sorted(periods, key=lambda period: period.start), "periods are not in order")
             expect(sum(p.start <= rig.today <= p.end for p in periods) == 1, "today is not in exactly one period")
 
-    # -- second half: the way is bad
-
-    def test_a_posting_without_an_answer_is_uncertain_and_found(self) -> None:
-        """The connection ends after the payment was made: `Uncertain`, one request, and the look-up knows it."""
-        self._hurt("lost_after", {}, Uncertain, made=True)
-
-    def test_a_posting_that_never_arrived_is_not_found(self) -> None:
-        """The connection ends before the payment was made: nobody can tell, and the look-up tells."""
-        self._hurt("lost_before", {}, Uncertain, made=False)
-
-    def test_a_server_error_says_nothing_about_the_posting(self) -> None:
-        """A 5xx with the effect done is `Uncertain`, never tried again by the adapter."""
-        self._hurt("status_after", {"status": 502}, Uncertain, made=True)
-
-    def test_a_success_that_cannot_be_read_is_uncertain(self) -> None:
-        """A web page with status 200 is no receipt."""
-        self._hurt("html", {}, Uncertain, made=True)
-
-    def test_too_many_requests_is_not_sent(self) -> None:
-        """429 says for certain that nothing was done: `NotSent`."""
-        self._hurt("retry_429", {}, NotSent, made=False)
-
-    def test_a_page_that_cannot_be_read_is_told(self) -> None:
-        """A feed whose page is a web page or half a page raises; it never ends early as if it were whole."""
-        for fault in ("html", "truncated"):
-            with self.rig() as rig:
-                rig.erp.documents([rig.invoice])  # so that a token is there
-                rig.server.faults.add(fault, "GET", count=99)
-                with raises(f"a page that is {fault}", Unreadable, Transient, Permanent):
-                    _all(rig.erp, "documents")
-
-    def test_a_passing_failure_of_a_read_is_not_noticed(self) -> None:
-        """One 503 on a read is tried again, and the record is there."""
-        with self.rig() as rig:
-            rig.erp.documents([rig.invoice])
-            rig.server.faults.add("status_before", "GET", status=503)
-            expect(len(rig.erp.documents([rig.invoice])) == 1, "the invoice was not read")
-
     # -- helpers
-
-    def _hurt(self, fault: str, options: dict[str, Any], error: type[CounterpartyError], *, made: bool) -> None:
-        with self.rig() as rig:
-            rig.erp.documents([rig.invoice])  # so that a token is there, and only the payment is written
-            before = rig.server.writes()
-            rig.server.faults.add(fault, "POST", **options)
-            try:
-                with raises(f"create_payment answered with {fault}", error):
-                    rig.erp.create_payment(rig.payment())
-            finally:
-                writes = rig.server.writes() - before
-                expect(writes == 1, f"the adapter made {writes} attempts; a write makes one")
-            expect(len(self._found(rig)) == made, f"the look-up {'does not know' if made else 'knows'} the payment")
 
     def _release(self, rig: ErpRig, document_type: str, number: str) -> str | None:
         """Ask for the release and read the document until it is done: an ERP may only queue it."""
@@ -259,10 +221,6 @@ class ErpContract:
 
     def _movements(self, rig: ErpRig) -> list[Any]:
         return list(rig.erp.movements(rig.accounts[0], rig.today, rig.today))
-
-
-def _all(erp: Erp, feed: str) -> list[bytes]:
-    return [record for page in erp.pages(feed, None) for record in page]
 
 
 def _key(key: DocumentKey) -> tuple[str, str]:

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
+from msgspec.structs import asdict
+
 from cloudcollect_pipeline.agency.cloud_collect import CloudCollect
 from cloudcollect_pipeline.agency.debitura import HEADER, Debitura
+from cloudcollect_pipeline.agency.port import Debtor
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.erp.port import DocumentKey
 from cloudcollect_pipeline.erp.visma_net import VismaNet, VismaNetSettings
@@ -27,13 +30,24 @@ class CloudCollectContract(AgencyContract):
     def rig(self) -> Iterator[AgencyRig]:
         """A sandbox agency of its own."""
         world = World.empty(START)
-        key = world.company().api_key
+        company, books = world.company(), world.agency
+        claims = books.account(company.slug).claims
+
+        def pay_out(claim_id: str) -> str:
+            books.receive(claims[claim_id], 30_000, interest=1_000, fees=2_000)
+            settled = books.settle(company.slug, expenses=500)
+            return settled.id if settled else ""
+
         with (
             serve(world) as servers,
             faulty_server(servers.agency_url) as server,
-            Web(server.url, BearerKey(key, server.url), clock=world.clock) as web,
+            Web(server.url, BearerKey(company.api_key, server.url), clock=world.clock) as web,
         ):
-            yield AgencyRig(CloudCollect.connect(web, "kit", page_size=3), server, world.agency.tick)
+            yield AgencyRig(
+                CloudCollect.connect(web, "kit", page_size=3), server, books.tick, pay_out,
+                lambda claim_id: books.question(claims[claim_id], "kit").id,
+                lambda claim_id: Debtor(**asdict(claims[claim_id].order.debtor)),
+            )  # fmt: skip
 
 
 class DebituraContract(AgencyContract):
@@ -76,5 +90,6 @@ class VismaNetContract(ErpContract):
                 yield ErpRig(
                     VismaNet(web, company.tenant_id, settings), server, world.today, customer,
                     DocumentKey("Invoice", invoice.number), (company.suspense_account, "1920"),
+                    put_clock=lambda ahead: setattr(books.settings, "clock_ahead", ahead),
                 )  # fmt: skip
             credentials.close()

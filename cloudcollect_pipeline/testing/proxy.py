@@ -56,7 +56,7 @@ class FaultyServer:
                 connection.close_connection = True
                 connection.connection.close()
                 return
-        connection.send_response(answer.status)
+        connection.send_response_only(answer.status)  # without a Date of its own beside the counterparty's
         for name, value in answer.headers.items():
             connection.send_header(name, value)
         connection.send_header("content-length", str(len(answer.body)))

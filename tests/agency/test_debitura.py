@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cloudcollect_pipeline.agency.balances import EntriesOfBalances
 from cloudcollect_pipeline.agency.debitura import HEADER, Debitura, connect
 from cloudcollect_pipeline.agency.debitura.client import exact
 from cloudcollect_pipeline.agency.port import Agency as AgencyPort
@@ -295,7 +296,9 @@ def test_cases_and_payments_are_read_again_by_id(line):
     assert [json.loads(raw)["id"] for raw in line.adapter.entries([uuid(paid.id), uuid("ent_9"), "no-id"])] == [
         uuid(paid.id)
     ]
-    assert (line.adapter.claims([]), line.adapter.settlements(["x"]), line.adapter.balances(None)) == ([], [], [])
+    assert (line.adapter.claims([]), line.adapter.settlements(["x"])) == ([], [])
+    with pytest.raises(TypeError, match="Debitura is said to tell balances"):
+        EntriesOfBalances(line.adapter, lambda claims: {})
 
 
 def test_a_filter_that_is_overlooked_is_noticed(line):

@@ -1,8 +1,11 @@
 """The descriptions, and one story of many nights over both sandbox servers that is looked at from both sides."""
 
+import json
 import os
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +43,26 @@ def vendor(request: pytest.FixtureRequest) -> Description:
 def contract() -> Description:
     """The agency's reference contract."""
     return Description.read(Path(__file__).parents[2] / "docs" / "agency-api.json")
+
+
+@pytest.fixture(scope="session")
+def debitura(request: pytest.FixtureRequest) -> Description:
+    """The vendor's description: beside the checkout, or the file CLOUDCOLLECT_DEBITURA_OPENAPI names."""
+    named = os.environ.get("CLOUDCOLLECT_DEBITURA_OPENAPI")
+    path = Path(named) if named else request.getfixturevalue("shared") / "reference" / "debitura-openapi.json"
+    return Description(with_key(json.loads(path.read_text(encoding="utf-8"))))
+
+
+def with_key(document: Any) -> Any:
+    """The same with its API key, which the validator does not know as security, as a header that is required."""
+    told = deepcopy(document)
+    scheme = told["components"]["securitySchemes"]["ApiKey"]
+    assert (scheme["type"], scheme["in"], {"ApiKey": []} in told.pop("security")) == ("apiKey", "header", True)
+    key = {"name": scheme["name"], "in": "header", "required": True, "schema": {"type": "string"}}
+    # what schemathesis makes up for a form is described only if the form is said to take nothing else
+    form = told["paths"]["/cases/{id}/files"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    form["schema"]["additionalProperties"] = False
+    for operations in told["paths"].values():
+        for operation in operations.values():
+            operation.setdefault("parameters", []).append(key)
+    return told

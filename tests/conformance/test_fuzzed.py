@@ -4,6 +4,7 @@ Each is put to a world of its own, so that one that fails does so alone and agai
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,10 +16,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 
+from cloudcollect_pipeline.sandbox.debitura.records import uuid
 from cloudcollect_pipeline.sandbox.http import Handler, Request
 from cloudcollect_pipeline.sandbox.world import World
 from tests.conformance.nights import one_of_each
-from tests.conformance.openapi import Description, Exchange
+from tests.conformance.openapi import Description, Exchange, Operation
+from tests.conformance.test_debitura import with_fields
 from tests.conformance.test_visma_net import knows, unknown
 from tests.story import START
 
@@ -26,6 +29,22 @@ EACH = 6
 """Requests for each operation, with keys that exist and with any, as described and not."""
 
 CLAIM_KEYS = {"id": "clm_00000001"}
+DEBITURA_CASE = {
+    "creditorReference": "REF1",
+    "currencyCode": "NOK",
+    "amountToRecover": 60.5,
+    "date": "2026-01-01T00:00:00Z",
+    "dueDate": "2026-01-02T00:00:00Z",
+    "claimDescription": "Invoice 1",
+    "debtor": {
+        "type": "Company",
+        "name": "Debtor AS",
+        "address": "Storgata 1",
+        "zipCode": "0155",
+        "city": "Oslo",
+        "countryAlpha2": "NO",
+    },
+}
 QUESTION_KEYS = {"id": "que_00000001"}
 ERP_KEYS = {
     "invoiceNumber": "100001",
@@ -83,7 +102,11 @@ def fuzz(
 def request_of(case: Case, credentials: Mapping[str, str]) -> Request:
     """A made-up case as it goes over the wire, but for headers of its own: any may be sent."""
     sent = requests.Request(**case.as_transport_kwargs(base_url="http://sandbox.test")).prepare()
-    headers = {name: str(sent.headers[name]) for name in ("content-type", "if-match") if name in sent.headers}
+    headers = {
+        name: str(sent.headers[name])
+        for name in ("content-type", "if-match", "idempotency-key")
+        if name in sent.headers
+    }
     body = sent.body.encode() if isinstance(sent.body, str) else sent.body
     assert body is None or isinstance(body, bytes)
     return Request.to(sent.method or "", sent.path_url, {**headers, **credentials}, body or b"")
@@ -143,6 +166,47 @@ def test_the_sandbox_erp_crashes_at_nothing_and_refuses_what_is_not_described(ve
     taken = [Exchange(exchange.request, None) for exchange in wrong if status(exchange) < 400]
     # to the sandbox an empty parameter is one that is not given
     assert [each for each in vendor.violations(taken) if not each.said.startswith("'' is not")] == []
+
+
+def test_the_sandbox_in_debitura_s_shape_crashes_at_nothing_and_refuses_what_is_not_described(
+    debitura: Description,
+) -> None:
+    def agency() -> tuple[Handler, dict[str, str]]:
+        world = World.empty(START, agency="debitura")
+        [company] = world.companies.values()
+        credentials = {"xapikey": company.api_key}
+        case = json.dumps(DEBITURA_CASE).encode()
+        world.agency_handler(Request("POST", "/cases", headers=credentials, body=case))
+        world.agency.tick()
+        [claim] = world.agency.account(company.slug).claims.values()
+        world.agency.receive(claim, 100)
+        return world.agency_handler, credentials
+
+    handler, credentials = agency()
+    known = {each.name for each in debitura.operations if answers(handler, each, credentials)}
+    payments = {name for name in known if name.startswith("GET /Payments")}
+    said = [
+        *fuzz(debitura, payments, {"id": uuid("ent_1")}, agency),
+        *fuzz(debitura, known - payments, {"id": uuid("clm_1"), "creditorReference": "REF1"}, agency),
+    ]
+    assert debitura.exercised(said) == known
+    assert len(known) == 9
+    assert all(status(exchange) < 500 for exchange in said)
+    said = list(with_fields(said))
+    wrong = [exchange for exchange in said if not as_described(debitura, exchange)]
+    right = [exchange for exchange in said if as_described(debitura, exchange)]
+    assert debitura.violations(right) == []
+    # a made-up case has fields that the sandbox does not take, or lacks some that it needs
+    assert debitura.exercised(exchange for exchange in right if status(exchange) == 200) >= known - {"POST /cases"}
+    taken = [Exchange(exchange.request, None) for exchange in wrong if status(exchange) < 400]
+    assert debitura.violations(taken) == []
+    assert wrong
+
+
+def answers(handler: Handler, operation: Operation, credentials: Mapping[str, str]) -> bool:
+    """Whether the sandbox knows an operation: of one that it does not know it says nothing."""
+    answer = handler(Request.to(operation.method, re.sub(r"\{.*?\}", "0", operation.template), credentials))
+    return answer.status != 404 or answer.body != b""
 
 
 def token(world: World) -> dict[str, str]:

@@ -79,6 +79,11 @@ def cut(answer: Response) -> Response:
     return Response(answer.status, answer.headers, re.sub(rb'("paymentRef": ?"[^"]{12})[^"]*', rb"\1", answer.body))
 
 
+def undunned(company: Company) -> None:
+    for invoice in company.books.documents(DocumentType.INVOICE):
+        invoice.dunning_level = 0
+
+
 READS: list[tuple[str, Plant, str]] = [
     ("time_zone", behaves(), "local"),
     ("time_zone", behaves(zone=ZoneInfo("UTC")), ""),
@@ -95,6 +100,10 @@ READS: list[tuple[str, Plant, str]] = [
     ("void_rows", behaves(), "marked"),
     ("credit_note_word", behaves(credit_note_word="Credit Memo"), "Credit Memo"),
     ("by_key", behaves(), "whole"),
+    ("by_key", behaves(left_out_by_number=frozenset({"applications"})), "lacks"),
+    ("by_key", behaves(left_out_by_number=frozenset({"excludeDebtCollection"})), "lacks"),
+    ("by_key", undunned, ""),
+    ("void_rows", behaves(left_out_by_number=frozenset({"applications"})), ""),
     ("expand_defaults", behaves(), "lacks"),
     ("dunning_filter", behaves(), "exact"),
     ("dunning_filter", behaves(dunning_filter_from=True), "from"),
@@ -248,6 +257,8 @@ def test_without_answers_the_adapter_is_as_it_was() -> None:
         ({"case_fields": "no"}, {"case_fields": False}),
         ({"credit_notes_listed": "yes"}, {"credit_notes_listed": True}),
         ({"write_offs_listed": "yes"}, {"write_offs_listed": True}),
+        ({"by_key": "whole"}, {"whole_by_number": True}),
+        ({"by_key": "lacks"}, {}),
     ],
 )
 def test_an_answer_sets_what_it_is_about_and_nothing_else(answers: dict[str, str], changes: dict[str, object]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -167,6 +168,54 @@ def test_fresh_reads_leave_out_what_is_missing(company: Company) -> None:
     found = company.erp.documents(wanted)
     assert [json.loads(raw)["referenceNumber"] for raw in found] == [invoice.number, charge.number]
     assert [json.loads(raw)["number"] for raw in company.erp.customers(["10002", "x", "10001"])] == ["10002", "10001"]
+
+
+EVERYTHING = (
+    "applications",
+    "dunningLetterLevel",
+    "dunningLetterDate",
+    "revoked",
+    "excludeDebtCollection",
+    "debtCollection",
+)
+
+
+@pytest.mark.parametrize("left_out", [*((name,) for name in EVERYTHING if name != "dunningLetterDate"), EVERYTHING])
+@pytest.mark.parametrize("kind", ["Invoice", "DebitNote", "OverdueCharge"])
+def test_what_a_read_by_number_leaves_out_is_read_in_the_list(
+    company: Company, mapped: Mapped, kind: str, left_out: tuple[str, ...]
+) -> None:
+    books, long_ago = company.books, TODAY - timedelta(days=60)
+    *_, document = (books.invoice("10001", 1_000, long_ago, long_ago, document_type=kind) for _ in range(3))
+    books.pay(document, 300)
+    document.dunning_level, document.revoked = 1, True
+    books.exclude(document)
+    books.settings.left_out_by_number = frozenset(left_out)
+    (row,) = mapped(company.erp.feeds["documents"], company.erp.documents([DocumentKey(kind, document.number)]))
+    listed = mapped(company.erp.feeds["documents"], chain.from_iterable(company.erp.pages("documents", None)))
+    del row["n"]
+    assert row in [{name: value for name, value in each.items() if name != "n"} for each in listed]
+    assert (row["dunning_level"], row["revoked"], len(row["applications"])) == (1, True, 1)
+
+
+def test_a_read_by_number_that_is_known_to_be_whole_asks_for_no_list(company: Company) -> None:
+    invoice = company.books.invoice("10001", 100)
+    company.books.settings.left_out_by_number = frozenset({"debtCollection"})
+    key = DocumentKey("Invoice", invoice.number)
+    for whole, requests in ((False, 2), (True, 1)):
+        company.requests.clear()
+        assert len(company.with_settings(whole_by_number=whole).documents([key])) == 1
+        assert len(company.requests) == requests
+
+
+def test_a_receivable_that_neither_read_shows_whole_is_not_believed(company: Company) -> None:
+    invoice = company.books.invoice("10001", 100)
+    company.books.settings.left_out_by_number = frozenset({"applications"})
+    company.faults.add(
+        FaultKind.MUTATE, path="customerinvoice$", mutate=lambda answer: Response(200, answer.headers, b"[]"), count=9
+    )
+    with pytest.raises(Unreadable, match="leaves something out"):
+        company.erp.documents([DocumentKey("Invoice", invoice.number)])
 
 
 def test_a_number_with_reserved_characters_is_reached(company: Company) -> None:

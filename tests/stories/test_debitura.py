@@ -130,6 +130,23 @@ def test_a_payment_to_us_becomes_a_letter_and_is_adopted_when_the_agency_has_boo
     ends_equal(story, invoice)
 
 
+def test_a_claim_that_must_be_raised_becomes_a_letter_and_is_adopted_when_its_case_shows_it(story):
+    invoice = story.receivable(6000)
+    paid = story.erp.pay(invoice, 2000)
+    story.night()
+    story.erp.void(paid)
+    story.night()
+    claim = story.claim(invoice)
+    assert letters(story) == [
+        f"Case {case_number(story, invoice)} (our reference {claim.reference}), Invoice {invoice.number}: NOK 20.00 "
+        f"that Payment {paid.number} had paid before the claim was yours is owed again. Please raise the claim by it."
+    ]
+    story.agency.raise_by_hand(claim, 2000)
+    story.night()
+    assert story.findings() == {}
+    ends_equal(story, invoice)
+
+
 @pytest.mark.parametrize(
     ("after", "asked"),
     [

@@ -180,3 +180,38 @@ def test_without_an_overlap_even_a_few_seconds_behind_are_told(story):
     assert [f.code for f in story.night().findings] == ["CLOCK_SKEW"]
     story.erp.settings.clock_ahead = timedelta(seconds=30)
     assert not story.night().findings
+
+
+LEFT_OUT = frozenset(
+    ["applications", "dunningLetterLevel", "dunningLetterDate", "excludeDebtCollection", "revoked", "debtCollection"]
+)
+
+
+def test_what_a_read_by_number_leaves_out_is_not_taken_for_none(story):
+    story.erp.settings.left_out_by_number = LEFT_OUT
+    paid, held, late = (transferred(story) for _ in range(3))
+    story.erp.pay(paid, 1000)
+    story.erp.exclude(held)
+    story.night()
+    assert story.open_at_agency(paid) == 5000
+    assert story.claim(held).hold == "PAUSED"
+    before = known_rows(story)
+    for _ in range(8):  # each has its turn to be read by number
+        assert not story.night().plan.plan.effects
+    assert known_rows(story) == before
+    assert story.claim(held).hold == "PAUSED"
+    story.collect(late, 2500)
+    ends_equal(story, paid, held, late)
+    assert not story.findings()
+
+
+def test_an_exclusion_after_the_plan_stops_the_transfer_though_a_read_by_number_does_not_show_it(story):
+    transferred(story)
+    story.erp.settings.left_out_by_number = frozenset({"excludeDebtCollection"})
+    invoice = story.receivable(6000)
+    story.morning()
+    with story.opened() as night:
+        assert len(night.prepare_plan().plan.effects) == 1
+        story.erp.exclude(invoice)
+        result = night.carry_out()
+    assert result.dispatched.counts["transfer"] == {"dropped": 1}

@@ -18,9 +18,7 @@ import msgspec
 from cloudcollect_pipeline.agency.debitura.mapping import feeds
 from cloudcollect_pipeline.agency.port import (
     AgencyCapabilities,
-    Balance,
     Debtor,
-    DerivedEntry,
     Held,
     KnownEntry,
     NewClaim,
@@ -168,14 +166,6 @@ class Debitura:
     def settlements(self, ids: Sequence[str]) -> list[bytes]:
         """None: the API has no settlements."""
         return []
-
-    def balances(self, since: datetime | None, claims: Sequence[str] = ()) -> list[Balance]:
-        """None: payments are told one by one."""
-        return []
-
-    def entry_record(self, entry: DerivedEntry) -> bytes:
-        """Never asked for: no entry is derived from a balance."""
-        raise NotImplementedError("payments are told one by one")
 
     def unlisted(self, entries: Sequence[KnownEntry]) -> list[bytes]:
         """Payments that left the list, as their case tells them now: still there, or deleted.

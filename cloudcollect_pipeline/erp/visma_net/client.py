@@ -115,12 +115,14 @@ class VismaNet:
             raise ValueError(f"no feed {feed}")
 
     def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
-        """Fresh raw records by key. This read takes no expand flags: unconfirmed that it shows all the list does."""
-        return self._singles([(_collection(key), key.number) for key in keys], DocumentRow)
+        """Fresh raw records by key, each with all that the list shows."""
+        read = concurrently(self._document, keys, self._by_key)
+        return [raw for raw in read if raw is not None]
 
     def customers(self, numbers: Sequence[str]) -> list[bytes]:
         """Fresh raw customers by number."""
-        return self._singles([(CUSTOMERS, number) for number in numbers], CustomerRow)
+        read = concurrently(partial(self._single, CustomerRow, CUSTOMERS), numbers, self._by_key)
+        return [raw for raw in read if raw is not None]
 
     def payments(self, keys: Sequence[DocumentKey]) -> list[bytes]:
         """Fresh raw payments by type and number, by list and filter: a VoidPayment has the number of its Payment."""
@@ -319,12 +321,26 @@ class VismaNet:
                     return raw
         return None
 
-    def _singles(self, keys: Sequence[tuple[str, str]], row: type[Row]) -> list[bytes]:
-        read = concurrently(partial(self._single, row), keys, self._by_key)
-        return [raw for raw in read if raw is not None]
+    def _document(self, key: DocumentKey) -> bytes | None:
+        """Read by number, and where that leaves something out in the list, which has flags and no filter by number.
 
-    def _single(self, row: type[Row], key: tuple[str, str]) -> bytes | None:
-        collection, number = key
+        Taken for "none", what is left out would make an excluded receivable one that may be transferred.
+        """
+        path = _collection(key)
+        raw = self._single(DocumentRow, path, key.number)
+        if raw is None or self.settings.whole_by_number:
+            return raw
+        told = codec.document(raw, path)
+        if told.whole or not (told.customer and told.customer.number and told.document_date):
+            return raw  # without customer or date it is set aside
+        since = (("documentDate", told.document_date[:10]), ("documentDateCondition", ">="))
+        for page in self._pages(path, (*EXPANDED, ("customer", told.customer.number), *since), DocumentRow):
+            for listed in page:
+                if codec.document(listed, path).reference_number == key.number:
+                    return listed
+        raise Unreadable(f"GET {path}: {key.number}, whose read by number leaves something out, is not in the list")
+
+    def _single(self, row: type[Row], collection: str, number: str) -> bytes | None:
         path = f"{collection}/{codec.key_segment(number)}"
         answer = self._web.read(path, missing_ok=True)
         if answer.status == 404:

@@ -53,6 +53,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _INVOICE_TEXT = 50
 _DESCRIPTION = 60
+_NULL = msgspec.Raw(b"null")
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -236,6 +237,33 @@ def posted_payment(raw: bytes, where: str) -> PostedPayment:
         payment_date=_day(payment.application_date, name),
         lines=tuple(PaymentLine(kind, number, amount) for (kind, number), amount in net.items() if amount),
     )
+
+
+class Document(msgspec.Struct, rename="camel"):
+    """What is read of a receivable: where its list shows it, and whether it shows what its list can be asked for."""
+
+    reference_number: str
+    document_type: str = ""
+    customer: _Party | None = None
+    document_date: str | None = None
+    applications: msgspec.Raw = _NULL
+    dunning_letter_level: msgspec.Raw = _NULL
+    revoked: msgspec.Raw = _NULL
+    exclude_debt_collection: msgspec.Raw = _NULL
+    debt_collection: msgspec.Raw = _NULL
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing. What is null counts as missing: none at all may be told either way."""
+        told = [self.applications, self.dunning_letter_level, self.revoked]
+        if self.document_type == "Invoice":  # the others have no such fields
+            told += [self.exclude_debt_collection, self.debt_collection]
+        return _NULL not in told
+
+
+def document(raw: bytes, where: str) -> Document:
+    """A CustomerInvoiceDto, CustomerDebitNoteDto or CustomerOverdueChargeDto."""
+    return _read(raw, Document, where)
 
 
 class _State(msgspec.Struct):

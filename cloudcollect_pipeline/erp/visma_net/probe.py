@@ -308,7 +308,9 @@ def _void_rows(reader: Reader) -> Settled:
 
 def void_rows_on(invoice: Invoice, payment: str) -> Settled:
     """How an invoice shows a payment that was voided."""
-    rows = [row for row in invoice.applications or () if row.ref_nbr == payment]
+    if invoice.applications is None:
+        return not_settled(f"read by number, invoice {invoice.reference_number} does not show what settles it")
+    rows = [row for row in invoice.applications if row.ref_nbr == payment]
     if any(row.voided for row in rows):
         return Settled("marked", f"{len(rows)} rows on invoice {invoice.reference_number}, marked as voided")
     if any(row.amount_paid < 0 for row in rows):
@@ -329,14 +331,12 @@ def _credit_note_word(reader: Reader) -> Settled:
     return not_settled("no credit note is matched with an invoice yet")
 
 
-def _example(reader: Reader) -> tuple[str, dict[str, msgspec.Raw]] | None:
-    """An invoice that shows as much as possible, as the list with its flags shows it."""
+def _examples(reader: Reader) -> list[tuple[Invoice, dict[str, msgspec.Raw]]]:
+    """Invoices that show as much as possible, as the list with its flags shows them; dunned ones first."""
     raws = reader.raw(INVOICES, *EXPANDED)
     read = [(decoded(raw, Invoice, f"GET {INVOICES}"), raw) for raw in raws]
-    read.sort(key=lambda pair: (not pair[0].applications, not pair[0].dunning_letter_level))
-    if not read or not read[0][0].applications:
-        return None
-    return read[0][0].reference_number, _fields(read[0][1])
+    read.sort(key=lambda pair: not pair[0].dunning_letter_level)
+    return [(invoice, _fields(raw)) for invoice, raw in read if invoice.applications][:EXAMPLES]
 
 
 def _fields(raw: bytes) -> dict[str, msgspec.Raw]:
@@ -353,29 +353,31 @@ def _missing(shown: Mapping[str, msgspec.Raw], other: Mapping[str, msgspec.Raw])
 
 
 def _by_key(reader: Reader) -> Settled:
-    example = _example(reader)
-    if example is None:
-        return not_settled("there is no paid invoice yet")
-    number, shown = example
-    path = f"{INVOICES}/{codec.key_segment(number)}"
-    lacking = [name for name in _missing(shown, _fields(reader.web.read(path).body)) if name != "metadata"]
-    if lacking:
-        return Settled("lacks", f"read by number, invoice {number} lacks {', '.join(lacking)}")
-    return Settled("whole", f"read by number, invoice {number} shows all that the list shows")
+    """That nothing is left out, only invoices that are both paid and dunned can tell."""
+    examples = _examples(reader)
+    for invoice, shown in examples:
+        path = f"{INVOICES}/{codec.key_segment(invoice.reference_number)}"
+        lacking = [name for name in _missing(shown, _fields(reader.web.read(path).body)) if name != "metadata"]
+        if lacking:
+            return Settled("lacks", f"read by number, invoice {invoice.reference_number} lacks {', '.join(lacking)}")
+    whole = [invoice.reference_number for invoice, _ in examples if invoice.dunning_letter_level]
+    if not whole:
+        return not_settled("there is no invoice yet that was paid and dunned")
+    return Settled("whole", f"read by number, invoices show all that the list shows: {', '.join(whole)}")
 
 
 def _expand_defaults(reader: Reader) -> Settled:
-    example = _example(reader)
-    if example is None:
+    examples = {invoice.reference_number: shown for invoice, shown in _examples(reader)}
+    if not examples:
         return not_settled("there is no paid invoice yet")
-    number, shown = example
     for raw in reader.raw(INVOICES):
-        if decoded(raw, Invoice, f"GET {INVOICES}").reference_number == number:
+        shown = examples.get(decoded(raw, Invoice, f"GET {INVOICES}").reference_number)
+        if shown is not None:
             lacking = _missing(shown, _fields(raw))
             return Settled(
                 "lacks" if lacking else "whole", f"without flags the list lacks {', '.join(lacking) or 'nothing'}"
             )
-    return not_settled(f"invoice {number} was not on the first page without flags")
+    return not_settled(f"invoices {', '.join(examples)} were not on the first page without flags")
 
 
 def _dunning_filter(reader: Reader) -> Settled:

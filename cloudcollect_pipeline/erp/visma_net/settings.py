@@ -16,7 +16,7 @@ class VismaNetSettings:
     `business_classes`: customer classes whose customers are businesses even without an organisation number, since
     Visma.net has no flag for private persons.
     `background`: whether long reads (everything at first, general-ledger movements) are asked for in the background.
-    The last three are what a probe found out (`unconfirmed.as_settled`); the defaults are right without one.
+    The last four are what a probe found out (`unconfirmed.as_settled`); the defaults are right without one.
     """
 
     suspense_cash_account: str
@@ -34,6 +34,7 @@ class VismaNetSettings:
     credit_notes_listed: bool = False
     write_offs_listed: bool = False
     case_fields: bool = True
+    whole_by_number: bool = False
 
     def __post_init__(self) -> None:
         ZoneInfo(self.time_zone)

@@ -128,8 +128,8 @@ POINTS = (
         "reading documents",
         "Does a read by number show all that the list shows with its expand flags?",
         "reads",
-        "a receivable whose applications do not add up to amount minus balance is fenced",
-        trouble=("lacks",),
+        "what it does not show of settlements, dunning, exclusion and the case is read in the list of its customer",
+        "where it does, that list is not read",
     ),
     Point(
         "expand_defaults",
@@ -353,6 +353,7 @@ def as_settled(settings: VismaNetSettings, values: Mapping[str, str]) -> VismaNe
         credit_notes_listed=values.get("credit_notes_listed") == "yes",
         write_offs_listed=values.get("write_offs_listed") == "yes",
         case_fields=values.get("case_fields") != "no",
+        whole_by_number=values.get("by_key") == "whole",
     )
 
 

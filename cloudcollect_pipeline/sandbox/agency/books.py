@@ -181,7 +181,7 @@ class Claim:
 
     @property
     def principal(self) -> int:
-        """As handed over; never changes."""
+        """As handed over, or raised by hand since."""
         return self.order.principal
 
     @property
@@ -572,6 +572,12 @@ class Agency:
             raise ValueError("a charge is positive")
         line = Line(claim, bucket or self.settings.fee_bucket, -amount)
         return self._book(claim.creditor, "CHARGE", None, [line], on)
+
+    def raise_by_hand(self, claim: Claim, amount: int) -> None:
+        """A person at the agency raises what was handed over, where that cannot be reported."""
+        claim.order = replace(claim.order, principal=claim.order.principal + amount)
+        claim.principal_open += amount
+        self._changed(claim)
 
     def dispute(self, claim: Claim, flag: bool = True) -> None:
         """The debtor disputes the claim, or no longer does."""

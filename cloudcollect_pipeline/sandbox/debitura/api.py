@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from email import message_from_bytes
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -26,12 +27,21 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 10
 PORTAL = "https://creditor.debitura.example/sign"
 DOCUMENT = re.compile(r"(Invoice|DebitNote|OverdueCharge) (.+)")
+WHOLE = re.compile("[1-9][0-9]{0,9}")
 GATES = {
     "MissingDebtCollectionContract": "The debt collection agreement is not signed.",
     "MissingPowerOfAttorney": "The power of attorney for the collection partner is not signed.",
     "MissingKyc": "Who owns the company has not been confirmed.",
 }
 """What may have to be signed before a case is taken, by its type."""
+
+TAKES = {
+    "GET /cases": ("Page", "PageSize", "Sort", "Ids"),
+    "GET /Payments": ("Page", "PageSize"),
+    "GET /webhooks/events": ("caseId",),
+}
+"""Query parameters by call, as far as they are used: a misspelt one must not pass for one that found everything."""
+FORM = ("File", "DocumentType")
 
 Short = Annotated[str, msgspec.Meta(max_length=50)]
 Long = Annotated[str, msgspec.Meta(max_length=4000)]
@@ -115,6 +125,10 @@ class DebituraApi:
 
     def _answer(self, creditor: str, request: Request) -> Response:
         account = self.books.account(creditor)
+        if not _asked_rightly(request):
+            if request.path == "/webhooks/events":
+                return Response(400)  # the one call whose refusal is described without a body
+            raise Refusal("InvalidRequest", "a parameter is not known, stands twice or is no id", 400)
         match (request.method, *request.path.split("/")[1:]):
             case ("POST", "cases"):
                 return self._create(creditor, account, request)
@@ -216,7 +230,7 @@ class DebituraApi:
         self._descriptions[claim.id] = text
 
     def _cases(self, account: Account, request: Request) -> Response:
-        ids = {value for name, value in request.query if name.lower() == "ids"}
+        ids = {value for name, value in request.query if name == "Ids"}
         claims = [claim for claim in account.claims.values() if not ids or records.uuid(claim.id) in ids]
         field, _, direction = (request.get("Sort") or "").partition(":")
         if field == "DateCreated":  # unknown fields are ignored; without one the newest change comes first
@@ -239,7 +253,7 @@ class DebituraApi:
     def _upload(self, claim: Claim, request: Request) -> Response:
         parts = _parts(request)
         file = parts.get("File")
-        if file is None:
+        if file is None or not file[0]:
             raise Refusal("InvalidRequest", "File is missing", 400)
         now = records.moment(self.clock.now())
         made = {
@@ -321,9 +335,24 @@ def _ore(amount: Decimal) -> int:
         raise Refusal("InvalidRequest", "amountToRecover must have two decimals at most", 400) from None
 
 
+def _asked_rightly(request: Request) -> bool:
+    takes, names = TAKES.get(f"{request.method} {request.path}", ()), [name for name, _ in request.query]
+    once = [name for name in names if name != "Ids"]
+    ids = [value for name, value in request.query if name in ("Ids", "caseId")]
+    return set(names) <= set(takes) and len(once) == len(set(once)) and all(map(_is_uuid, ids))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 def _paging(request: Request) -> tuple[int, int]:
-    number, size = request.get("Page") or "1", request.get("PageSize") or str(DEFAULT_PAGE)
-    if not (number.isdecimal() and size.isdecimal() and int(number) and int(size)):
+    given = {"Page": "1", "PageSize": str(DEFAULT_PAGE), **dict(request.query)}
+    number, size = given["Page"], given["PageSize"]
+    if not all(WHOLE.fullmatch(text) and int(text) < 2**31 for text in (number, size)):
         raise Refusal("InvalidRequest", "Page and PageSize are positive numbers", 400)
     return int(number), min(int(size), MAX_PAGE)
 
@@ -338,6 +367,9 @@ def _parts(request: Request) -> dict[str, tuple[str, bytes]]:
     for part in message.walk():
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            found[name] = part.get_filename() or "", content
+        if part.is_multipart():
+            continue
+        if name not in FORM or name in found or not isinstance(content, bytes):
+            raise Refusal("InvalidRequest", "a field of the form is not known or stands twice", 400)
+        found[str(name)] = part.get_filename() or "", content
     return found

@@ -428,7 +428,8 @@ class ErpApi:
         def read(company: ErpCompany, request: Request, number: str) -> Response:
             Query(request, dto.ALL_EXPANDED)
             document = _found(company.find(kind, number), number)
-            return _single(self._written(company, document, dto.ALL_EXPANDED), document.revision)
+            left_out = company.settings.left_out_by_number
+            return _single(self._written(company, document, dto.ALL_EXPANDED, left_out), document.revision)
 
         return read
 
@@ -456,11 +457,17 @@ class ErpApi:
         company.set_case(document, *case)
         return Response(204)
 
-    def _written(self, company: ErpCompany, document: Document, expand: frozenset[str]) -> str:
+    def _written(
+        self,
+        company: ErpCompany,
+        document: Document,
+        expand: frozenset[str],
+        left_out: frozenset[str] = frozenset(),
+    ) -> str:
         return self._cache.get(
-            (company.tenant, document.type, document.number, expand),
+            (company.tenant, document.type, document.number, expand, left_out),
             (id(document), document.version, document.customer.version),
-            lambda: dto.receivable(document, company.settings, expand),
+            lambda: dto.receivable(document, company.settings, expand, left_out),
         )
 
     # Payments

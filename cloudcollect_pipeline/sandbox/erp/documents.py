@@ -72,6 +72,8 @@ class ErpSettings:
     """Lists are ordered by modification, so that rows move between pages while a client reads."""
     invoice_touched_by_application: bool = False
     """Whether an application moves the lastModifiedDateTime of the document it settles."""
+    left_out_by_number: frozenset[str] = frozenset()
+    """Fields that a read of one receivable by number does not show, though a list can be asked for them."""
     document_touched_by_edit: bool = True
     """Whether what a person changes on a receivable moves its lastModifiedDateTime."""
     business_error_status: int = 400

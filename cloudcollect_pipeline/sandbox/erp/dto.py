@@ -28,7 +28,9 @@ def time_stamp(revision: int) -> str:
     return base64.b64encode(struct.pack(">Q", revision)).decode()
 
 
-def receivable(document: Document, settings: ErpSettings, expand: frozenset[str]) -> str:
+def receivable(
+    document: Document, settings: ErpSettings, expand: frozenset[str], left_out: frozenset[str] = frozenset()
+) -> str:
     """CustomerInvoiceDto, CustomerDebitNoteDto, CustomerOverdueChargeDto or CustomerCreditNoteDto."""
     vat = document.amount * settings.vat_percent // (100 + settings.vat_percent)
     if document.type is DocumentType.OVERDUE_CHARGE:
@@ -96,7 +98,7 @@ def receivable(document: Document, settings: ErpSettings, expand: frozenset[str]
                 "caseUrl": text(document.case_url or None),
             }
         )
-    return record(fields)
+    return record({name: value for name, value in fields.items() if name not in left_out})
 
 
 def _applications(document: Document, settings: ErpSettings) -> str:
