@@ -1,0 +1,168 @@
+"""Is a journal whole: the file, its tables, the chain, what it adds up to, and its head beside it. Reads only."""
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudcollect_pipeline.dispatch import schema
+from cloudcollect_pipeline.dispatch.replay import Replayed, replay
+
+REBUILD = "`cloudcollect journal rebuild` sets it aside and asks both counterparties what they hold"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a journal: by which check, at which entry of the log if at one, what to do."""
+
+    check: str
+    text: str
+    mend: str = REBUILD
+    entry: int | None = None
+
+
+def problems(db: sqlite3.Connection, company: str, tenant: str) -> Iterator[Problem]:
+    """What is wrong with an open journal, the first thing first; without its head, which is a file of its own."""
+    entries: list[dict[str, Any]] = []
+    try:
+        for told in (_file(db), _owner(db, company, tenant), _chain(db, entries), _shape(db)):
+            if told:
+                yield told
+                return
+        yield from _sums(db, entries)
+    except sqlite3.DatabaseError as error:
+        yield Problem("file", f"it cannot be read ({error})")
+
+
+def _file(db: sqlite3.Connection) -> Problem | None:
+    (told,) = db.execute("pragma integrity_check(1)").fetchone()
+    return None if told == "ok" else Problem("file", f"the file is damaged: {' '.join(str(told).split())}")
+
+
+def _owner(db: sqlite3.Connection, company: str, tenant: str) -> Problem | None:
+    newest, written_by = len(schema.MIGRATIONS), schema.version(db)
+    if written_by < 1:
+        return Problem("schema_version", "it does not say by which version it was written")
+    if written_by > newest:
+        text = f"it was written by a newer version (schema {written_by}, this program knows {newest})"
+        return Problem("schema_version", text, "update cloudcollect-pipeline")
+    meta = dict(db.execute("select name, value from meta").fetchall())
+    if (meta.get("company"), meta.get("tenant")) == (company, tenant):
+        return None
+    text = f"it belongs to company {meta.get('company')} (tenant {meta.get('tenant')}), not to {company}"
+    return Problem("company", text, "point the company at its own data folder")
+
+
+def _shape(db: sqlite3.Connection) -> Problem | None:
+    wanted = schema.expected_shape(schema.scripts()[: schema.version(db)])
+    text = "its tables and triggers are not those of its version"
+    return None if schema.shape(db) == wanted else Problem("schema", text)
+
+
+def _chain(db: sqlite3.Connection, entries: list[dict[str, Any]]) -> Problem | None:
+    before = ""
+    for expected, row in enumerate(db.execute("select * from event order by seq"), start=1):
+        if row["seq"] != expected:
+            return Problem("sequence", f"entry {expected} is missing", entry=expected)
+        if seal(before, row["seq"], row["at"], row["kind"], row["subject"], row["data"]) != row["hash"]:
+            return Problem("chain", f"the chain breaks at entry {expected}", entry=expected)
+        before = row["hash"]
+        entries.append(dict(row) | {"data": json.loads(row["data"])})
+    return None
+
+
+def _sums(db: sqlite3.Connection, entries: list[dict[str, Any]]) -> Iterator[Problem]:
+    legal = frozenset(tuple(row) for row in db.execute("select before, after from transition"))
+    sums = replay(entries, legal)
+    for seq, text in sums.illegal:
+        yield Problem("transition", f"entry {seq}: {text}, which is not a legal move", entry=seq)
+    yield from _effects(db, sums)
+    yield from _compared("hold", sums.holds, {r["subject"]: tuple(r)[1:] for r in db.execute("select * from hold")})
+    yield from _compared(
+        "decision",
+        {" ".join(key): value for key, value in sums.decisions.items()},
+        {f"{r['code']} {r['subject']}": tuple(r)[2:] for r in db.execute("select * from decision")},
+    )
+    kept = {r["name"]: r["value"] for r in db.execute("select name, value from meta")}
+    for name in ("company", "tenant", "schema_version"):
+        kept.pop(name, None)
+    yield from _compared("meta", sums.meta, kept)
+
+
+def _effects(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
+    kept = {row["reference"]: dict(row) for row in db.execute("select * from effect")}
+    for reference in sorted({*kept, *sums.effects}):
+        mine, wanted = kept.get(reference), sums.effects.get(reference)
+        if mine is None or wanted is None:
+            entry = wanted["seq"] if wanted else None
+            text = f"effect {reference} is {'not in the log' if wanted is None else f'missing; entry {entry} tells it'}"
+            yield Problem("effect", text, entry=entry)
+            continue
+        differ = [name for name, value in wanted.items() if mine[name] != value]
+        if differ:
+            text = f"effect {reference} differs from what its entries add up to, the last of them {wanted['seq']}: "
+            yield Problem("effect", text + ", ".join(differ), entry=wanted["seq"])
+
+
+def _compared(table: str, wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in sorted({*wanted, *kept}):
+        if wanted.get(name) != kept.get(name):
+            yield Problem(table, f"{table} {name} differs from what the log adds up to")
+
+
+def seal(before: str, seq: int, at: str, kind: str, subject: str, data: str) -> str:
+    """SHA-256 over an entry and the seal of the one before it."""
+    return hashlib.sha256("\x1f".join((before, str(seq), at, kind, subject, data)).encode()).hexdigest()
+
+
+# -- the head ----------------------------------------------------------------------------------------------------------
+
+HEAD = re.compile(r"(\d{20}) ([0-9a-f]{64})\n")
+
+
+def read_head(text: bytes) -> tuple[int, str]:
+    """The newest entry and its seal as the second copy says; (0, "") when it does not say."""
+    found = HEAD.fullmatch(text.decode("ascii", "replace"))
+    return (int(found[1]), found[2]) if found and int(found[1]) < 2**63 else (0, "")
+
+
+def head_problem(db: sqlite3.Connection, head: tuple[int, str]) -> Problem | None:
+    """Whether the journal is older than its head says, or the head cannot say."""
+    (newest,) = db.execute("select coalesce(max(seq), 0) from event").fetchone()
+    mend = "nothing need be done: the next night asks both counterparties first and sends nothing for 12 hours"
+    seq, digest = head
+    if not seq:
+        return Problem("head", f"journal.head does not say which entry is the newest; have {newest}", mend)
+    row = db.execute("select hash from event where seq = ?", (seq,)).fetchone()
+    if row is None:
+        return Problem("head", f"the journal is an older copy: it ends at entry {newest}, its head at {seq}", mend, seq)
+    if row[0] != digest:
+        return Problem("head", f"entry {seq} is another one than journal.head says: this is another copy", mend, seq)
+    return None
+
+
+def examine(folder: Path, company: str, tenant: str) -> tuple[int, list[Problem]]:
+    """The number of entries of a company's journal and all that is wrong with it, without touching it."""
+    path = folder / "journal.sqlite"
+    if not path.is_file():
+        return 0, [Problem("file", f"there is no journal in {folder}")]
+    head_file = folder / "journal.head"
+    # The head first: it is written after the entry, so a run that is on can only be ahead of it.
+    head = read_head(head_file.read_bytes()) if head_file.is_file() else (0, "")
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    try:
+        db.execute("begin")
+        found = list(problems(db, company, tenant))
+        if found:
+            return 0, found
+        beside = head_problem(db, head)
+        return db.execute("select count(*) from event").fetchone()[0], [beside] if beside else []
+    except sqlite3.DatabaseError as error:
+        return 0, [Problem("file", f"it cannot be read ({error})")]
+    finally:
+        db.close()
