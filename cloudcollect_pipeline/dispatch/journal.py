@@ -17,11 +17,13 @@ from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.replay import effect_after
-from cloudcollect_pipeline.dispatch.verify import REBUILD, head_problem, problems, read_head, seal
+from cloudcollect_pipeline.dispatch.verify import REBUILD, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
 SETTLE = timedelta(hours=12)
 """How long after its intent a look-up says something about a write; also the pause between writes of a reference."""
+SET_BACK = timedelta(days=1)
+"""How much earlier than the newest night a clock may be: time zones and corrections are less."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
@@ -128,7 +130,9 @@ class Journal:
             sqlite3.SQLITE_CANTOPEN: "let this user write it and its folder, and run again",
             sqlite3.SQLITE_BUSY: "another process has it open; run again when that has ended",
         }.get(code, REBUILD)
-        return JournalError(f"{self.path} cannot be used as a journal ({error}). Nothing more was sent; {mend}.")
+        return JournalError(
+            f"{self.path} cannot be used as a journal ({one_line(error)}). Nothing more was sent; {mend}."
+        )
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -202,6 +206,23 @@ class Journal:
 
     def _set(self, name: str, value: str) -> None:
         self.db.execute("insert or replace into meta values (?, ?)", (name, value))
+
+    def check_clock(self, now: datetime) -> None:
+        """Refuse a clock that was set back: twelve hours after an intent would come too late, or never."""
+        row = self.db.execute(
+            "select at from event where kind in ('night_started', 'clock_accepted') order by seq desc limit 1"
+        ).fetchone()
+        if row and now < datetime.fromisoformat(row["at"]) - SET_BACK:
+            raise JournalError(
+                f"the clock says {now.isoformat()}, but the newest night in {self.path} began at {row['at']}. "
+                "Nothing was sent; set the clock right and run again. If it is right now and was wrong then: "
+                "`cloudcollect journal accept-clock`."
+            )
+
+    def accept_clock(self, at: datetime, who: str) -> None:
+        """A person says that the clock is right now, though a night was written under a later one."""
+        with self._transaction():
+            self._append(at, "clock_accepted", "journal", {"who": who})
 
     # -- quiet time of a new or restored journal -----------------------------------------------------------------
 

@@ -1,18 +1,22 @@
 """Is a journal whole: the file, its tables, the chain, what it adds up to, and its head beside it. Reads only."""
 
 import hashlib
-import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import msgspec
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.replay import Replayed, replay
 
 REBUILD = "`cloudcollect journal rebuild` sets it aside and asks both counterparties what they hold"
+
+MOST_QUOTED = 120
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,22 @@ class Problem:
 
 def problems(db: sqlite3.Connection, company: str, tenant: str) -> Iterator[Problem]:
     """What is wrong with an open journal, the first thing first; without its head, which is a file of its own."""
-    entries: list[dict[str, Any]] = []
     try:
-        for told in (_file(db), _owner(db, company, tenant), _chain(db, entries), _shape(db)):
-            if told:
-                yield told
-                return
-        yield from _sums(db, entries)
+        known = _file(db) or _owner(db, company, tenant)
+        broken: list[Problem] = []
+        sums = None if known else replay(_entries(db, broken), _legal(db))
+        known = known or next(iter(broken), None) or _shape(db)
+        if known:
+            yield known
+        elif sums:
+            yield from _differences(db, sums)
     except sqlite3.DatabaseError as error:
-        yield Problem("file", f"it cannot be read ({error})")
+        yield Problem("file", f"it cannot be read ({one_line(error)})")
+
+
+def one_line(error: sqlite3.Error) -> str:
+    """What SQLite says, which may quote a whole definition of a table."""
+    return " ".join(str(error).split())[:MOST_QUOTED]
 
 
 def _file(db: sqlite3.Connection) -> Problem | None:
@@ -63,21 +74,25 @@ def _shape(db: sqlite3.Connection) -> Problem | None:
     return None if schema.shape(db) == wanted else Problem("schema", text)
 
 
-def _chain(db: sqlite3.Connection, entries: list[dict[str, Any]]) -> Problem | None:
+def _legal(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    return frozenset((row["before"], row["after"]) for row in db.execute("select before, after from transition"))
+
+
+def _entries(db: sqlite3.Connection, broken: list[Problem]) -> Iterator[dict[str, Any]]:
+    """The log up to where its chain breaks; that goes to `broken`."""
     before = ""
     for expected, row in enumerate(db.execute("select * from event order by seq"), start=1):
         if row["seq"] != expected:
-            return Problem("sequence", f"entry {expected} is missing", entry=expected)
+            broken.append(Problem("sequence", f"entry {expected} is missing", entry=expected))
+            return
         if seal(before, row["seq"], row["at"], row["kind"], row["subject"], row["data"]) != row["hash"]:
-            return Problem("chain", f"the chain breaks at entry {expected}", entry=expected)
+            broken.append(Problem("chain", f"the chain breaks at entry {expected}", entry=expected))
+            return
         before = row["hash"]
-        entries.append(dict(row) | {"data": json.loads(row["data"])})
-    return None
+        yield dict(row) | {"data": msgspec.json.decode(row["data"])}
 
 
-def _sums(db: sqlite3.Connection, entries: list[dict[str, Any]]) -> Iterator[Problem]:
-    legal = frozenset(tuple(row) for row in db.execute("select before, after from transition"))
-    sums = replay(entries, legal)
+def _differences(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
     for seq, text in sums.illegal:
         yield Problem("transition", f"entry {seq}: {text}, which is not a legal move", entry=seq)
     yield from _effects(db, sums)
@@ -126,13 +141,13 @@ HEAD = re.compile(r"(\d{20}) ([0-9a-f]{64})\n")
 
 def read_head(text: bytes) -> tuple[int, str]:
     """The newest entry and its seal as the second copy says; (0, "") when it does not say."""
-    found = HEAD.fullmatch(text.decode("ascii", "replace"))
+    found = HEAD.match(text.decode("ascii", "replace"))
     return (int(found[1]), found[2]) if found and int(found[1]) < 2**63 else (0, "")
 
 
 def head_problem(db: sqlite3.Connection, head: tuple[int, str]) -> Problem | None:
     """Whether the journal is older than its head says, or the head cannot say."""
-    (newest,) = db.execute("select coalesce(max(seq), 0) from event").fetchone()
+    newest = entries(db)
     mend = "nothing need be done: the next night asks both counterparties first and sends nothing for 12 hours"
     seq, digest = head
     if not seq:
@@ -145,24 +160,33 @@ def head_problem(db: sqlite3.Connection, head: tuple[int, str]) -> Problem | Non
     return None
 
 
-def examine(folder: Path, company: str, tenant: str) -> tuple[int, list[Problem]]:
-    """The number of entries of a company's journal and all that is wrong with it, without touching it."""
-    path = folder / "journal.sqlite"
+def head_of(folder: Path) -> tuple[int, str]:
+    """What the second copy of the head in a company's folder says."""
+    file = folder / "journal.head"
+    return read_head(file.read_bytes()) if file.is_file() else (0, "")
+
+
+def examine(path: Path, head: tuple[int, str], company: str, tenant: str) -> tuple[int, list[Problem]]:
+    """How many entries a journal has, and all that is wrong with it; writes nothing.
+
+    The head is read first: it is written after its entry, so a run that is on can only be ahead of it.
+    """
     if not path.is_file():
-        return 0, [Problem("file", f"there is no journal in {folder}")]
-    head_file = folder / "journal.head"
-    # The head first: it is written after the entry, so a run that is on can only be ahead of it.
-    head = read_head(head_file.read_bytes()) if head_file.is_file() else (0, "")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        return 0, [Problem("file", "it is not there")]
+    # Without a log beside it nobody has it open; read as it stands, SQLite need not make one.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    db = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)
     db.row_factory = sqlite3.Row
     try:
         db.execute("begin")
-        found = list(problems(db, company, tenant))
-        if found:
-            return 0, found
-        beside = head_problem(db, head)
-        return db.execute("select count(*) from event").fetchone()[0], [beside] if beside else []
+        found = list(problems(db, company, tenant)) or [p for p in [head_problem(db, head)] if p]
+        return entries(db), found
     except sqlite3.DatabaseError as error:
-        return 0, [Problem("file", f"it cannot be read ({error})")]
+        return 0, [Problem("file", f"it cannot be read ({one_line(error)})")]
     finally:
         db.close()
+
+
+def entries(db: sqlite3.Connection) -> int:
+    """The number of the newest entry."""
+    return int(db.execute("select coalesce(max(seq), 0) from event").fetchone()[0])
