@@ -163,11 +163,18 @@ class Night:
         if isinstance(connection.agency, ListsAll):
             self.agency = cast(Agency, EntriesStillListed(self.agency, connection.agency, self._standing_entries))
         self.landing = Landing(folder / "landing")
-        self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
-        self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
         self.siblings: Sequence[Path] = ()
         """Folders of the same creditor's books at other agencies."""
-        self.start_over()
+        with ExitStack() as opened:
+            self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
+            opened.callback(self.ledger.close)
+            self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
+            opened.callback(self.journal.close)
+            known, seal = self.ledger.effects_known()
+            if self.journal.trusts_itself() and self.journal.seal_of(known) != seal:
+                self.journal.distrust(clock.now(), known)
+            self.start_over()
+            opened.pop_all()
 
     def start_over(self) -> None:
         """Begin the night that the clock says it is, keeping nothing of the one before but the open files."""
@@ -178,6 +185,7 @@ class Night:
         self._extra: list[Finding] = []
         self._mistakes: list[Check] | None = None
         self._night_number: int | None = None
+        self.journal.check_clock(self.clock.now())
         after_a_crash(self.journal, self.clock.now(), self.night)
 
     @classmethod
@@ -731,6 +739,15 @@ class Night:
         self.recognise()
         self.diff()
         return self.plan()
+
+    def ask(self) -> NightResult:
+        """Read both sides, find again what they hold under references of ours, and explain the account; no plan."""
+        self.land_and_mirror()
+        self.recognise()
+        self.result.not_sent = "both sides were only asked what they hold"
+        self.read_again()
+        self.statement()
+        return self.finish()
 
     def run(self, *, approve: bool = False) -> NightResult:
         """The whole night. A plan that needs a person is stored and waits, unless it is approved beforehand.

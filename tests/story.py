@@ -45,6 +45,19 @@ def world_transport(world: World) -> httpx.MockTransport:
     return httpx.MockTransport(answer)
 
 
+class Writes(httpx.BaseTransport):
+    """A transport that takes down what is written through it: method and path, without requests for a token."""
+
+    def __init__(self, beneath: httpx.BaseTransport) -> None:
+        self.beneath = beneath
+        self.seen: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET" and not request.url.path.endswith("/connect/token"):
+            self.seen.append(f"{request.method} {request.url.path}")
+        return self.beneath.handle_request(request)
+
+
 def settings_of(
     world: World, data: Path, servers: Servers = NOWHERE, accounts: Mapping[str, str] | None = None, **policy: Any
 ) -> Settings:

@@ -344,6 +344,41 @@ def simulate(
     raise typer.Exit(simulation.survey(seeds, first, nights, faults, processes, evidence, commit, as_json=as_json))
 
 
+# -- the journal
+
+journal = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    journal,
+    name="journal",
+    help="The record of what was sent: is it whole, and if not, what then.",
+    rich_help_panel="Looking",
+)
+
+
+@journal.command("verify")
+def journal_verify(company: Company = None, as_json: AsJson = False) -> None:
+    """Is the journal whole? Which entry is wrong, and what to do. Code 1 if broken, 4 if only older than its head."""
+    from cloudcollect_pipeline.cli import journal as keeping
+
+    raise typer.Exit(keeping.verify(company, as_json=as_json))
+
+
+@journal.command("rebuild")
+def journal_rebuild(company: Company = None, at: At = None, wait: Wait = 600, as_json: AsJson = False) -> None:
+    """Set a broken journal aside, begin from its newest whole copy, ask both sides what they hold. Sends nothing."""
+    from cloudcollect_pipeline.cli import journal as keeping
+
+    raise typer.Exit(keeping.rebuild(company, at, wait=wait, as_json=as_json))
+
+
+@journal.command("accept-clock")
+def journal_accept_clock(company: Company = None) -> None:
+    """Say that the clock is right now, though the newest night was written under a later one."""
+    from cloudcollect_pipeline.cli import journal as keeping
+
+    raise typer.Exit(keeping.accept_clock(company))
+
+
 # -- adapters
 
 adapter = typer.Typer(no_args_is_help=True)

@@ -1,5 +1,6 @@
 """Exit codes, and what is said when a command cannot go on."""
 
+import errno
 from collections.abc import Mapping
 
 OK = 0
@@ -31,6 +32,23 @@ _KNOWN: Mapping[str, tuple[int, str]] = {
 }
 """By name, so that telling an error imports nothing."""
 
+_MENDS: Mapping[int, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EFBIG, errno.EDQUOT), "; free some space on its disk, then run again"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR),
+        "; let it be a folder that this user may write in, then run again",
+    ),
+}
+
+
+_FILES: Mapping[tuple[str, str], str] = {
+    ("_duckdb", "IOException"): "ledger",
+    ("_duckdb", "FatalException"): "ledger",
+    ("sqlite3", "DatabaseError"): "journal",
+    ("sqlite3", "OperationalError"): "journal",
+}
+"""What is raised when a file cannot be read or written; other errors of these may quote data."""
+
 
 def explain(error: Exception) -> tuple[list[str], int]:
     """The lines that tell an error, and its exit code; no lines for one that only a programmer can mend."""
@@ -41,6 +59,10 @@ def explain(error: Exception) -> tuple[list[str], int]:
         if known:
             code, before = known
             return [before + line for line in str(error).splitlines()], code
+    file = _FILES.get((type(error).__module__, type(error).__name__))
+    if file:
+        return [f"{file}: {str(error).splitlines()[0]}; run again when its disk is sound and has space"], ERROR
     if isinstance(error, OSError):
-        return [f"{error.filename or 'file'}: {error.strerror or type(error).__name__}"], ERROR
+        mend = _MENDS.get(error.errno or 0, "")
+        return [f"{error.filename or 'file'}: {error.strerror or type(error).__name__}{mend}"], ERROR
     return [], ERROR

@@ -4,7 +4,6 @@ The log is the truth; the tables beside it are what it adds up to and change in 
 synced to disk before it returns, which is what lets an intent stand before the request it announces.
 """
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -13,15 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from cloudcollect_pipeline.dispatch import schema
+from cloudcollect_pipeline.dispatch.replay import effect_after
+from cloudcollect_pipeline.dispatch.verify import REBUILD, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
-SCHEMA_VERSION = 1
 SETTLE = timedelta(hours=12)
 """How long after its intent a look-up says something about a write; also the pause between writes of a reference."""
+SET_BACK = timedelta(days=1)
+"""How much earlier than the newest night a clock may be: time zones and corrections are less."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
@@ -71,53 +73,66 @@ class Journal:
             self.db.row_factory = sqlite3.Row
             return
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = not self.path.exists()
         try:
             self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from None
+        try:
             self.path.chmod(0o600)
             self.db.row_factory = sqlite3.Row
             self.db.execute("pragma journal_mode=wal")
             self.db.execute("pragma synchronous=full")
             self.db.execute("pragma foreign_keys=on")
-            self.db.executescript(files("cloudcollect_pipeline.dispatch.sql").joinpath("journal.sql").read_text())
+            self._head = os.open(self._head_path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._check(company, tenant, at)
         except sqlite3.DatabaseError as error:
-            raise JournalError(
-                f"{self.path} cannot be read as a journal ({error}). Restore the newest backup beside it; "
-                "what it has forgotten is asked of both counterparties."
-            ) from None
-        self._head = os.open(self._head_path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._check(company, tenant, at, new)
+            self.close()
+            raise self._unusable(error) from None
+        except BaseException:
+            self.close()
+            raise
 
-    def _check(self, company: str, tenant: str, at: datetime, new: bool) -> None:
-        meta = self.meta()
-        if not meta:
+    def _check(self, company: str, tenant: str, at: datetime) -> None:
+        found = schema.version(self.db)
+        if found == schema.EMPTY:
             with self._transaction():
-                for name, value in (("company", company), ("tenant", tenant), ("schema_version", str(SCHEMA_VERSION))):
-                    self._set(name, value)
-        elif (meta["company"], meta["tenant"]) != (company, tenant):
-            raise JournalError(
-                f"{self.path} belongs to company {meta['company']} (tenant {meta['tenant']}), not to {company}."
-            )
-        elif int(meta["schema_version"]) > SCHEMA_VERSION:
-            raise JournalError(
-                f"{self.path} was written by a newer version. Update cloudcollect-pipeline; nothing was sent."
-            )
-        broken = self.verify()
+                schema.migrate(self.db, schema.scripts())
+                self._set("company", company)
+                self._set("tenant", tenant)
+        broken = next(problems(self.db, company, tenant), None)
         if broken:
-            raise JournalError(
-                f"{self.path}: {broken}. Restore the newest backup; "
-                "what it has forgotten is asked of both counterparties."
-            )
-        seq, digest = self._read_head()
-        mine = self.db.execute("select hash from event where seq = ?", (seq,)).fetchone()
-        if seq and (mine is None or mine["hash"] != digest):
+            raise JournalError(f"{self.path}: {broken.text}. Nothing was sent; {broken.mend}.")
+        if 0 < found < len(schema.MIGRATIONS):
             with self._transaction():
-                self._set("quiet_from", "")
-                self._append(at, "restored", "journal", {"head": seq, "have": self.seq()})
-        elif new:
+                schema.migrate(self.db, schema.scripts())
+                self._append(at, "migrated", "journal", {"from": found, "to": len(schema.MIGRATIONS)})
+        head = read_head(os.pread(self._head, 200, 0)) if self._head is not None else (0, "")
+        if (self.seq() or head[0]) and head_problem(self.db, head):
+            self.distrust(at, head[0])
+        elif not self.seq():
             with self._transaction():
                 self._set("quiet_from", "")
                 self._append(at, "opened", "journal", {"company": company})
+
+    def distrust(self, at: datetime, newest: int) -> None:
+        """Another copy than the one that was written last, up to entry `newest`: quiet until both sides were asked."""
+        with self._transaction():
+            self._set("quiet_from", "")
+            self._append(at, "restored", "journal", {"head": newest, "have": self.seq()})
+
+    def _unusable(self, error: sqlite3.Error) -> JournalError:
+        """What SQLite met, as one line that says how to go on."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        mend = {
+            sqlite3.SQLITE_FULL: "free some space on its disk and run again",
+            sqlite3.SQLITE_IOERR: "look whether its disk is full or broken, and run again",
+            sqlite3.SQLITE_READONLY: "let this user write it and its folder, and run again",
+            sqlite3.SQLITE_CANTOPEN: "let this user write it and its folder, and run again",
+            sqlite3.SQLITE_BUSY: "another process has it open; run again when that has ended",
+        }.get(code, REBUILD)
+        return JournalError(
+            f"{self.path} cannot be used as a journal ({one_line(error)}). Nothing more was sent; {mend}."
+        )
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -127,15 +142,18 @@ class Journal:
             if self._depth:
                 yield
                 return
-            self.db.execute("begin immediate")
-            self._depth = 1
             try:
+                self.db.execute("begin immediate")
+                self._depth = 1
                 yield
-            except BaseException:
-                self.db.execute("rollback")
-                raise
-            else:
                 self.db.execute("commit")
+            except BaseException as error:
+                # SQLite itself may have rolled back, as it does when the disk is full.
+                if self.db.in_transaction:
+                    self.db.execute("rollback")
+                if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+                    raise self._unusable(error) from None
+                raise
             finally:
                 self._depth = 0
             self._write_head()
@@ -150,20 +168,14 @@ class Journal:
         )
         return seq
 
-    def verify(self, since: int = 0) -> str | None:
-        """None when every row is sealed with the one before it, else what is wrong."""
-        before = ""
-        expected = since
-        for row in self.db.execute("select * from event where seq >= ? order by seq", (since,)):
-            if since and row["seq"] == since:
-                before, expected = row["hash"], since
-                continue
-            expected += 1
-            digest = seal(before, row["seq"], row["at"], row["kind"], row["subject"], row["data"])
-            if row["seq"] != expected or digest != row["hash"]:
-                return f"the chain breaks at entry {row['seq']}"
-            before = digest
-        return None
+    def verify(self) -> str | None:
+        """None when the journal is whole, else what is wrong."""
+        meta = self.meta()
+        return next((problem.text for problem in problems(self.db, meta["company"], meta["tenant"])), None)
+
+    def _entry(self, seq: int) -> dict[str, Any]:
+        row = self.db.execute("select * from event where seq = ?", (seq,)).fetchone()
+        return dict(row) | {"data": json.loads(row["data"])}
 
     def seq(self) -> int:
         """Number of the newest entry, 0 when empty."""
@@ -188,18 +200,29 @@ class Journal:
         if row and self._head is not None:
             os.pwrite(self._head, f"{row['seq']:020d} {row['hash']}\n".encode(), 0)
 
-    def _read_head(self) -> tuple[int, str]:
-        if self._head is None:
-            return 0, ""
-        text = os.pread(self._head, 200, 0).decode("ascii", "replace").split()
-        return (int(text[0]), text[1]) if len(text) == 2 and text[0].isdigit() else (0, "")
-
     def meta(self) -> dict[str, str]:
         """Facts about the journal itself."""
         return {row["name"]: row["value"] for row in self.db.execute("select name, value from meta")}
 
     def _set(self, name: str, value: str) -> None:
         self.db.execute("insert or replace into meta values (?, ?)", (name, value))
+
+    def check_clock(self, now: datetime) -> None:
+        """Refuse a clock that was set back: twelve hours after an intent would come too late, or never."""
+        row = self.db.execute(
+            "select at from event where kind in ('night_started', 'clock_accepted') order by seq desc limit 1"
+        ).fetchone()
+        if row and now < datetime.fromisoformat(row["at"]) - SET_BACK:
+            raise JournalError(
+                f"the clock says {now.isoformat()}, but the newest night in {self.path} began at {row['at']}. "
+                "Nothing was sent; set the clock right and run again. If it is right now and was wrong then: "
+                "`cloudcollect journal accept-clock`."
+            )
+
+    def accept_clock(self, at: datetime, who: str) -> None:
+        """A person says that the clock is right now, though a night was written under a later one."""
+        with self._transaction():
+            self._append(at, "clock_accepted", "journal", {"who": who})
 
     # -- quiet time of a new or restored journal -----------------------------------------------------------------
 
@@ -311,7 +334,8 @@ class Journal:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Move an effect to a state with tonight's content; durable when it returns. `intent` announces a write."""
-        known = self.effect(effect.reference)
+        before = self.db.execute("select * from effect where reference = ?", (effect.reference,)).fetchone()
+        known = _row(before) if before else None
         if details is None:
             standing = known if state in ("confirmed", "created", "quarantined", "uncertain") else None
             details = standing.details if standing else effect.details
@@ -319,9 +343,8 @@ class Journal:
         content = (
             known.content if known and state in ("confirmed", "created") and known.state in FROZEN else effect.content
         )
-        intent = state == "intent"
         with self._transaction():
-            if intent:
+            if state == "intent":
                 # An answer that allowed one try is used up by it.
                 self.db.execute(
                     "delete from decision where action in ('retry', 'resume', 'pause', 'recall') "
@@ -343,36 +366,18 @@ class Journal:
                     "details": told,
                 },
             )
-            row: dict[str, Any] = {
-                "reference": effect.reference,
-                "kind": effect.kind.value,
-                "source": effect.source,
-                "ordinal": effect.ordinal,
+            row = {
+                **effect_after(before, self._entry(seq)),
                 "chain": effect.chain,
                 "lane": effect.lane,
-                "state": state,
-                "party": content.party,
-                "document": content.document,
-                "account": content.account,
-                "currency": content.currency,
-                "amount": content.amount,
-                "details": json.dumps(told, sort_keys=True),
-                "remote_id": remote_id or (known.remote_id if known else None),
-                # What is proven not done was no try: only unknown outcomes count towards giving up.
-                "intents": 0 if state in ("later", "rejected") else (known.intents if known else 0) + intent,
-                "intent_at": at.isoformat() if intent else _iso(known.intent_at if known else None),
-                "misses": 0 if intent or known is None else known.misses,
-                "missed_night": None if intent or known is None else _iso(known.missed_night),
-                "note": note,
-                "night": night.isoformat(),
-                "seq": seq,
             }
             if known:
                 changes = ", ".join(f"{name} = :{name}" for name in row if name != "reference")
                 self.db.execute(f"update effect set {changes} where reference = :reference", row)
             else:
-                names = ", ".join(f":{name}" for name in row)
-                self.db.execute(f"insert into effect values ({names})", row)
+                names = ", ".join(row)
+                values = ", ".join(f":{name}" for name in row)
+                self.db.execute(f"insert into effect ({names}) values ({values})", row)
 
     def move(
         self, reference: str, state: str, at: datetime, night: date, *, remote_id: str | None = None, note: str = ""
@@ -610,11 +615,6 @@ class Journal:
         if self._head is not None:
             os.close(self._head)
             self._head = None
-
-
-def seal(before: str, seq: int, at: str, kind: str, subject: str, data: str) -> str:
-    """SHA-256 over an entry and the seal of the one before it."""
-    return hashlib.sha256("\x1f".join((before, str(seq), at, kind, subject, data)).encode()).hexdigest()
 
 
 def as_effect(row: EffectRow) -> Effect:

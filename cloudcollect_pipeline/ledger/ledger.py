@@ -34,6 +34,13 @@ class LedgerError(Exception):
     """The ledger file cannot be used; the message says which file, why, and what to do."""
 
 
+def _unusable(path: Path, error: duckdb.Error) -> LedgerError:
+    return LedgerError(
+        f"{path} cannot be opened: {str(error).splitlines()[0]}. "
+        "It is derived: move it away and the next run rebuilds the present from both systems."
+    )
+
+
 @cache
 def sql(name: str, package: str = "cloudcollect_pipeline.ledger.sql") -> str:
     """The text of a .sql file of this package."""
@@ -93,15 +100,21 @@ class Ledger:
                 },
             )
         except duckdb.Error as error:
-            raise LedgerError(
-                f"{self.path} cannot be opened: {str(error).splitlines()[0]}. "
-                "It is derived: move it away and the next run rebuilds the present from both systems."
-            ) from None
-        self.path.chmod(0o600)
-        persons = folder / "persons.duckdb"
-        self.db.execute(f"attach '{str(persons).replace(chr(39), chr(39) * 2)}' as persons")
-        persons.chmod(0o600)
-        self._create(company, tenant)
+            raise _unusable(self.path, error) from None
+        file = self.path
+        try:
+            file.chmod(0o600)
+            file = folder / "persons.duckdb"
+            self.db.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as persons")
+            file.chmod(0o600)
+            file = self.path
+            self._create(company, tenant)
+        except duckdb.Error as error:
+            self.db.close()
+            raise _unusable(file, error) from None
+        except BaseException:
+            self.db.close()
+            raise
 
     def _create(self, company: str, tenant: str) -> None:
         self.db.execute("set TimeZone = 'UTC'")

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from cloudcollect_pipeline.cli.reading import snapshot
-from cloudcollect_pipeline.dispatch.journal import seal
+from cloudcollect_pipeline.dispatch.verify import seal
 from cloudcollect_pipeline.reporting.audit import write_archive
 from tests.reporting.conftest import NAME, Weeks
 

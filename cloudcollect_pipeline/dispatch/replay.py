@@ -1,0 +1,108 @@
+"""What the log adds up to: one definition, by which the journal writes its effects and by which they are verified."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+STATES = frozenset(
+    {"intent", "created", "confirmed", "rejected", "later", "uncertain", "absent", "dropped", "quarantined"}
+)
+"""Kinds of entries that move an effect."""
+USED_UP = frozenset({"retry", "resume", "pause", "recall"})
+"""Answers that allow one try, and are used up by its intent."""
+
+
+def effect_after(before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An effect after one more entry about it, as a row without `chain` and `lane`, which the log does not tell."""
+    data = entry["data"]
+    if entry["kind"] == "missed":
+        return {
+            **(before or {}),
+            "misses": data["misses"],
+            "missed_night": data["night"],
+            "seq": entry["seq"],
+        }
+    known = before or {"remote_id": None, "intents": 0, "intent_at": None, "misses": 0, "missed_night": None}
+    intent = entry["kind"] == "intent"
+    return {
+        "reference": entry["subject"],
+        "kind": data["kind"],
+        "source": data["source"],
+        "ordinal": data["ordinal"],
+        "state": entry["kind"],
+        **data["content"],
+        "details": json.dumps(data["details"], sort_keys=True),
+        "remote_id": data["remote_id"] or known["remote_id"],
+        # What is proven not done was no try: only unknown outcomes count towards giving up.
+        "intents": 0 if entry["kind"] in ("later", "rejected") else known["intents"] + intent,
+        "intent_at": entry["at"] if intent else known["intent_at"],
+        "misses": 0 if intent else known["misses"],
+        "missed_night": None if intent else known["missed_night"],
+        "note": data["note"],
+        "night": data["night"],
+        "seq": entry["seq"],
+    }
+
+
+@dataclass
+class Replayed:
+    """What a log adds up to. `illegal` are the entries that move an effect as the database would never allow."""
+
+    effects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    holds: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+    illegal: list[tuple[int, str]] = field(default_factory=list)
+
+
+def replay(entries: Iterable[Mapping[str, Any]], legal: frozenset[tuple[str, str]]) -> Replayed:
+    """Add up a log. `legal` are the moves of an effect as (before, after)."""
+    sums = Replayed()
+    for entry in entries:
+        kind, subject, data = entry["kind"], entry["subject"], entry["data"]
+        if kind in STATES or kind == "missed":
+            _move(sums, entry, legal)
+            continue
+        match kind:
+            case "held":
+                sums.holds[subject] = (data["reason"], data["until"], data["who"], entry["at"])
+            case "released":
+                sums.holds.pop(subject, None)
+            case "decided":
+                code, _, about = subject.partition(" ")
+                sums.decisions[code, about] = (data["action"], data["note"], data["who"], entry["at"])
+            case "paused" | "resumed":
+                sums.meta["paused"] = "yes" if kind == "paused" else "no"
+            case "opened" | "restored":
+                sums.meta["quiet_from"] = ""
+            case "quiet":
+                sums.meta["quiet_from"] = entry["at"]
+            case "quiet_ended":
+                sums.meta.pop("quiet_from", None)
+            case "declared_new":
+                sums.meta.pop("quiet_from", None)
+                sums.meta["declared_new"] = entry["at"]
+            case "set_up_verified":
+                sums.meta["set_up"] = data["set_up"]
+            case _:
+                pass  # plans, findings and nights: nothing is ever sent on their word alone
+    return sums
+
+
+def _move(sums: Replayed, entry: Mapping[str, Any], legal: frozenset[tuple[str, str]]) -> None:
+    reference = entry["subject"]
+    before = sums.effects.get(reference)
+    known = before["state"] if before else ""
+    if entry["kind"] == "missed":
+        if before is None:
+            sums.illegal.append((entry["seq"], f"{reference} was looked for before it was known"))
+            return
+    elif (known, entry["kind"]) not in legal:
+        sums.illegal.append((entry["seq"], f"{reference} went from {known or 'nothing'} to {entry['kind']}"))
+    sums.effects[reference] = effect_after(before, entry)
+    if entry["kind"] == "intent":
+        names = (reference, entry["data"]["source"], entry["data"]["content"]["document"])
+        for key, answer in list(sums.decisions.items()):
+            if answer[0] in USED_UP and key[1] in names:
+                del sums.decisions[key]
