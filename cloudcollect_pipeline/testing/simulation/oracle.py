@@ -46,8 +46,6 @@ INVARIANTS: Mapping[str, str] = {
     "C2": "no fact is lost: what the agency received is posted or named",
     "C4": "a quiet night plans nothing",
     "C10": "a claim that must stop is held, or asked about",
-    "V": "the plan's verdicts are the oracle's own",
-    "X": "a run ends in an answer, never in an unknown exception",
 }
 """What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
 
