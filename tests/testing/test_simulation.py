@@ -5,12 +5,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 from typer.testing import CliRunner
 
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
+from cloudcollect_pipeline.ledger.ledger import LedgerError
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, without
 from cloudcollect_pipeline.testing.simulation.events import EVENTS
 from cloudcollect_pipeline.testing.simulation.evidence import survey
@@ -88,7 +88,7 @@ def test_without_a_safeguard_the_simulation_turns_red(safeguard: str) -> None:
 
 def test_without_the_lock_two_runs_meet_in_the_same_files() -> None:
     script = Script(0, 1, (Step(0, "second run"),))
-    with without("no lock"), pytest.raises(duckdb.Error, match="already"):
+    with without("no lock"), pytest.raises(LedgerError, match="already attached"):
         live(script)
     lived = live(script)
     assert lived.struck["second run", "a night"] == 1

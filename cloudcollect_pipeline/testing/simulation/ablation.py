@@ -103,8 +103,8 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "no fresh read before a write": ((Night, "plan", _plan_and_read), (Guard, "read", _read_before)),
     "no guard against echoes": ((planning, "plan_customer", _deaf_to_echoes),),
     "no hash chain": (
-        (Journal, "verify", lambda self, since=0: None),
-        (Journal, "_read_head", lambda self: (0, "")),
+        (Journal, "verify", lambda self: None),
+        (Journal, "distrust", lambda self, at, newest: None),
     ),
 }
 """A safeguard gone -> what stands in the place of the code that keeps it: owner, attribute, substitute."""
