@@ -108,7 +108,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
     (
         "suspense account unknown",
         lambda s: set_up(s, "erp", suspense_account="1519", suspense_cash_account="1510"),
-        "suspense account", "error", "account 1519 is not in the chart of accounts (is 1", "create account 1519",
+        "suspense account", "error", "account 1519 (erp.suspense_account) is not in the chart of accounts (is 1", "create account 1519",
     ),
     (
         "suspense account not a cash account",
@@ -118,7 +118,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
     (
         "suspense account inactive",
         lambda s: s.erp.deactivate("1510"),
-        "suspense account", "error", "account 1510 is inactive", "tick Active on account 1510",
+        "suspense account", "error", "account 1510 (erp.suspense_account) is inactive", "tick Active on account 1510",
     ),
     (
         "cash account unknown",
