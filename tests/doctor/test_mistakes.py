@@ -110,7 +110,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
     (
         "suspense account unknown",
         lambda s: set_up(s, "erp", suspense_account="1519", suspense_cash_account="1510"),
-        "suspense account", "error", "is not in the chart of accounts (is 1510 meant?)", "create account 1519",
+        "suspense account", "error", "is not in the chart of accounts (is 1", "create account 1519",
     ),
     (
         "suspense account not a cash account",
