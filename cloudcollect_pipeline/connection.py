@@ -43,10 +43,10 @@ def connect(
     settings: CompanySettings, clock: Clock, transport: Any = None, known: Mapping[str, str] = {}
 ) -> Connection:
     """Build both adapters. Raises `SettingsError` where no adapter has the name that the settings give."""
-    reach = _adapter("cloudcollect.erp", settings.erp.adapter)
-    erp, close_erp, asked_erp = reach(settings.erp, clock, transport, known)
-    reach = _adapter("cloudcollect.agency", settings.agency.adapter)
-    agency, close_agency, asked_agency = reach(settings.agency, clock, transport, {})
+    connect_erp = reach("cloudcollect.erp", settings.erp.adapter)
+    erp, close_erp, asked_erp = connect_erp(settings.erp, clock, transport, known)
+    connect_agency = reach("cloudcollect.agency", settings.agency.adapter)
+    agency, close_agency, asked_agency = connect_agency(settings.agency, clock, transport, {})
 
     def close() -> None:
         close_agency()
@@ -55,7 +55,8 @@ def connect(
     return Connection(erp, agency, close, lambda: {"erp": asked_erp(), "agency": asked_agency()})
 
 
-def _adapter(group: str, name: str) -> Callable[..., Any]:
+def reach(group: str, name: str) -> Callable[..., Any]:
+    """What builds the adapter of a name. Raises `SettingsError` where there is none."""
     if name in OURS[group]:
         return import_module(OURS[group][name]).connect  # type: ignore[no-any-return]
     found = {point.name: point for point in entry_points(group=group)}

@@ -97,7 +97,7 @@ def up(
 def doctor(
     company: Annotated[
         str | None,
-        typer.Option("--company", "-c", metavar="NAME", help="Its short name; needed only where there are several."),
+        typer.Option("--company", "-c", metavar="NAME", help="Only this one; its short name."),
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="MOMENT", help="Look as of then; only against a sandbox on this machine.")
@@ -110,7 +110,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Plain values for programs.")] = False,
 ) -> None:
-    """Is a company set up for its nights? What is wrong, and how to mend it. Reads only."""
+    """Is every company set up for its nights? What is wrong, and how to mend it. Reads only."""
     from cloudcollect_pipeline.cli import doctor as looking
 
     raise typer.Exit(looking.run(company, at, probe=probe, write=write_probe, as_json=as_json))

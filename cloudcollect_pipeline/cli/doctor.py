@@ -2,50 +2,97 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from cloudcollect_pipeline.agency import cloud_collect
+from cloudcollect_pipeline.agency import cloud_collect, debitura
 from cloudcollect_pipeline.agency.cloud_collect.client import declared_capabilities
+from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities
 from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table, working
+from cloudcollect_pipeline.connection import reach
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.doctor import access, results
+from cloudcollect_pipeline.doctor.access import Credentials
 from cloudcollect_pipeline.doctor.check import Check, error, ok, skipped, warning
 from cloudcollect_pipeline.doctor.examine import Patient, examine
 from cloudcollect_pipeline.doctor.results import Result
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.erp import visma_net
+from cloudcollect_pipeline.erp.port import Erp
 from cloudcollect_pipeline.erp.visma_net import probe as probing
 from cloudcollect_pipeline.erp.visma_net import write_probe
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
-from cloudcollect_pipeline.settings import ErpSettings, Setting, Settings, SettingsError, origins
+from cloudcollect_pipeline.settings import AgencySettings, ErpSettings, Setting, Settings, SettingsError, origins
 
 PATIENCE = 5.0
 """Seconds that a write probe waits for a run to end."""
 HASTY: Mapping[str, Any] = {"timeout": 15.0, "deadline": 30.0, "read_attempts": 1}
 """One attempt and a short wait, for a person who looks on."""
 SECRETS = ("erp.client_secret", "agency.api_key")
+VISMA_NET = "visma_net"
+ONLY_VISMA_NET = "what is asked of a tenant is about Visma.net; this ERP is another one"
+NOBODYS = "DOCTOR000000000"
+"""A reference under which no agency holds anything: to look for it shows whether we are let in."""
 STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
 
 
+@dataclass(frozen=True)
+class Told:
+    """What there is to tell of one company; `known` are a probe's answers, where it was asked."""
+
+    company: str
+    checks: Sequence[Check]
+    settings: Sequence[Setting] = ()
+    known: Mapping[str, Result] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int:
+        """The exit code of its worst check."""
+        states = {check.state for check in self.checks}
+        return ERROR if "error" in states else NEEDS_A_PERSON if "warning" in states else OK
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        told = {
+            "company": self.company,
+            "exit": self.code,
+            "checks": [asdict(check) for check in self.checks],
+            "settings": [setting._asdict() for setting in self.settings],
+        }
+        if not self.known:
+            return told
+        return {**told, "points": [{**asdict(p), **_answer(self.known.get(p.key))} for p in POINTS]}
+
+
+def _answer(result: Result | None) -> dict[str, Any]:
+    return {} if result is None else result._asdict()
+
+
 def run(slug: str | None, at: str | None, *, probe: bool, write: bool, as_json: bool) -> int:
-    """Look at everything; 0 all well, 3 something for a person, 1 something that keeps nights from working.
+    """Look at a company, or all; 0 all well, 3 something for a person, 1 something that keeps nights from working.
 
     `probe` asks the ERP what is unconfirmed about it first, `write` also by writes that are undone.
     """
     try:
         settings = context.settings(demo=False)
     except SettingsError as wrong:
-        return _tell(slug or "", [_wrong_setting(problem) for problem in wrong.problems], [], {}, as_json=as_json)
-    name = context.company(settings, slug)
+        return _tell([Told(slug or "", [_wrong_setting(problem) for problem in wrong.problems])], as_json=as_json)
+    names = list(settings.companies) if slug is None and not write else [context.company(settings, slug)]
+    told = [_told(settings, name, at, probe=probe, write=write, as_json=as_json) for name in names]
+    return _tell(told, as_json=as_json)
+
+
+def _told(settings: Settings, name: str, at: str | None, *, probe: bool, write: bool, as_json: bool) -> Told:
     company = settings.companies[name]
     clock = context.clock(at, company)
     if write and not company.test_company:
@@ -63,7 +110,7 @@ def run(slug: str | None, at: str | None, *, probe: bool, write: bool, as_json: 
             checks.append(check)
             progress(check.state, check.name)
     known = results.load(settings.data_dir / name, company.erp.tenant_id) if probe or write else {}
-    return _tell(name, checks, _own(origins(settings), name), known, as_json=as_json)
+    return Told(name, checks, _own(origins(settings), name), known)
 
 
 def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *, write: bool) -> list[Check]:
@@ -72,6 +119,8 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
     Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
     """
     company, folder = settings.companies[slug], settings.data_dir / slug
+    if company.erp.adapter != VISMA_NET:
+        return [skipped("probe", ONLY_VISMA_NET)]
     credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
     tenant, left = company.erp.tenant_id, []
     offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
@@ -102,35 +151,70 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
     yield _settings(own)
     yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
     yield data_folder(settings.data_dir / slug)
-    try:
-        agency = cloud_collect.line(company.agency, clock, transport, **HASTY)
-    except ValueError as wrong:  # a key that no header could carry
-        yield error(
-            "agency", str(wrong), f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
-        )
-        return
-    credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
-    try:
+    with ExitStack() as opened:
+        try:
+            ask_agency, agency_skew = _agency(company.agency, clock, transport, opened)
+            erp, credentials = _erp(company.erp, clock, transport, known, opened)
+        except SettingsError as wrong:
+            yield error("adapters", "; ".join(wrong.problems), "correct it in the settings, or install the adapter")
+            return
+        except ValueError as wrong:  # a key that no header could carry
+            mend = f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
+            yield error("agency", str(wrong), mend)
+            return
         yield from examine(
             Patient(
                 settings=company,
                 origins=own,
                 credentials=credentials,
                 scopes=visma_net.SCOPES,
-                erp=visma_net.adapter(company.erp, web),
-                ask_agency=lambda: declared_capabilities(agency),
-                skews=lambda: (web.clock_skew, agency.clock_skew),
+                erp=erp,
+                ask_agency=ask_agency,
+                skews=lambda: (erp.clock_skew, agency_skew()),
                 refusal=_refusal(known, company.erp),
                 clock=clock,
                 today=night_of(clock.now()),
             )
         )
-    finally:
-        agency.close()
-        web.close()
-        credentials.close()
-    yield unconfirmed(known)
+    yield unconfirmed(known) if company.erp.adapter == VISMA_NET else skipped("unconfirmed", ONLY_VISMA_NET)
     yield schedule(slug, list(settings.companies), os.environ.get("DAGSTER_HOME"))
+
+
+def _agency(
+    settings: AgencySettings, clock: Clock, transport: object, opened: ExitStack
+) -> tuple[Callable[[], AgencyCapabilities], Callable[[], timedelta | None]]:
+    """What asks the agency once, and what tells its clock. An adapter from elsewhere is asked through its port."""
+    if settings.adapter == "cloud_collect":
+        web = cloud_collect.line(settings, clock, transport, **HASTY)
+        opened.callback(web.close)
+        return lambda: declared_capabilities(web), lambda: web.clock_skew
+    if settings.adapter == "debitura":
+        way = debitura.line(settings, clock, transport, **HASTY)
+        opened.callback(way.close)
+        return partial(_by_port, debitura.adapter(settings, way, clock)), lambda: way.clock_skew
+    agency, close, _ = reach("cloudcollect.agency", settings.adapter)(settings, clock, transport, {})
+    opened.callback(close)
+    return partial(_by_port, agency), lambda: None
+
+
+def _by_port(agency: Agency) -> AgencyCapabilities:
+    agency.find([NOBODYS])
+    return agency.capabilities
+
+
+def _erp(
+    settings: ErpSettings, clock: Clock, transport: object, known: Mapping[str, Result], opened: ExitStack
+) -> tuple[Erp, Credentials | None]:
+    """The ERP's adapter, and its credentials where they can be looked at by themselves."""
+    if settings.adapter == VISMA_NET:
+        credentials, web = visma_net.line(settings, clock, transport, **HASTY)
+        opened.callback(credentials.close)
+        opened.callback(web.close)
+        return visma_net.adapter(settings, web), credentials
+    told = {key: result.value for key, result in known.items()}
+    erp, close, _ = reach("cloudcollect.erp", settings.adapter)(settings, clock, transport, told)
+    opened.callback(close)
+    return erp, None
 
 
 def _refusal(known: Mapping[str, Result], erp: ErpSettings) -> str | None:
@@ -215,32 +299,29 @@ def _wrong_setting(problem: str) -> Check:
     return error("settings", found, "correct it in the settings file or the environment, as it says")
 
 
-def _tell(
-    slug: str,
-    checks: Sequence[Check],
-    settings: Sequence[Setting],
-    known: Mapping[str, Result],
-    *,
-    as_json: bool,
-) -> int:
-    states = {check.state for check in checks}
-    code = ERROR if "error" in states else NEEDS_A_PERSON if "warning" in states else OK
+def _tell(looked_at: Sequence[Told], *, as_json: bool) -> int:
+    """Every company in turn, and the worst exit code of them."""
     if as_json:
-        told = {"company": slug, "exit": code, "checks": [asdict(check) for check in checks]}
-        points = [{**asdict(point), **(known[point.key]._asdict() if point.key in known else {})} for point in POINTS]
-        say_json(
-            {**told, "settings": [setting._asdict() for setting in settings], **({"points": points} if known else {})}
-        )
-        return code
-    if known:
-        _tell_points(known)
-    shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
-    for check in checks:
-        said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
-        shown.add_row(f"[{STYLES[check.state]}]{check.state}[/]", check.name, said)
-    say_table(shown, indent=0)
-    say(_verdict(checks))
-    return code
+        told = [each.as_json() for each in looked_at]
+        say_json(told[0] if len(told) == 1 else {"exit": _worst(looked_at), "companies": told})
+        return _worst(looked_at)
+    for each in looked_at:
+        if len(looked_at) > 1:
+            say(f"[bold]{escape(each.company)}[/]")
+        if each.known:
+            _tell_points(each.known)
+        shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
+        for check in each.checks:
+            said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
+            shown.add_row(f"[{STYLES[check.state]}]{check.state}[/]", check.name, said)
+        say_table(shown, indent=0)
+        say(_verdict(each.checks))
+    return _worst(looked_at)
+
+
+def _worst(looked_at: Sequence[Told]) -> int:
+    codes = {each.code for each in looked_at}
+    return next((code for code in (ERROR, NEEDS_A_PERSON) if code in codes), OK)
 
 
 def _tell_points(known: Mapping[str, Result]) -> None:

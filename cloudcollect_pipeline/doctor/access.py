@@ -127,7 +127,7 @@ def clock(whose: str, skew: timedelta | None) -> Check:
     """Our clock against the date of a counterparty's answers."""
     name = f"clock and {whose}"
     if skew is None:
-        return skipped(name, "no answer bore a date")
+        return skipped(name, "no answer bore a date, or the adapter does not tell")
     if abs(skew) <= CLOSE_ENOUGH:
         return ok(name, "the clocks agree")
     ahead = "behind" if skew > timedelta(0) else "ahead of"

@@ -31,16 +31,9 @@ def suspense(erp: Erp, settings: CompanySettings) -> Iterator[Check]:
 def suspense_account(accounts: Iterable[LedgerAccount], settings: ErpSettings) -> Check:
     """The general-ledger account that agency payments are booked on."""
     name, number = "suspense account", settings.suspense_account
-    known = {account.number: account for account in accounts}
-    account = known.get(number)
-    if account is None:
-        return error(
-            name,
-            f"account {number} is not in the chart of accounts{_near(number, known)}",
-            f"create account {number} as an asset account in the ERP, or correct erp.suspense_account",
-        )
-    if not account.active:
-        return error(name, f"account {number} is inactive", f"tick Active on account {number} in the chart of accounts")
+    account = _usable(name, number, "erp.suspense_account", accounts)
+    if isinstance(account, Check):
+        return account
     if not account.cash:
         return error(
             name,
@@ -120,21 +113,29 @@ def allowed(pairs: Iterable[tuple[str, str]], refusal: str | None, settings: Erp
 
 def voucher_accounts(accounts: Iterable[LedgerAccount], settings: AccountSettings) -> list[Check]:
     """The accounts of the settlement voucher, now and after every change to come: one check, or one per mistake."""
-    known = {account.number: account for account in accounts}
-    wrong = []
+    name, accounts, wrong = "voucher accounts", list(accounts), []
     for number, used_as in _used(settings).items():
-        name, account = "voucher accounts", known.get(number)
         where = " and ".join(f"accounts.{setting}" for setting in used_as)
-        if account is None:
-            found = f"account {number} ({where}) is not in the chart of accounts{_near(number, known)}"
-            wrong.append(error(name, found, f"create account {number}, or correct {where}"))
-        elif not account.active:
-            mend = f"tick Active on account {number} in the chart of accounts, or name another as {where}"
-            wrong.append(error(name, f"account {number} ({where}) is inactive", mend))
+        account = _usable(name, number, where, accounts)
+        if isinstance(account, Check):
+            wrong.append(account)
         elif account.control:
             mend = f"name an account that takes manual entries as {where}, or allow them on {number}"
             wrong.append(error(name, f"account {number} ({where}) takes no manual entries", mend))
-    return wrong or [ok("voucher accounts", f"{len(_used(settings))} accounts are active and take entries")]
+    return wrong or [ok(name, f"{len(_used(settings))} accounts are active and take entries")]
+
+
+def _usable(name: str, number: str, setting: str, accounts: Iterable[LedgerAccount]) -> LedgerAccount | Check:
+    """The account that a setting names, or the mistake: it is not there, or inactive."""
+    known = {account.number: account for account in accounts}
+    account = known.get(number)
+    if account is None:
+        found = f"account {number} ({setting}) is not in the chart of accounts{_near(number, known)}"
+        return error(name, found, f"create account {number}, or correct {setting}")
+    if not account.active:
+        mend = f"tick Active on account {number} in the chart of accounts, or name another as {setting}"
+        return error(name, f"account {number} ({setting}) is inactive", mend)
+    return account
 
 
 def _used(settings: AccountSettings) -> dict[str, list[str]]:

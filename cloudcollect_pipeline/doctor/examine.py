@@ -25,7 +25,8 @@ class Patient:
 
     settings: CompanySettings
     origins: Mapping[str, str]
-    credentials: Credentials
+    credentials: Credentials | None
+    """None for an adapter that keeps them to itself."""
     scopes: tuple[str, ...]
     erp: Erp
     ask_agency: Callable[[], AgencyCapabilities]
@@ -40,7 +41,11 @@ class Patient:
 def examine(patient: Patient) -> Iterator[Check]:
     """Every check, with what it found. Reads only."""
     until = patient.clock.now() + PATIENCE
-    token = access.token(patient.credentials, patient.scopes, patient.origins.get("erp.client_secret", "the settings"))
+    if patient.credentials is None:
+        token = [skipped("ERP token", "this adapter keeps its credentials to itself; the company shows if they count")]
+    else:
+        secret_from = patient.origins.get("erp.client_secret", "the settings")
+        token = access.token(patient.credentials, patient.scopes, secret_from)
     yield from token
     if any(check.state == "error" for check in token):
         yield skipped("ERP company", "there is no token that could be used")

@@ -60,6 +60,26 @@ def test_as_json_every_setting_says_where_it_came_from(
     assert company.client_secret not in said.out + said.err
 
 
+def test_without_a_name_every_company_is_looked_at_and_the_worst_code_counts(
+    approved: Town, cloudcollect: Command
+) -> None:
+    books = approved.world.erp()
+    books.receive("10001", 100, cash_account="1510")
+    books.document("500001").payment_method = "4"
+    text, at = approved.file.read_text(), approved.nights[-1]
+    other = text[text.index("[companies.nordlys]") :].replace("nordlys", "fjell")
+    other = other.replace('payment_method = "4"', 'payment_method = "44"').replace('tenant_id = "', 'tenant_id = "x')
+    write_private(approved.file, f"{text}\n{other}")
+    codes = [cloudcollect("doctor", "--company", name, "--at", at).code for name in ("nordlys", "fjell")]
+    assert codes == [0, 1]
+    said = cloudcollect("doctor", "--at", at)
+    assert said.code == 1
+    assert said.out.index("nordlys") < said.out.index("fjell")
+    told = json.loads(cloudcollect("doctor", "--at", at, "--json").out)
+    assert told["exit"] == 1
+    assert [(each["company"], each["exit"]) for each in told["companies"]] == [("nordlys", 0), ("fjell", 1)]
+
+
 def test_a_secret_that_others_may_read_is_an_error_with_its_command(town: Town, cloudcollect: Command) -> None:
     town.file.chmod(0o644)
     said = cloudcollect("doctor", "--json")

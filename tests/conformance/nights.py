@@ -1,9 +1,13 @@
 """Nights on which everything happens that makes the pipeline speak to its counterparties, told over real HTTP."""
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.demo import NIGHTS
 from cloudcollect_pipeline.sandbox.erp import DocumentType
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry
@@ -11,7 +15,7 @@ from cloudcollect_pipeline.sandbox.serve import Servers
 from cloudcollect_pipeline.sandbox.world import World
 from tests.conformance.openapi import Exchange
 from tests.conformance.recorder import Recorder
-from tests.story import Story
+from tests.story import NOWHERE, Story, world_transport
 
 
 class Recorded(Story):
@@ -151,3 +155,13 @@ def one_of_each(world: World) -> None:
     books.pay(invoice, 10_00, write_off=1_00)
     books.draft_payment("10001", 2_00)
     books.voucher(world.today, "", [Entry("1515", 1, vat_code="3"), Entry("1510", -1)])
+
+
+def driven(story: Story, side: str, calls: Mapping[str, Callable[[Any], object]]) -> list[Exchange]:
+    """What an adapter says when everything is asked of it that can be asked; refusals do not matter."""
+    story.transport = recorder = Recorder(world_transport(story.world))
+    with story.opened() as night:
+        for call in calls.values():
+            with suppress(CounterpartyError):
+                call(getattr(night.connection, side))
+    return recorder.with_origin(getattr(NOWHERE, f"{side}_url"))

@@ -1,7 +1,6 @@
 """What is said to the agency, and what the sandbox agency says, is what docs/agency-api.json says."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import pytest
 
 from cloudcollect_pipeline.agency.cloud_collect import CloudCollect
 from cloudcollect_pipeline.agency.port import Agency, Debtor, NewClaim, NewReduction
-from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.agency import Capabilities
-from tests.conformance.nights import Recorded
-from tests.conformance.openapi import Description, Exchange
+from tests.conformance.nights import Recorded, driven
+from tests.conformance.openapi import Description
 from tests.conformance.recorder import Recorder
 from tests.story import NOWHERE, Story, transferred, world_transport
 
@@ -54,22 +52,12 @@ def small(tmp_path: Path) -> Story:
     return story
 
 
-def driven(story: Story) -> list[Exchange]:
-    """What the adapter says when everything is asked of it that can be asked; refusals do not matter."""
-    story.transport = recorder = Recorder(world_transport(story.world))
-    with story.opened() as night:
-        for call in CALLS.values():
-            with suppress(CounterpartyError):
-                call(night.agency)
-    return recorder.with_origin(NOWHERE.agency_url)
-
-
 def test_many_nights_say_nothing_to_the_agency_that_is_not_described_and_leave_nothing_unsaid(
     story: Recorded, small: Story, contract: Description
 ) -> None:
     said = story.with_agency()
     assert contract.violations(said) == []
-    assert contract.exercised(said) == contract.exercised(driven(small))
+    assert contract.exercised(said) == contract.exercised(driven(small, "agency", CALLS))
 
 
 def test_everything_described_can_be_asked_of_the_adapter_but_what_is_for_people(
@@ -77,7 +65,7 @@ def test_everything_described_can_be_asked_of_the_adapter_but_what_is_for_people
 ) -> None:
     asked = {name for name, each in vars(CloudCollect).items() if callable(each) and not name.startswith("_")}
     assert set(CALLS) == asked - {"balances", "entry_record"}
-    said = driven(small)
+    said = driven(small, "agency", CALLS)
     assert contract.violations(said) == []
     assert [(asked.path, told) for asked, told in said if told is None or told.status >= 300] == []
     assert contract.exercised(said) == {each.name for each in contract.operations} - FOR_PEOPLE - OF_BALANCES

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from email import message_from_bytes
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 
 from cloudcollect_pipeline.agency.port import Debtor, KnownEntry, NewClaim
-from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.debitura.records import uuid
 from cloudcollect_pipeline.sandbox.http import Response
 from cloudcollect_pipeline.sandbox.world import World
+from tests.conformance.nights import driven
 from tests.conformance.openapi import Exchange
 from tests.conformance.recorder import Recorder
 from tests.story import NOWHERE, START, Story, world_transport
@@ -99,16 +98,6 @@ def everything(story: Recorded) -> None:
     story.night()
 
 
-def driven(story: Recorded) -> list[Exchange]:
-    """What the adapter says when everything is asked of it that can be asked; refusals do not matter."""
-    before = len(story.recorded())
-    with story.opened() as night:
-        for call in CALLS.values():
-            with suppress(CounterpartyError):
-                call(night.connection.agency)
-    return story.recorded()[before:]
-
-
 def test_many_nights_say_nothing_that_is_not_described_in_either_direction(story, debitura):
     said = story.recorded()
     assert len(said) > 50
@@ -116,11 +105,11 @@ def test_many_nights_say_nothing_that_is_not_described_in_either_direction(story
 
 
 def test_everything_that_can_be_asked_of_the_adapter_is_described_and_so_is_every_answer(story, debitura):
-    assert debitura.violations(driven(story)) == []
+    assert debitura.violations(with_fields(driven(story, "agency", CALLS))) == []
 
 
 def test_the_nights_and_the_calls_leave_no_operation_of_the_sandbox_unused(story, debitura):
-    said = [*story.recorded(), *driven(story)]
+    said = [*story.recorded(), *with_fields(driven(story, "agency", CALLS))]
     assert debitura.exercised(said) == {
         "GET /cases",
         "POST /cases",

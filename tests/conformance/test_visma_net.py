@@ -6,14 +6,12 @@ so; §n is a section of the notes beside it (visma-net.md).
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 
-from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     DocumentKey,
@@ -27,10 +25,9 @@ from cloudcollect_pipeline.erp.visma_net import VismaNet
 from cloudcollect_pipeline.sandbox.http import Handler, Request
 from cloudcollect_pipeline.sandbox.serve import serve
 from cloudcollect_pipeline.sandbox.world import World
-from tests.conformance.nights import Recorded, one_of_each, the_demo
+from tests.conformance.nights import Recorded, driven, one_of_each, the_demo
 from tests.conformance.openapi import ONLY_DAY, Description, Exchange, Operation
-from tests.conformance.recorder import Recorder
-from tests.story import NOWHERE, Story, world_transport
+from tests.story import NOWHERE, Story
 
 KNOWN = {
     r"POST /connect/token: path: is not described": "tokens come from another service, Visma Connect (§2)",
@@ -88,23 +85,13 @@ def unknown(vendor: Description, exchanges: list[Exchange]) -> list[str]:
     return [each for each in said if not any(re.fullmatch(pattern, each) for pattern in KNOWN)]
 
 
-def driven(story: Story) -> list[Exchange]:
-    """What the adapter says when everything is asked of it that can be asked; refusals do not matter."""
-    story.transport = recorder = Recorder(world_transport(story.world))
-    with story.opened() as night:
-        for call in CALLS.values():
-            with suppress(CounterpartyError):
-                call(night.erp)
-    return recorder.with_origin(NOWHERE.erp_url)
-
-
 def test_many_nights_say_nothing_to_the_erp_that_is_not_described_and_leave_nothing_unsaid(
     story: Recorded, small: Story, vendor: Description
 ) -> None:
     said = story.with_erp()
     assert unknown(vendor, said) == []
     assert [words for asked, _ in said for words in broken_words(vendor, asked)] == []
-    assert vendor.exercised(said) == vendor.exercised(driven(small))
+    assert vendor.exercised(said) == vendor.exercised(driven(small, "erp", CALLS))
 
 
 def test_the_demos_nights_over_a_thousand_invoices_keep_to_both_descriptions(
@@ -123,14 +110,14 @@ def test_everything_that_can_be_asked_of_the_adapter_is_asked_in_this_suite() ->
 
 
 def test_whatever_is_asked_of_the_adapter_keeps_to_the_description(small: Story, vendor: Description) -> None:
-    said = driven(small)
+    said = driven(small, "erp", CALLS)
     assert unknown(vendor, said) == []
     assert [(asked.path, told) for asked, told in said if told is None or told.status >= 300] == []
 
 
 @pytest.mark.parametrize("pattern", KNOWN)
 def test_a_known_exception_that_no_longer_occurs_is_noticed(small: Story, vendor: Description, pattern: str) -> None:
-    said = driven(small) + driven(patient(small))
+    said = driven(small, "erp", CALLS) + driven(patient(small), "erp", CALLS)
     headers = {**said[-1].request.headers, "if-match": '"AAAA"'}
     for method, number, body in (("PUT", "100001", b"{}"), ("GET", "0", b"")):  # stale, and missing
         refused = Request(method, f"/v1/customerinvoice/{number}", headers=headers, body=body)
@@ -164,7 +151,7 @@ def broken_words(vendor: Description, request: Request) -> Iterator[str]:
 
 
 def test_filters_keep_to_what_the_description_says_in_words(small: Story, vendor: Description) -> None:
-    assert [words for asked, _ in driven(small) for words in broken_words(vendor, asked)] == []
+    assert [words for asked, _ in driven(small, "erp", CALLS) for words in broken_words(vendor, asked)] == []
 
 
 @pytest.mark.parametrize(
@@ -184,7 +171,7 @@ def test_a_filter_that_breaks_the_words_is_noticed(vendor: Description, target: 
 
 
 def test_a_token_is_asked_for_as_a_service_does_and_every_other_call_bears_one(small: Story) -> None:
-    tokens = [each for each in driven(small) if each.request.path == "/connect/token"]
+    tokens = [each for each in driven(small, "erp", CALLS) if each.request.path == "/connect/token"]
     forms = [parse_qs(each.request.body.decode(), strict_parsing=True) for each in tokens]
     assert all(each.request.headers["content-type"] == "application/x-www-form-urlencoded" for each in tokens)
     assert {frozenset(form) for form in forms} == {
@@ -194,7 +181,7 @@ def test_a_token_is_asked_for_as_a_service_does_and_every_other_call_bears_one(s
 
 
 def test_what_is_created_is_named_in_the_location_and_nowhere_else(small: Story) -> None:
-    created = [(asked, told) for asked, told in driven(small) if told and told.status == 201]
+    created = [(asked, told) for asked, told in driven(small, "erp", CALLS) if told and told.status == 201]
     assert len(created) == 2
     for asked, told in created:
         assert told.body == b""
@@ -226,7 +213,7 @@ HOLD = ("PUT", "/v1/customerPayment/500002", b'{"hold": {"value": false}}')
 
 
 def test_everything_the_sandbox_answers_is_as_described(small: Story, vendor: Description) -> None:
-    said = driven(small) + driven(patient(small))
+    said = driven(small, "erp", CALLS) + driven(patient(small), "erp", CALLS)
     headers = {**said[-1].request.headers, "content-type": "application/json"}
     for method, target, body in (*(("GET", target, b"") for target in BESIDE), HOLD):
         asked = Request.to(method, target, headers, body)

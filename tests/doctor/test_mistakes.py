@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from cloudcollect_pipeline.doctor.check import Check
 from cloudcollect_pipeline.doctor.results import keep
 from cloudcollect_pipeline.orchestration.schedules import SCHEDULER
 from cloudcollect_pipeline.sandbox.erp.api import SCOPES
-from tests.story import Story
+from cloudcollect_pipeline.sandbox.world import World
+from tests.story import START, Story
 
 Plant = Callable[[Story], object]
 
@@ -108,7 +110,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
     (
         "suspense account unknown",
         lambda s: set_up(s, "erp", suspense_account="1519", suspense_cash_account="1510"),
-        "suspense account", "error", "account 1519 is not in the chart of accounts (is 1", "create account 1519",
+        "suspense account", "error", "is not in the chart of accounts (is 1", "create account 1519",
     ),
     (
         "suspense account not a cash account",
@@ -118,7 +120,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
     (
         "suspense account inactive",
         lambda s: s.erp.deactivate("1510"),
-        "suspense account", "error", "account 1510 is inactive", "tick Active on account 1510",
+        "suspense account", "error", "account 1510 (erp.suspense_account) is inactive", "tick Active on account 1510",
     ),
     (
         "cash account unknown",
@@ -227,6 +229,66 @@ def test_a_clock_that_is_wrong_is_seen_by_the_date_of_the_answers(
             assert check.state == state
             assert found in check.found
             assert "NTP" in check.mend or state == "ok"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ERP and an agency whose adapters come from elsewhere."""
+    packages = tmp_path / "packages"
+    told = packages / "elsewhere-1.0.dist-info"
+    told.mkdir(parents=True)
+    (packages / "elsewhere_erp.py").write_text("from cloudcollect_pipeline.erp.visma_net import connect\n")
+    (packages / "elsewhere_agency.py").write_text("from cloudcollect_pipeline.agency.cloud_collect import connect\n")
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (told / "entry_points.txt").write_text(
+        "[cloudcollect.erp]\nelsewhere = elsewhere_erp:connect\n"
+        "[cloudcollect.agency]\nelsewhere = elsewhere_agency:connect\n"
+    )
+    monkeypatch.syspath_prepend(packages)
+    invalidate_caches()
+
+
+def from_elsewhere(story: Story) -> None:
+    for section in ("erp", "agency"):
+        set_up(story, section, adapter="elsewhere")
+
+
+@pytest.mark.usefixtures("installed")
+def test_adapters_from_elsewhere_are_looked_at_through_their_ports_and_the_rest_is_said(story: Story) -> None:
+    from_elsewhere(story)
+    states = {check.name: check.state for check in examined(story)}
+    skipped = {name for name, state in states.items() if state == "skipped"}
+    assert skipped == {"ERP token", "clock and agency", "unconfirmed", "schedule"}
+    assert {states[name] for name in ("ERP company", "suspense account", "period", "agency")} == {"ok"}
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("section", "wrong", "name"),
+    [
+        ("agency", {"api_key": SecretStr("last-year")}, "agency"),
+        ("erp", {"client_secret": SecretStr("last-year")}, "ERP company"),
+        ("erp", {"suspense_account": "1519"}, "suspense account"),
+        ("erp", {"adapter": "nobody"}, "adapters"),
+        ("agency", {"adapter": "nobody"}, "adapters"),
+    ],
+)
+def test_mistakes_are_found_through_the_ports_too(story: Story, section: str, wrong: dict[str, Any], name: str) -> None:
+    from_elsewhere(story)
+    set_up(story, section, **wrong)
+    assert name in [check.name for check in examined(story) if check.state == "error"]
+
+
+def test_a_company_whose_agency_is_debitura_is_looked_at_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    story = Story(tmp_path, world=World.empty(START, agency="debitura"))
+    states = {check.name: check.state for check in examined(story)}
+    assert (states["agency"], states["clock and agency"]) == ("ok", "ok")
+    set_up(story, "agency", api_key=SecretStr("last-year"))
+    (agency,) = (check for check in examined(story) if check.name == "agency")
+    assert (agency.state, "does not accept the API key" in agency.found) == ("error", True)
 
 
 def test_what_depends_on_a_mistake_is_skipped_and_not_called_wrong(story: Story) -> None:

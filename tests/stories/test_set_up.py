@@ -28,7 +28,11 @@ def inactive_method(story: Story) -> None:
         (without_cash_account, "suspense cash account", "make cash account 1510"),
         (without_method, "payment method", "there is no payment method 4"),
         (inactive_method, "payment method", "tick Active on payment method 4"),
-        (lambda story: story.erp.deactivate("1510"), "suspense account", "account 1510 is inactive"),
+        (
+            lambda story: story.erp.deactivate("1510"),
+            "suspense account",
+            "(erp.suspense_account) is inactive",
+        ),
     ],
 )
 def test_a_first_night_on_a_wrong_set_up_sends_nothing_and_says_what_to_mend(

@@ -19,10 +19,21 @@ HEADER = "XApiKey"
 def connect(
     agency: AgencySettings, clock: Clock, transport: Any, known: Mapping[str, str]
 ) -> tuple[Debitura, Callable[[], None], Callable[[], Budget]]:
-    """The adapter, what closes it, and what it has asked for. The option `test_cases` is "true" or "false"."""
+    """The adapter, what closes it, and what it has asked for."""
+    web = line(agency, clock, transport)
+    return adapter(agency, web, clock), web.close, lambda: web.budget
+
+
+def line(agency: AgencySettings, clock: Clock, transport: Any, **patience: Any) -> Web:
+    """The way to Debitura, before anything is said. `patience` as `Web` takes it."""
+    key = HeaderKey(HEADER, agency.api_key.get_secret_value(), agency.base_url)
+    options = {"deadline": agency.answer_seconds, **patience}
+    return Web(agency.base_url, key, clock=clock, transport=transport, **options)
+
+
+def adapter(agency: AgencySettings, web: Web, clock: Clock) -> Debitura:
+    """The adapter as the settings say. The option `test_cases` is "true" or "false"."""
     test_cases = agency.options.get("test_cases", "false")
     if agency.options.keys() - {"test_cases"} or test_cases not in ("true", "false"):
         raise SettingsError(['debitura has one option, test_cases, which is "true" or "false"'])
-    key = HeaderKey(HEADER, agency.api_key.get_secret_value(), agency.base_url)
-    web = Web(agency.base_url, key, clock=clock, transport=transport, deadline=agency.answer_seconds)
-    return Debitura(web, agency.id, clock, test_cases=test_cases == "true"), web.close, lambda: web.budget
+    return Debitura(web, agency.id, clock, test_cases=test_cases == "true")
