@@ -299,6 +299,11 @@ CATALOGUE: Mapping[str, Reason] = {
         "A settlement pays out an entry that another published settlement has paid out already",
         "Ask the agency which of the two it will cancel; this one is not booked until then.",
     ),
+    "SETTLEMENT_PAYS_LESS": Reason(
+        "warning",
+        "Settlements name an entry and pay out less of it than it carries",
+        "Ask the agency for the rest; it stays on the suspense account until a settlement pays it out.",
+    ),
     "SETTLEMENT_UNKNOWN_ITEM": Reason(
         "error",
         "A settlement names an entry that the agency does not list",
