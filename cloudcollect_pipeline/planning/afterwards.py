@@ -27,8 +27,8 @@ def wanted_hold(
 ) -> tuple[str, str]:
     """The hold that a live claim should have tonight, and why: by the stop rules its receivable fails.
 
-    `principal_open` is the claim's at the agency, øre; `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with. `ASK` is no hold: the
-    settings leave it to a person, who has not answered yet.
+    `principal_open` is the claim's at the agency, øre; `due` is the due date now, `transferred_due` (yyyy-MM-dd) the
+    one it was handed over with. `ASK` is no hold: the settings leave it to a person, who has not answered yet.
     """
     policy = facts.settings.policy
     failed = [code for code in failed if principal_open <= 0 or code not in MADE_UP]
