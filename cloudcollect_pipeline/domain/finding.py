@@ -42,7 +42,7 @@ CATALOGUE: Mapping[str, Reason] = {
         "warning",
         "The ERP's clock and this machine's differ",
         "Have this machine set its clock from the network. If the ERP's is wrong, tell its vendor, and make the "
-        "overlap in the settings longer than the difference until it is right.",
+        "overlap in the settings longer than the difference until it is right. A day apart, nothing is sent.",
     ),
     "LEDGER_ROW_INCONSISTENT": Reason(
         "error",

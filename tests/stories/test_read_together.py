@@ -1,5 +1,7 @@
 """Stories that cross the borders of what was built apart: stops and reports, settlements that return, two agencies."""
 
+from datetime import timedelta
+
 import pytest
 
 from cloudcollect_pipeline.sandbox.world import World
@@ -129,3 +131,16 @@ def test_a_claim_made_by_hand_at_the_other_agency_keeps_this_one_away(tmp_path):
     story.route("nordlys" + OTHER)
     story.night(slug="nordlys" + OTHER)
     assert story.agency.account("nordlys" + OTHER).by_document.get(invoice.number, []) == []
+
+
+@pytest.mark.parametrize("hours", [-24 * 30, 24 * 30], ids=["our clock runs ahead", "our clock lags behind"])
+def test_nothing_is_sent_by_a_clock_that_cannot_tell_what_is_due(story, hours):
+    transferred(story)
+    invoice = story.receivable()
+    story.world.skew = timedelta(hours=hours)
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    assert "clock" in story.results[-1].not_sent
+    assert "CLOCK_SKEW" in story.findings()
+    story.world.skew = timedelta(0)
+    ends_equal(story, invoice)
