@@ -64,6 +64,8 @@ OF_THE_ACCOUNT = (
 )
 """Findings that a run without a plan looks for anew: what only planning sees stays open."""
 TOLERATED_SKEW = timedelta(minutes=5)
+BLOCKING_SKEW = timedelta(days=1)
+"""With a clock that is off by as much, nobody can tell which night it is, and so what is old enough to be sent."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
@@ -560,6 +562,7 @@ class Night:
         facts = self.facts()
         dispatcher = self._dispatcher(facts)
         if dispatcher.refusal() is None:
+            self._require_clock()
             self._require_set_up(digest)
         kinds = [kind for phase, kinds in PHASES for kind in kinds if phase in phases]
         try:
@@ -572,6 +575,13 @@ class Night:
                 self.journal.backup(self.folder / "journal.backup.sqlite")
         self.journal.mark_plan(digest, "dispatched", self.clock.now(), self.who)
         return done
+
+    def _require_clock(self) -> None:
+        """Which receivables are old enough, and how old a lost request is, is judged by our clock."""
+        skew = self.erp.clock_skew
+        if skew is not None and abs(skew) >= BLOCKING_SKEW:
+            apart = f"{abs(skew) / timedelta(hours=1):.0f} hours apart"
+            raise NothingSent(f"this machine's clock and the ERP's are {apart}; set the clock, then run again")
 
     def _require_set_up(self, digest: str) -> None:
         """Before anything is ever sent: is there a cash account and a payment method to post the agency's money with?

@@ -1,7 +1,7 @@
 """Entries derived from cumulative balances, for an agency that shows what it has received per claim and no payments.
 
 What a balance rose by since the entries already known is a new entry; what its principal fell by takes back the newest
-of them. Known entries are never changed, and their principal always adds up to the balance. A derived entry exists
+of them. Known entries are never changed, and what they carry always adds up to the balance. A derived entry exists
 nowhere else, so its name must not depend on when it was read: it is the claim and a running number, and what the
 journal has posted for a number counts as known even where the ledger was lost.
 """
@@ -15,6 +15,8 @@ from cloudcollect_pipeline.agency.port import Agency, Balance, DerivedEntry, Tel
 
 MARK = "#"
 """Between the claim and the running number."""
+WAITING = "unallocated"
+"""The bucket of money that the agency has not allocated yet."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def derive(balance: Balance, known: KnownOfClaim) -> list[DerivedEntry]:
     """The entries that a balance brings beside what is known; none for a balance older than what is known.
 
     What was posted and is not known comes first, so that its number is not given to something else. Money that the
-    agency has not allocated yet is not derived: it comes when it is principal, interest or fees.
+    agency has not allocated yet is an entry of its own, taken back when it becomes principal, interest or fees.
     """
     if any(entry.recorded_at > balance.updated_at for entry in known.entries):
         return []
@@ -52,16 +54,19 @@ def derive(balance: Balance, known: KnownOfClaim) -> list[DerivedEntry]:
         amount, day = known.posted[entry_id]
         add(entry_id, {"principal": amount}, day)
     change = _change(balance, (*known.entries, *new))
-    fallen = -change.get("principal", 0)
-    for root, carried in reversed(_carried((*known.entries, *new)).items()):
-        if fallen > 0 and carried > 0:
-            taken = min(fallen, carried)
-            add(next_id(), {"principal": -taken}, balance.value_date, root)
-            fallen -= taken
-            change["principal"] += taken
-    risen = {bucket: amount for bucket, amount in sorted(change.items()) if amount}
-    if risen:
-        add(next_id(), risen, balance.value_date)
+    for bucket in ("principal", WAITING):
+        fallen = -change.get(bucket, 0)
+        for root, carried in reversed(_carried((*known.entries, *new), bucket).items()):
+            if fallen > 0 and carried > 0:
+                taken = min(fallen, carried)
+                add(next_id(), {bucket: -taken}, balance.value_date, root)
+                fallen -= taken
+                change[bucket] += taken
+    waiting = change.pop(WAITING, 0)
+    for risen in (change, {WAITING: waiting}):
+        lines = {bucket: amount for bucket, amount in sorted(risen.items()) if amount}
+        if lines:
+            add(next_id(), lines, balance.value_date)
     return new
 
 
@@ -77,19 +82,19 @@ def is_derived(entry_id: str) -> bool:
 
 
 def _change(balance: Balance, entries: Iterable[DerivedEntry]) -> dict[str, int]:
-    change = {bucket: amount for bucket, amount in balance.received.items() if bucket != "unallocated"}
+    change = dict(balance.received)
     for entry in entries:
         for bucket, amount in entry.lines.items():
             change[bucket] = change.get(bucket, 0) - amount
     return change
 
 
-def _carried(entries: Iterable[DerivedEntry]) -> dict[str, int]:
-    """Principal that each original entry still carries, oldest first."""
+def _carried(entries: Iterable[DerivedEntry], bucket: str) -> dict[str, int]:
+    """What of a bucket each original entry still carries, oldest first."""
     carried: dict[str, int] = {}
     for entry in sorted(entries, key=lambda entry: number_of(entry.entry_id)):
         root = entry.reverses or entry.entry_id
-        carried[root] = carried.get(root, 0) + entry.lines.get("principal", 0)
+        carried[root] = carried.get(root, 0) + entry.lines.get(bucket, 0)
     return carried
 
 

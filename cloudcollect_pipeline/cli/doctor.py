@@ -296,7 +296,7 @@ def _wrong_setting(problem: str) -> Check:
     found, command, mend = problem.partition("; run: ")
     if command:
         return error("secrets", found, f"run: {mend}")
-    return error("settings", found, "correct it in the settings file or the environment, as it says")
+    return error("settings", found, "do what it says; then look again")
 
 
 def _tell(looked_at: Sequence[Told], *, as_json: bool) -> int:

@@ -133,14 +133,16 @@ class Guard:
         with self._laid_over("guard_views", "guard_claims"):
             verdicts = self._verdicts()
         for effect in effects:
-            verdict = verdicts.get(effect.details["document"])
+            document = effect.details["document"]
+            verdict, claim = verdicts.get(document), fresh.claims.get(effect.details["claim_id"])
             if verdict is None or verdict["due_date"] is None:
                 fresh.refused[effect.reference] = "its receivable could not be read again"
                 continue
-            told = effect.details.get("transferred_due")
-            wanted, reason = wanted_hold(
-                effect.details["document"], verdict["failed"], verdict["due_date"], told, self.facts
-            )
+            if claim is None or claim["principal_open"] is None:
+                fresh.refused[effect.reference] = "the agency no longer lists the claim"
+                continue
+            told, left = effect.details.get("transferred_due"), ore(claim["principal_open"])
+            wanted, reason = wanted_hold(document, verdict["failed"], left, verdict["due_date"], told, self.facts)
             if wanted != effect.details["hold"]:
                 fresh.refused[effect.reference] = f"it should now be {wanted}: {reason}"
 

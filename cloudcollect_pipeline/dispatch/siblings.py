@@ -24,9 +24,10 @@ def held_elsewhere(ledger: Ledger, folders: Sequence[Path]) -> tuple[Elsewhere, 
 
 
 def _held_by(ledger: Ledger, folder: Path) -> list[Elsewhere]:
-    claims = {row["reference"]: row for row in _claims(ledger, folder / "ledger.duckdb")}
-    found = [Elsewhere(row["document"], not row["ended"], row["number"]) for row in claims.values()]
-    unseen = [row["document"] for row in _sent(folder) if row["reference"] not in claims]
+    claims = _claims(ledger, folder / "ledger.duckdb")
+    found = [Elsewhere(row["document"], not row["ended"], row["number"]) for row in claims]
+    seen = {row["reference"] for row in claims}
+    unseen = [row["document"] for row in _sent(folder) if row["reference"] not in seen]
     return [*found, *(Elsewhere(document, True) for document in unseen)]
 
 

@@ -42,7 +42,7 @@ CATALOGUE: Mapping[str, Reason] = {
         "warning",
         "The ERP's clock and this machine's differ",
         "Have this machine set its clock from the network. If the ERP's is wrong, tell its vendor, and make the "
-        "overlap in the settings longer than the difference until it is right.",
+        "overlap in the settings longer than the difference until it is right. A day apart, nothing is sent.",
     ),
     "LEDGER_ROW_INCONSISTENT": Reason(
         "error",
@@ -293,6 +293,11 @@ CATALOGUE: Mapping[str, Reason] = {
         "error",
         "A settlement pays out an entry that another published settlement has paid out already",
         "Ask the agency which of the two it will cancel; this one is not booked until then.",
+    ),
+    "SETTLEMENT_PAYS_LESS": Reason(
+        "warning",
+        "Settlements name an entry and pay out less of it than it carries",
+        "Ask the agency for the rest; it stays on the suspense account until a settlement pays it out.",
     ),
     "SETTLEMENT_UNKNOWN_ITEM": Reason(
         "error",

@@ -23,14 +23,15 @@ DUE_DATE_MOVED = "due date moved"
 
 
 def wanted_hold(
-    document: str, failed: Sequence[str], due: date, transferred_due: str | None, facts: Facts
+    document: str, failed: Sequence[str], principal_open: int, due: date, transferred_due: str | None, facts: Facts
 ) -> tuple[str, str]:
     """The hold that a live claim should have tonight, and why: by the stop rules its receivable fails.
 
-    `due` is the due date now, `transferred_due` (yyyy-MM-dd) the one it was handed over with. `ASK` is no hold: the
-    settings leave it to a person, who has not answered yet.
+    `principal_open` is the claim's at the agency, øre; `due` is the due date now, `transferred_due` (yyyy-MM-dd) the
+    one it was handed over with. `ASK` is no hold: the settings leave it to a person, who has not answered yet.
     """
     policy = facts.settings.policy
+    failed = [code for code in failed if principal_open <= 0 or code not in MADE_UP]
     answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
     by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "keep": "NONE", "": "ASK"}
     wanted, reason = "NONE", "no longer held"
@@ -70,8 +71,9 @@ def plan_holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
     for row in ledger.rows(sql("holds", HERE)):
         document = row["document"]
         transferred_due = json.loads(row["details"]).get("due_date")
-        failed = [code for code in row["failed"] if row["principal_open"] <= 0 or code not in MADE_UP]
-        wanted, reason = wanted_hold(document, failed, row["due_date"], transferred_due, facts)
+        wanted, reason = wanted_hold(
+            document, row["failed"], ore(row["principal_open"]), row["due_date"], transferred_due, facts
+        )
         if row["principal_open"] <= 0 and wanted not in ("ASK", "RECALLED"):
             continue  # nothing is left to pause or to go on with
         if reason == DUE_DATE_MOVED:

@@ -265,6 +265,8 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
         held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
         if row["failed"] == ["NEW_EPISODE_APPROVED"]:
             text = f"{row['document']} was recalled or rejected, and may be transferred again"
+            if row["disputed_before"]:
+                text += "; the claim that ended still shows as disputed at the agency"
             subject = f"{row['document']} episode {row['past_claims'] + 1}"
             findings.append(Finding("NEW_EPISODE", subject, text, ore(row["balance"])))
     return held

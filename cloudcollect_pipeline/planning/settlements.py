@@ -32,7 +32,9 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
     if not ledger.value("select exists (from settlement_now)"):
         return
     known = known_effects(ledger, Kind.SETTLEMENT)
-    booked = {row["source"]: json.loads(row["details"]) for row in ledger.rows(sql("booked_settlements", HERE))}
+    vouchers = ledger.rows(sql("booked_settlements", HERE))
+    booked = {row["source"]: json.loads(row["details"]) for row in vouchers}
+    times = {row["source"]: row["times"] for row in vouchers}
     shares = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
     tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
     for effect in effects:
@@ -40,11 +42,17 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
             tonight[str(effect.details["entry"]), effect.content.party].append(effect)
     # What stood in the account at go-live was posted before us: it is ground enough for a voucher.
     at_go_live = {row["entry_id"] for row in ledger.rows("select entry_id from opening_item order by entry_id")}
+    for row in ledger.rows(sql("settled_short", HERE)):
+        left = ore(row["carried"] - row["paid"])
+        text = f"settlement {row['number']} leaves {display(left)} of entry {row['root']} unpaid"
+        findings.append(Finding("SETTLEMENT_PAYS_LESS", row["root"], text, left))
     for row in ledger.rows(sql("settlements", HERE)):
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
+        # An agency may take a cancellation back: what counts is which of the two was booked more often.
+        stands = times.get(published, 0) > times.get(cancelled, 0)
         if row["status"] == "PUBLISHED":
             source, sign = published, 1
-        elif published in booked:
+        elif stands:
             source, sign = cancelled, -1
         else:
             continue
@@ -52,12 +60,13 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
         subject = f"settlement {row['number']}"
         accounts = facts.settings.accounts.on(row["booking_date"])
         wrong = _wrong(row, subject, accounts, facts.settings)
-        if sign > 0 and published in booked:
+        if sign > 0 and stands:
             wrong = _changed(row, subject, booked[published]) or (wrong if row["repeated"] else None)
         if wrong:
             findings.append(wrong)
             continue
-        if any(k.state in BLOCKING | {"confirmed"} for k in states):
+        under_way = any(k.state in BLOCKING for each in (published, cancelled) for k in known.get(each, ()))
+        if under_way or (sign > 0 and stands):
             continue
         items = [item for item in row["items"] if item["root"] not in at_go_live]
         after, waits = _ground(items, shares, tonight) if sign > 0 else ([], [])

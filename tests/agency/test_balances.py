@@ -74,9 +74,14 @@ def test_what_the_journal_posted_keeps_its_number_where_the_ledger_was_lost():
     ]
 
 
-def test_money_that_is_not_allocated_yet_waits():
-    entries = lived({"unallocated": 100}, {"unallocated": 0, "principal": 100})
-    assert [(e.entry_id, dict(e.lines)) for e in entries] == [("clm#1", {"principal": 100})]
+def test_money_that_is_not_allocated_yet_is_an_entry_of_its_own_until_it_is():
+    entries = lived({"unallocated": 100, "principal": 5}, {"unallocated": 40, "principal": 65})
+    assert [(e.entry_id, dict(e.lines), e.reverses) for e in entries] == [
+        ("clm#1", {"principal": 5}, None),
+        ("clm#2", {"unallocated": 100}, None),
+        ("clm#3", {"unallocated": -60}, "clm#2"),
+        ("clm#4", {"principal": 60}, None),
+    ]
 
 
 def test_a_name_is_recognised_by_its_running_number():

@@ -17,7 +17,8 @@ claims as (
            count(*) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as live,
            count(*) filter (status in ('WITHDRAWN', 'REJECTED') or hold = 'RECALLED') as past,
            sum(principal) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as principal,
-           coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed
+           coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed,
+           coalesce(bool_or(disputed and status in ('WITHDRAWN', 'REJECTED')), false) as disputed_before
     from claim_now group by all
 ),
 pending as (
@@ -61,6 +62,7 @@ select r.*,
        coalesce(claims.live, 0) as live_claims,
        coalesce(claims.past, 0) as past_claims,
        coalesce(claims.disputed, false) as disputed,
+       coalesce(claims.disputed_before, false) as disputed_before,
        coalesce(pending.transfers, 0) as pending_transfers,
        held.subject is not null or held_customer.subject is not null as on_hold,
        coalesce(unapplied.credit, 0) as unapplied_credit,
