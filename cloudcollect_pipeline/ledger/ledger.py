@@ -1,5 +1,6 @@
 """Open, stage, mirror: what happens to landed records inside DuckDB."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,11 +35,21 @@ class LedgerError(Exception):
     """The ledger file cannot be used; the message says which file, why, and what to do."""
 
 
+def _half_made(new: Sequence[Path]) -> None:
+    """Take away files that were only just begun, as on a full disk: the next run could not open them."""
+    for path in new:
+        path.unlink(missing_ok=True)
+
+
 def _unusable(path: Path, error: duckdb.Error) -> LedgerError:
-    return LedgerError(
-        f"{path} cannot be opened: {str(error).splitlines()[0]}. "
-        "It is derived: move it away and the next run rebuilds the present from both systems."
+    told = str(error).splitlines()[0]
+    full = any(os.strerror(number) in told for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+    mend = (
+        "Free some space on its disk and run again."
+        if full
+        else "It is derived: move it away and the next run rebuilds the present from both systems."
     )
+    return LedgerError(f"{path} cannot be opened: {told}. {mend}")
 
 
 @cache
@@ -87,6 +98,8 @@ class Ledger:
         threads = threads or threads_for(self.path)
         spill = folder / "spill"
         spill.mkdir(exist_ok=True, mode=0o700)
+        persons = folder / "persons.duckdb"
+        new = [path for path in (self.path, persons) if not path.exists()]
         try:
             self.db = duckdb.connect(
                 str(self.path),
@@ -100,17 +113,19 @@ class Ledger:
                 },
             )
         except duckdb.Error as error:
+            _half_made(new)
             raise _unusable(self.path, error) from None
         file = self.path
         try:
             file.chmod(0o600)
-            file = folder / "persons.duckdb"
+            file = persons
             self.db.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as persons")
             file.chmod(0o600)
             file = self.path
             self._create(company, tenant)
         except duckdb.Error as error:
             self.db.close()
+            _half_made(new)
             raise _unusable(file, error) from None
         except BaseException:
             self.db.close()
@@ -118,6 +133,7 @@ class Ledger:
 
     def _create(self, company: str, tenant: str) -> None:
         self.db.execute("set TimeZone = 'UTC'")
+        self._refuse_a_stranger(company, tenant)
         self.db.execute(sql("macros"))
         self.db.execute(sql("schema"))
         self.db.execute(sql("persons"))
@@ -128,18 +144,24 @@ class Ledger:
             )
         self.present()
         self.db.execute(sql("views"))
+        self.db.executemany(
+            "insert or ignore into meta values (?, ?)",
+            [("company", company), ("tenant", tenant), ("schema_version", str(SCHEMA_VERSION))],
+        )
+
+    def _refuse_a_stranger(self, company: str, tenant: str) -> None:
+        """Before anything is made in it: is the file this company's, and of a version that we know?"""
+        if not self.value("select count(*) from duckdb_tables() where table_name = 'meta'"):
+            return
         known = dict(self.db.execute("select name, value from meta").fetchall())
         if not known:
-            self.db.executemany(
-                "insert into meta values (?, ?)",
-                [("company", company), ("tenant", tenant), ("schema_version", str(SCHEMA_VERSION))],
-            )
-        elif (known["company"], known["tenant"]) != (company, tenant):
+            return
+        if (known["company"], known["tenant"]) != (company, tenant):
             raise LedgerError(
                 f"{self.path} belongs to company {known['company']} (tenant {known['tenant']}), not to {company}. "
                 "Point the company at its own data folder."
             )
-        elif int(known["schema_version"]) > SCHEMA_VERSION:
+        if int(known["schema_version"]) > SCHEMA_VERSION:
             raise LedgerError(f"{self.path} was written by a newer version. Update cloudcollect-pipeline.")
 
     def close(self) -> None:

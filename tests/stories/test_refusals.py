@@ -1,0 +1,130 @@
+"""A night that must not begin: it says what is wrong and how to go on, writes to nobody, and loses nothing."""
+
+import sqlite3
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from cloudcollect_pipeline.dispatch.journal import Journal, JournalError
+from cloudcollect_pipeline.ledger.ledger import LedgerError
+from tests.story import Story, Writes, transferred, world_transport
+
+
+def corrupted_journal(story, folder):
+    data = bytearray((folder / "journal.sqlite").read_bytes())
+    for offset in range(4096, len(data), 512):
+        data[offset] ^= 8
+    (folder / "journal.sqlite").write_bytes(data)
+
+
+def newer_journal(story, folder):
+    _sqlite(folder, "update meta set value = '99' where name = 'schema_version'")
+
+
+def journal_of_another_company(story, folder):
+    _sqlite(folder, "update meta set value = 'sorvind' where name = 'company'")
+
+
+def _sqlite(folder, statement):
+    with sqlite3.connect(folder / "journal.sqlite") as db:
+        db.execute(statement)
+    db.close()
+
+
+def ledger_of_another_company(story, folder):
+    with duckdb.connect(folder / "ledger.duckdb") as db:
+        db.execute("update meta set value = 'sorvind' where name = 'company'")
+
+
+def newer_ledger(story, folder):
+    with duckdb.connect(folder / "ledger.duckdb") as db:
+        db.execute("update meta set value = '99' where name = 'schema_version'")
+
+
+def damaged_ledger(story, folder):
+    data = bytearray((folder / "ledger.duckdb").read_bytes())
+    for offset in range(8, len(data), 4096):
+        data[offset] ^= 8
+    (folder / "ledger.duckdb").write_bytes(data)
+
+
+def damaged_persons(story, folder):
+    (folder / "persons.duckdb").write_bytes(b"no database" * 1000)
+
+
+def clock_set_back_a_year(story, folder):
+    story.world.clock.set(story.world.now - timedelta(days=365))
+
+
+def a_file_in_place_of_the_folder(story, folder):
+    folder.rename(folder.with_name("aside"))
+    folder.write_text("in the way")
+
+
+REFUSALS = [
+    (corrupted_journal, JournalError, r"journal rebuild"),
+    (newer_journal, JournalError, r"newer version.*update cloudcollect-pipeline"),
+    (journal_of_another_company, JournalError, r"belongs to company sorvind.*its own data folder"),
+    (ledger_of_another_company, LedgerError, r"belongs to company sorvind.*its own data folder"),
+    (newer_ledger, LedgerError, r"newer version.*[Uu]pdate cloudcollect-pipeline"),
+    (damaged_ledger, LedgerError, r"ledger\.duckdb cannot be opened.*move it away"),
+    (damaged_persons, LedgerError, r"persons\.duckdb cannot be opened.*move it away"),
+    (clock_set_back_a_year, JournalError, r"clock says 2025-01-08.*began at 2026-01-07.*journal accept-clock"),
+    (a_file_in_place_of_the_folder, OSError, r"File exists"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "kind", "text"), REFUSALS, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_night_that_must_not_begin_says_why_and_writes_to_nobody(tmp_path, spoil, kind, text):
+    story = Story(tmp_path)
+    folder = story.data / story.slug
+    invoice = transferred(story)
+    story.night()
+    story.erp.pay(invoice, 1000)
+    story.morning()
+    spoil(story, folder)
+    writes = story.transport = Writes(world_transport(story.world))
+    before = _files(story.data)
+    with pytest.raises(kind, match=text) as refusal, story.opened() as night:
+        night.run()
+    assert "\n" not in str(refusal.value)
+    assert writes.seen == []
+    assert _files(story.data) == before
+
+
+def _files(data):
+    """What must stay as it is: files by their bytes, a ledger that can be read by its rows."""
+    names = ("journal.sqlite", "journal.head", "persons.duckdb", "ledger.duckdb")
+    found = [path for path in data.rglob("*") if path.is_file() and path.name in names]
+    return {
+        path.relative_to(data): _rows(path) if path.name == "ledger.duckdb" else path.read_bytes() for path in found
+    }
+
+
+def _rows(path):
+    try:
+        with duckdb.connect(path, read_only=True) as db:
+            names = [name for (name,) in db.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+            return {name: sorted(map(str, db.execute(f"from {name}").fetchall())) for name in names}
+    except duckdb.Error:
+        return path.read_bytes()
+
+
+def test_a_person_may_accept_a_clock_that_was_wrong_before(tmp_path):
+    story = Story(tmp_path)
+    invoice = transferred(story)
+    story.erp.pay(invoice, 1000)
+    right = story.world.now
+    story.world.clock.set(right + timedelta(days=400))
+    with story.opened() as night:
+        night.prepare_plan()
+    story.world.clock.set(right)
+    with pytest.raises(JournalError, match="accept-clock"), story.opened():
+        pass
+    company = story.settings.companies[story.slug]
+    journal = Journal(story.data / story.slug, story.slug, company.erp.tenant_id, right)
+    journal.accept_clock(right, "person")
+    journal.close()
+    story.night()
+    assert story.open_at_agency(invoice) == 5000
