@@ -2,5 +2,6 @@
 create or replace temp table verdict (
     document_type varchar, number varchar, document varchar, customer varchar, currency varchar,
     balance decimal(18, 2), amount decimal(18, 2), document_date date, due_date date, kid varchar,
-    dunning_level integer, dunning_date date, past_claims bigint, live_claims bigint, failed varchar[]
+    dunning_level integer, dunning_date date, past_claims bigint, live_claims bigint, disputed_before boolean,
+    failed varchar[]
 );
