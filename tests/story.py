@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,13 +18,12 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.sandbox.agency.books import Agency, Claim, Entry
 from cloudcollect_pipeline.sandbox.erp.books import ErpCompany
-from cloudcollect_pipeline.sandbox.http import Request, Response
-from cloudcollect_pipeline.sandbox.serve import Servers
+from cloudcollect_pipeline.sandbox.http import Response
+from cloudcollect_pipeline.sandbox.serve import Servers, company_settings
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.settings import CompanySettings, Settings
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE, as_request
 
-NOWHERE = Servers("http://127.0.0.1:9001", "http://127.0.0.1:9002")
-"""Where nothing listens: the world's own transport answers there."""
 START = datetime(2026, 1, 5, 6, tzinfo=OSLO)
 
 
@@ -35,11 +33,8 @@ def world_transport(world: World) -> httpx.MockTransport:
 
     def answer(request: httpx.Request) -> httpx.Response:
         handler = world.erp_handler if request.url.port == 9001 else world.agency_handler
-        parts = urlsplit(str(request.url))
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        asked = Request.to(request.method, target, {k.lower(): v for k, v in request.headers.items()}, request.content)
         with lock:
-            told: Response = handler(asked)
+            told = handler(as_request(request))
         return httpx.Response(told.status, headers=dict(told.headers), content=told.body)
 
     return httpx.MockTransport(answer)
@@ -64,41 +59,12 @@ def settings_of(
     """Settings for every company of the world; keyword arguments change the policy."""
     companies = {}
     for slug, company in world.companies.items():
-        companies[slug] = CompanySettings.model_validate(
-            {
-                "name": company.name,
-                "mode": "automatic",
-                "go_live": min(date(2025, 1, 1), world.go_live),
-                "erp": {
-                    "base_url": servers.erp_url,
-                    "token_url": servers.token_url,
-                    "tenant_id": company.tenant_id,
-                    "client_id": company.client_id,
-                    "client_secret": company.client_secret,
-                    "suspense_cash_account": company.suspense_cash_account,
-                    "suspense_account": company.suspense_account,
-                    "payment_method": company.payment_method,
-                    "parallel": 1,
-                },
-                "agency": {
-                    "id": company.agency_id,
-                    "adapter": world.adapter,
-                    "base_url": servers.agency_url,
-                    "api_key": company.api_key,
-                },
-                "policy": {"min_amount": 0, "attach_pdf": False, **policy},
-                "accounts": {
-                    "payout_clearing": company.payout_clearing,
-                    "interest_income": "8050",
-                    "fee_income": "3900",
-                    "commission_cost": "7790",
-                    "expense_cost": "7798",
-                    "input_vat": "2710",
-                    "rounding": "7770",
-                    **(accounts or {}),
-                },
-            }
-        )
+        told = company_settings(world, company, servers)
+        told["go_live"] = min(date(2025, 1, 1), world.go_live)
+        told["erp"] |= {"parallel": 1}
+        told["policy"] = {"min_amount": 0, "attach_pdf": False, **policy}
+        told["accounts"] |= accounts or {}
+        companies[slug] = CompanySettings.model_validate(told)
     return Settings(data_dir=data, companies=companies)
 
 

@@ -90,11 +90,13 @@ def settings_toml(world: World, servers: Servers) -> str:
     return "\n".join(_company_toml(world, company, servers) for company in world.companies.values())
 
 
-def _company_toml(world: World, company: Company, servers: Servers) -> str:
-    root = f"companies.{company.slug}"
-    sections: dict[str, dict[str, str | int | bool]] = {
-        root: {"name": company.name, "mode": "automatic", "go_live": world.go_live.isoformat()},
-        f"{root}.erp": {
+def company_settings(world: World, company: Company, servers: Servers) -> dict[str, Any]:
+    """A company's settings as plain values, each section a table of its own."""
+    return {
+        "name": company.name,
+        "mode": "automatic",
+        "go_live": world.go_live.isoformat(),
+        "erp": {
             "adapter": "visma_net",
             "base_url": servers.erp_url,
             "token_url": servers.token_url,
@@ -106,13 +108,13 @@ def _company_toml(world: World, company: Company, servers: Servers) -> str:
             "suspense_account": company.suspense_account,
             "payment_method": company.payment_method,
         },
-        f"{root}.agency": {
+        "agency": {
             "id": company.agency_id,
             "adapter": world.adapter,
             "base_url": servers.agency_url,
             "api_key": company.api_key,
         },
-        f"{root}.policy": {
+        "policy": {
             "min_dunning_level": 1,
             "grace_days": 14,
             "banking_days": 1,
@@ -120,7 +122,7 @@ def _company_toml(world: World, company: Company, servers: Servers) -> str:
             "debit_notes": False,
             **world.policy,
         },
-        f"{root}.accounts": {
+        "accounts": {
             "payout_clearing": company.payout_clearing,
             "interest_income": "8050",
             "fee_income": "3900",
@@ -130,6 +132,16 @@ def _company_toml(world: World, company: Company, servers: Servers) -> str:
             "rounding": "7770",
         },
     }
+
+
+def _company_toml(world: World, company: Company, servers: Servers) -> str:
+    root = f"companies.{company.slug}"
+    sections: dict[str, dict[str, Any]] = {root: {}}
+    for name, value in company_settings(world, company, servers).items():
+        if isinstance(value, dict):
+            sections[f"{root}.{name}"] = value
+        else:
+            sections[root][name] = value
     # A JSON text, number or truth value is the same in TOML.
     return "\n".join(
         f"[{name}]\n" + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items())

@@ -13,9 +13,10 @@ from cloudcollect_pipeline.sandbox.erp import DocumentType
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry
 from cloudcollect_pipeline.sandbox.serve import Servers
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE
 from tests.conformance.openapi import Exchange
 from tests.conformance.recorder import Recorder
-from tests.story import NOWHERE, Story, world_transport
+from tests.story import Story, world_transport
 
 
 class Recorded(Story):

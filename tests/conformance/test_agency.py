@@ -9,10 +9,11 @@ import pytest
 from cloudcollect_pipeline.agency.cloud_collect import CloudCollect
 from cloudcollect_pipeline.agency.port import Agency, Debtor, NewClaim, NewReduction
 from cloudcollect_pipeline.sandbox.agency import Capabilities
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE
 from tests.conformance.nights import Recorded, driven
 from tests.conformance.openapi import Description
 from tests.conformance.recorder import Recorder
-from tests.story import NOWHERE, Story, transferred, world_transport
+from tests.story import Story, transferred, world_transport
 
 FOR_PEOPLE = {"GET /v1/claims/{id}/documents"}
 """Described, and not asked for by the pipeline."""

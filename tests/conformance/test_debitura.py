@@ -13,10 +13,11 @@ from cloudcollect_pipeline.agency.port import Debtor, KnownEntry, NewClaim
 from cloudcollect_pipeline.sandbox.debitura.records import uuid
 from cloudcollect_pipeline.sandbox.http import Response
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE
 from tests.conformance.nights import driven
 from tests.conformance.openapi import Exchange
 from tests.conformance.recorder import Recorder
-from tests.story import NOWHERE, START, Story, world_transport
+from tests.story import START, Story, world_transport
 
 DAY = date(2026, 1, 5)
 DEBTOR = Debtor("10001", "Debtor Ærlig AS", True, "974760673", "Storgata 1", "0155", "Oslo", "NO", "a@b.no", None)

@@ -25,9 +25,10 @@ from cloudcollect_pipeline.erp.visma_net import VismaNet
 from cloudcollect_pipeline.sandbox.http import Handler, Request
 from cloudcollect_pipeline.sandbox.serve import serve
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE
 from tests.conformance.nights import Recorded, driven, one_of_each, the_demo
 from tests.conformance.openapi import ONLY_DAY, Description, Exchange, Operation
-from tests.story import NOWHERE, Story
+from tests.story import Story
 
 KNOWN = {
     r"POST /connect/token: path: is not described": "tokens come from another service, Visma Connect (§2)",

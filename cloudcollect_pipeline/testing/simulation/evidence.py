@@ -71,6 +71,7 @@ class Evidence:
             "seeds": self.lives,
             "first_seed": self.first,
             "nights": self.nights,
+            "faults_a_night": self.faults_a_night,
             "nights_lived": self.lived,
             "events": sum(self.happened.values()),
             "effects": dict(sorted(self.effects.items())),
@@ -133,7 +134,8 @@ def page(evidence: Evidence, commit: str) -> str:
         "things happening and things going wrong at random, and an oracle that knows only the books judged every "
         "request and every night. Anyone can run it again:",
         "",
-        f"    make simulate SEEDS={evidence.lives} NIGHTS={evidence.nights}",
+        f"    cloudcollect simulate --first {evidence.first} --seeds {evidence.lives} --nights {evidence.nights} "
+        f"--faults {evidence.faults_a_night}",
         "",
         "| | |",
         "|---|---|",
@@ -141,7 +143,7 @@ def page(evidence: Evidence, commit: str) -> str:
         f"| things that happened | {told['events']} |",
         f"| effects carried out | {sum(evidence.effects.values())} |",
         f"| faults | {told['faults']} of {told['fault_kinds']} kinds |",
-        f"| kinds of fault × writes they struck | {told['matrix_hit']:.0%}, the rarest {told['matrix_least']} times |",
+        f"| fault × place: cells that were hit | {told['matrix_hit']:.0%}, the rarest {told['matrix_least']} times |",
         f"| violations | {len(evidence.violations)} |",
         f"| parked for a person, per million effects | {told['quarantined_per_million']} |",
         f"| quiet nights until all was at rest | {told['quiet_nights_p50']} in the median, "

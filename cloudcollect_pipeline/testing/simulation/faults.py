@@ -109,10 +109,9 @@ FAULTS: Mapping[str, Fault] = {
 
 @dataclass
 class Chaos:
-    """The faults of the night under way. `struck` counts them by kind and operation, `met` the boundaries."""
+    """The faults of the night under way. `struck` counts them by kind and operation."""
 
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
-    met: Counter[str] = field(default_factory=Counter)
     _armed: dict[tuple[str, int], "Step"] = field(default_factory=dict)
     _seen: Counter[str] = field(default_factory=Counter)
 
@@ -129,7 +128,6 @@ class Chaos:
         """The fault that strikes this boundary, if one does."""
         nth = self._seen[place]
         self._seen[place] += 1
-        self.met[operation] += 1
         step = self._armed.pop((place, nth), None) if self._armed else None
         if step is not None:
             self.struck[step.what, operation] += 1

@@ -16,7 +16,6 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
 from cloudcollect_pipeline.dispatch.journal import Journal, JournalError
@@ -24,6 +23,7 @@ from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.nightly import Night, NightResult
+from cloudcollect_pipeline.sandbox.serve import company_settings
 from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
@@ -40,7 +40,6 @@ FLOOR = 8
 """Effects of a kind in one night that nobody need approve."""
 SLOW = timedelta(seconds=10)
 AT_NIGHT, BEFORE_MIDNIGHT, IN_THE_MORNING = time(4), time(23, 55), time(8)
-JOURNAL = ("journal.sqlite", "journal.head")
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "CREDITOR_ENTRY_UNKNOWN": ("ignore",),
     "REDUCTION_CANCELLED": ("resend", "ignore"),
@@ -170,14 +169,14 @@ class Life:
         """One run with the faults of a whole night around it; its result where it came to its end."""
         self._before(whole)
         sent = self.network.requests
-        result = self._attempt("second run" in whole, whole)
+        result = self._attempt(whole)
         if self.network.requests - sent > MOST_REQUESTS:
             self.oracle.violated("S15", f"{self.network.requests - sent} requests in one night")
         if result is not None:
             result = self._approve(result, whole)
         if "run again" in whole and result is not None:
             self.chaos.strike(whole["run again"], "a night")
-            result = self._attempt(False, {}) or result
+            result = self._attempt({}) or result
         self.clock.wrong = timedelta(0)
         self.network.unlisted = frozenset()
         self.network.at_next_write = None
@@ -214,7 +213,7 @@ class Life:
             self.chaos.strike(step, "a night")
             self._doubtful = 9
 
-    def _attempt(self, second: bool, whole: Mapping[str, Step]) -> NightResult | None:
+    def _attempt(self, whole: Mapping[str, Step]) -> NightResult | None:
         try:
             with self._opened() as night:
                 if "paused" in whole:
@@ -225,16 +224,12 @@ class Life:
                     self.chaos.strike(whole["disk full"], "a night")
                     pages = night.journal.db.execute("pragma page_count").fetchone()[0]
                     night.journal.db.execute(f"pragma max_page_count = {pages + whole['disk full'].dice % 8}")
-                if second:
+                if "second run" in whole:
                     self.chaos.strike(whole["second run"], "a night")
                     self.network.at_next_write = self._second_run
                 self.oracle.begin(approved=False)
                 self.clock.running = True
-                result = night.run()
-                self.clock.running = False
-                if "paused" in whole:
-                    night.journal.pause(False, "simulation", self.world.now)
-                return result
+                return night.run()
         except Killed:
             self._rise()
         except JournalError:
@@ -493,38 +488,9 @@ def _flip(path: Path, dice: Random) -> None:
 
 def _settings(world: World, data: Path) -> Settings:
     """Settings of the world's one company: everything at once, nothing waits but what must."""
-    [(slug, company)] = world.companies.items()
-    told: dict[str, Any] = {
-        "name": company.name,
-        "mode": "automatic",
-        "go_live": date(2020, 1, 1),
-        "erp": {
-            "base_url": NOWHERE.erp_url,
-            "token_url": NOWHERE.token_url,
-            "tenant_id": company.tenant_id,
-            "client_id": company.client_id,
-            "client_secret": company.client_secret,
-            "suspense_cash_account": company.suspense_cash_account,
-            "suspense_account": company.suspense_account,
-            "payment_method": company.payment_method,
-            "parallel": 1,
-        },
-        "agency": {
-            "id": company.agency_id,
-            "adapter": world.adapter,
-            "base_url": NOWHERE.agency_url,
-            "api_key": company.api_key,
-        },
-        "policy": {"min_amount": 0, "attach_pdf": False},
-        "caps": {"floor_count": FLOOR},
-        "accounts": {
-            "payout_clearing": company.payout_clearing,
-            "interest_income": "8050",
-            "fee_income": "3900",
-            "commission_cost": "7790",
-            "expense_cost": "7798",
-            "input_vat": "2710",
-            "rounding": "7770",
-        },
-    }
-    return Settings(data_dir=data, companies={slug: CompanySettings.model_validate(told)})
+    [company] = world.companies.values()
+    told = company_settings(world, company, NOWHERE)
+    told |= {"go_live": date(2020, 1, 1), "caps": {"floor_count": FLOOR}}
+    told["erp"] |= {"parallel": 1}
+    told["policy"] = {"min_amount": 0, "attach_pdf": False}
+    return Settings(data_dir=data, companies={company.slug: CompanySettings.model_validate(told)})

@@ -21,6 +21,7 @@ from cloudcollect_pipeline.testing.simulation.script import Step
 
 NOWHERE = Servers("http://127.0.0.1:9001", "http://127.0.0.1:9002")
 """Where nothing listens."""
+TOKEN = urlsplit(NOWHERE.token_url).path
 LATENCY = timedelta(milliseconds=200)
 STOPPED = timedelta(hours=2)
 STALE = timedelta(minutes=30)
@@ -52,6 +53,12 @@ OPERATIONS: tuple[tuple[str, str, str, str], ...] = (
 """Side, method and path of every write, and its name."""
 
 
+def as_request(request: httpx.Request) -> Request:
+    """A request of the pipeline's as the world's handlers take it."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request.to(request.method, request.url.raw_path.decode(), headers, request.read())
+
+
 class Killed(BaseException):
     """The process ends here: nothing after this line runs."""
 
@@ -80,7 +87,9 @@ def operation_of(side: str, request: Request) -> tuple[Place, str]:
     for where, method, path, name in OPERATIONS:
         if (side, request.method) == (where, method) and re.match(path, request.path, re.IGNORECASE):
             return "write", name
-    return "token", "token"
+    if request.path == TOKEN:
+        return "token", "token"
+    raise ValueError(f"{request.method} {request.path} at the {side} is no operation that the simulator knows")
 
 
 class MachineClock:
@@ -127,10 +136,7 @@ class Network(httpx.BaseTransport):
         self.world.advance(self.world.now + self.latency)
         self.requests += 1
         side = "erp" if request.url.port == 9001 else "agency"
-        parts = urlsplit(str(request.url))
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Request.to(request.method, target, headers, request.read())
+        asked, target = as_request(request), request.url.raw_path.decode()
         place, operation = operation_of(side, asked)
         if place == "write":
             self.writes += 1

@@ -18,7 +18,7 @@ from typing import Any
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
-from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim
+from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry
 from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
 from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
@@ -35,11 +35,11 @@ INVARIANTS: Mapping[str, str] = {
     "S8": "what the agency received is never reported to it",
     "S10": "nothing is written when a person or a guard has said so",
     "S11": "only one run may write, and a second one asks nothing",
-    "S12": "the journal is whole: chained, gapless, and its head is in the second place",
+    "S12": "the journal is chained and gapless, and never another history without saying so",
     "S15": "a night keeps within its budget of requests",
-    "L1": "debits equal credits, in every batch and in all",
-    "L2": "both identities of the statement hold, with the books' own figures",
-    "L3": "a settlement's net is its items less commission, expenses and VAT, and an item is in one settlement",
+    "L1": "debits equal credits in every batch",
+    "L2": "on quiet nights both identities of the statement hold, with the books' own figures",
+    "L3": "an item is in one settlement at a time",
     "L4": "each balance is what the history behind it adds up to",
     "L5": "every difference between the two sides is named",
     "C1": "three quiet nights settle everything that is not parked with a person",
@@ -106,15 +106,18 @@ class Oracle:
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
         told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if not self.stops(d)}
+        return told | {f"posting {source}": left for _, source, left in self._carried()}
+
+    def _carried(self) -> Iterator[tuple[Entry, str, int]]:
+        """What the agency's payments carry in principal: the entry, the source of its posting, and øre."""
         for entry in self.stage.account.entries.values():
             if entry.kind != "AGENCY_PAYMENT":
                 continue
             per_customer: Counter[str] = Counter()
             for (claim, bucket), left in entry.carried.items():
-                if bucket == "principal":
-                    per_customer[claim.order.debtor.number] += left
-            told |= {f"posting {entry.id}:{customer}": left for customer, left in per_customer.items()}
-        return told
+                per_customer[claim.order.debtor.number] += left if bucket == "principal" else 0
+            for customer, left in per_customer.items():
+                yield entry, f"{entry.id}:{customer}", left
 
     def stops(self, document: Document) -> list[str]:
         """Which rules keep a receivable from being handed over; the rules that any reader of the books can check."""
@@ -248,6 +251,9 @@ class Oracle:
             if document.type is DocumentType.PAYMENT
         ]
 
+    def _standing(self, source: str) -> list[Document]:
+        return [document for document in self._postings(source) if document.status in (Status.OPEN, Status.CLOSED)]
+
     def _echo(self, told: Mapping[str, Any]) -> None:
         source = told["source"]
         if source["type"] != "Payment" or ore(told["amount"]) <= 0:
@@ -305,8 +311,8 @@ class Oracle:
         for name, times in [*payments.items(), *truth.vouchers.items()]:
             if name and times > 1:
                 self.violated("S1", f"{name} stands {times} times")
-        for source in [fact.removeprefix("posting ") for fact in self.facts() if fact.startswith("posting ")]:
-            live = [d.number for d in self._postings(source) if d.status in (Status.OPEN, Status.CLOSED)]
+        for _, source, _ in self._carried():
+            live = [document.number for document in self._standing(source)]
             if len(live) > 1:
                 self.violated("S1", f"{source} is posted {len(live)} times: {live}")
         for document, times in truth.live_claims.items():
@@ -336,7 +342,7 @@ class Oracle:
             for line in entry.lines:
                 if line.bucket == "principal" and not entry.cancelled:
                     paid[line.claim] += line.amount
-            if entry.settlement is None and entry.id in account.unsettled:
+            if entry.received_by == "AGENCY" and entry.settlement is None:
                 unsettled += entry.principal
         for claim in account.claims.values():
             if claim.principal_open != claim.principal - paid[claim]:
@@ -360,19 +366,12 @@ class Oracle:
             entries = [e.id for e in self.stage.account.entries.values() if any(x.claim in claims for x in e.lines)]
             words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
             yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
-        for entry in self.stage.account.entries.values():
-            if entry.kind != "AGENCY_PAYMENT":
-                continue
-            per_customer: Counter[str] = Counter()
-            for (claim, bucket), left in entry.carried.items():
-                per_customer[claim.order.debtor.number] += left if bucket == "principal" else 0
-            for customer, carried in per_customer.items():
-                source = f"{entry.id}:{customer}"
-                live = [d for d in self._postings(source) if d.status in (Status.OPEN, Status.CLOSED)]
-                posted = sum(d.amount for d in live)
-                if posted != carried:
-                    text = f"entry {entry.id} carries {carried} of customer {customer}, {posted} is posted"
-                    yield "C2", (entry.id, *self.names("posting", source), *(d.number for d in live)), text
+        for entry, source, carried in self._carried():
+            live = self._standing(source)
+            posted = sum(document.amount for document in live)
+            if posted != carried:
+                words = (entry.id, *self.names("posting", source), *(document.number for document in live))
+                yield "C2", words, f"entry {source} carries {carried}, {posted} is posted"
 
     def unheld(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Claims that must stop and are not held, with the words of which a finding must name one."""
