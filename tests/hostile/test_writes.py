@@ -277,6 +277,7 @@ def test_a_record_that_was_not_asked_for_does_not_pass_for_the_one_that_was(
 def test_a_document_number_of_any_characters_is_asked_for_as_one_segment(front: Front, key: str) -> None:
     asked = len(front.sides["erp"].asked)
     assert front.night.erp.documents([DocumentKey("Invoice", key)]) == []
-    (path,) = {request.path for request in front.sides["erp"].asked[asked:]}  # a read may be tried again
-    assert path.count("/") == 3
-    assert path.startswith("/v1/customerinvoice/")
+    # the first read of a night fetches its token first
+    (request,) = (request for request in front.sides["erp"].asked[asked:] if request.method == "GET")
+    assert request.path.count("/") == 3
+    assert request.path.startswith("/v1/customerinvoice/")
