@@ -23,6 +23,7 @@ from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.nightly import Night, NightResult
+from cloudcollect_pipeline.sandbox.erp import Status
 from cloudcollect_pipeline.sandbox.serve import company_settings
 from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
 from cloudcollect_pipeline.settings import CompanySettings, Settings
@@ -343,13 +344,13 @@ class Life:
 
     def _at_rest(self, result: NightResult) -> bool:
         with self._journal() as journal:
-            waiting = journal.effects(states=("intent", "uncertain", "created", "absent"))
+            waiting = journal.effects(states=("intent", "uncertain", "created"))
             quiet = journal.quiet_until() is None
         planned = result.plan is None or result.plan.plan.effects
         return not planned and quiet and not waiting and not result.not_sent
 
     def _answer(self, number: int) -> None:
-        """A person answers every finding that can be answered, in the first half of the quiet nights."""
+        """A person does what each finding asks for, in the first half of the quiet nights."""
         if number > QUIET_NIGHTS // 2:
             return
         dice = Random(self.script.seed * 1000 + number)
@@ -360,6 +361,10 @@ class Life:
                 if code in ANSWERS and (code, subject) not in decided:
                     answer = dice.choice(ANSWERS[code])
                     journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+                if code == "POSTING_NOT_RELEASED" and number >= 2:
+                    for draft in self.stage.erp.payments_with_reference(subject):
+                        if draft.status is Status.BALANCED:
+                            self.stage.erp.delete(draft)
 
     def _named(self) -> None:
         """What still differs must be named by a finding, or be what a person answered to one."""
