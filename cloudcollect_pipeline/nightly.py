@@ -22,7 +22,8 @@ from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispat
 from cloudcollect_pipeline.dispatch.guards import Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
-from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, sync
+from cloudcollect_pipeline.dispatch.lookup import VOUCHER_LOOKBACK
+from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, recognise_vouchers, sync
 from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
 from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
@@ -38,7 +39,7 @@ from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
 from cloudcollect_pipeline.planning.facts import Elsewhere, Facts
-from cloudcollect_pipeline.planning.plan import HERE, Plan, make_plan, prepare
+from cloudcollect_pipeline.planning.plan import HERE, VOUCHERS, Plan, make_plan, prepare
 from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
@@ -450,6 +451,8 @@ class Night:
 
     def recognise(self) -> None:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
+        if not self.journal.trusts_itself():
+            self._find_vouchers()
         facts = self.facts()
         recognise(self.ledger, self.journal, facts, self.clock.now())
         try:
@@ -457,6 +460,17 @@ class Night:
         except CounterpartyError as error:
             self.progress("recognise", f"unknown outcomes could not be looked up: {error}")
         sync(self.ledger, self.journal)
+
+    def _find_vouchers(self) -> None:
+        """Vouchers are not mirrored: what a lost journal knew of them is asked for, or no settlement is planned."""
+        since = self.settings.go_live - VOUCHER_LOOKBACK
+        try:
+            vouchers = list(self.erp.posted_vouchers(since))
+        except CounterpartyError as error:
+            self.progress("recognise", f"erp vouchers: could not be read: {error}")
+            self._incomplete.append(VOUCHERS)
+            return
+        recognise_vouchers(self.ledger, self.journal, self.facts(), vouchers, self.clock.now())
 
     def diff(self) -> dict[str, dict[str, int]]:
         """Join both subledgers once and classify every difference: class -> count and sum in øre."""
@@ -682,7 +696,7 @@ class Night:
             findings |= set(self._unexplained(self.result.plan.plan, findings))
         findings |= set(self._clock_findings())
         quiet = self.journal.quiet_until()
-        if quiet is not None and now >= quiet and not self.result.not_sent:
+        if quiet is not None and now >= quiet and not self.result.not_sent and VOUCHERS not in self._incomplete:
             # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
             self.journal.end_quiet(now)
         self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))

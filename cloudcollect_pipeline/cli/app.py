@@ -298,7 +298,7 @@ def explain(
 def reconcile(
     night: Annotated[str, typer.Argument(metavar="DATE", help="The night, as 2026-02-11.")],
     company: Company = None,
-    lang: Annotated[str, typer.Option(metavar="LANG", help="Language of the reports: en or nb.")] = "en",
+    lang: Annotated[str, typer.Option(metavar="LANG", help="Language of the workbook and the page: en or nb.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """A night's books as they were then: a workbook and a page in the company's reports folder."""

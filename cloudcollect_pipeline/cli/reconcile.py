@@ -17,6 +17,8 @@ from cloudcollect_pipeline.reporting.words import UnknownLanguage, words
 from cloudcollect_pipeline.web.clock import SystemClock
 
 REPORTS = "reports"
+SCREEN = "en"
+"""The terminal speaks one language, whatever the files do."""
 
 
 def run(day: str, slug: str | None, language: str, *, as_json: bool) -> int:
@@ -25,7 +27,7 @@ def run(day: str, slug: str | None, language: str, *, as_json: bool) -> int:
     name = context.company(settings, slug)
     night = context.parse_day(day)
     try:
-        told = words(language)
+        words(language)
     except UnknownLanguage as unknown:
         raise Stop(str(unknown), USAGE) from None
     folder = settings.data_dir / name
@@ -63,7 +65,7 @@ def run(day: str, slug: str | None, language: str, *, as_json: bool) -> int:
         )
     else:
         say(
-            f"[bold]{escape(books.name)}[/] ({name}) · night {night} · {told[f'verdict.{books.verdict}']}",
+            f"[bold]{escape(books.name)}[/] ({name}) · night {night} · {words(SCREEN)[f'verdict.{books.verdict}']}",
             f"  account    {closing.account(statement)}",
             f"  movements  {closing.movements(statement)}",
             f"  items      {len(books.items)} open",

@@ -43,6 +43,7 @@ def run(history: Path | None, seed: int, write: Path, start: str | None, *, disp
             "",
             "In another terminal:",
             f"  export CLOUDCOLLECT_CONFIG={write}",
+            f"  {call} doctor --at {night}",
             f"  {call} init --first-run",
             f'  curl -d \'{{"until": "{local(night, NIGHT_AT).isoformat()}"}}\' {servers.erp_url}/_sandbox/advance',
             f"  {call} run --at {night}",

@@ -22,6 +22,7 @@ from cloudcollect_pipeline.planning.afterwards import wanted_hold
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
 from cloudcollect_pipeline.planning.plan import judge
+from cloudcollect_pipeline.planning.settlements import TERMS, terms_of
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
 
@@ -202,11 +203,9 @@ class Guard:
         self._load(
             "agency", "settlements", self.agency.settlements([effect.details["settlement_id"]]), "fresh_settlement"
         )
-        rows = self.ledger.rows("select status, net from fresh_settlement")
-        if not rows or (rows[0]["status"], rows[0]["net"] is not None and ore(rows[0]["net"])) != (
-            effect.expect["status"],
-            effect.expect["net"],
-        ):
+        rows = self.ledger.rows("select * from fresh_settlement")
+        readable = [row for row in rows if None not in (row[term] for term in TERMS)]
+        if [(row["status"], terms_of(row)) for row in readable] != [(effect.expect["status"], effect.expect["terms"])]:
             fresh.refused[effect.reference] = "the settlement changed since the plan"
 
     def changed_entries(self, roots: set[str]) -> set[str]:

@@ -5,12 +5,14 @@ journal, since every reference can be derived again from the fact it stands for.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from cloudcollect_pipeline.dispatch.journal import BLOCKING, Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
+from cloudcollect_pipeline.erp.port import PostedVoucher
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import prepare
@@ -29,6 +31,54 @@ def recognise(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
     _postings(ledger, journal, facts, at)
     _states(ledger, journal, facts, at)
     sync(ledger, journal)
+
+
+def recognise_vouchers(
+    ledger: Ledger, journal: Journal, facts: Facts, vouchers: Iterable[PostedVoucher], at: datetime
+) -> None:
+    """Find the vouchers of settlements again that a lost journal has forgotten, each time one was booked or taken back.
+
+    Without the taken back ones a settlement that the agency publishes again would count as booked (rules §3).
+    """
+    settlements = ledger.rows("select settlement_id, number, currency, booking_date from settlement_now order by 1")
+    ours = {
+        facts.name(Kind.SETTLEMENT, f"{row['settlement_id']}:{status}", ordinal): (row, status, ordinal)
+        for row in settlements
+        for status in ("PUBLISHED", "CANCELLED")
+        for ordinal in range(1, MOST_ORDINALS)
+    }
+    suspense = facts.settings.erp.suspense_account
+    for voucher in sorted(vouchers, key=lambda each: each.number):
+        if voucher.reference not in ours or journal.effect(voucher.reference) is not None:
+            continue
+        row, status, ordinal = ours[voucher.reference]
+        on = row["booking_date"].isoformat()
+        effect = Effect(
+            Kind.SETTLEMENT,
+            voucher.reference,
+            f"{row['settlement_id']}:{status}",
+            ordinal,
+            Content(
+                facts.agency,
+                f"settlement {row['number']}",
+                suspense,
+                row["currency"],
+                -sum(line.amount for line in voucher.lines if line.account == suspense),
+            ),
+            chain=f"settlement {row['settlement_id']}",
+            lane="settlements",
+            details={
+                "settlement_id": row["settlement_id"],
+                "number": row["number"],
+                "booking_date": on,
+                "value_date": on,
+                "lines": [
+                    {"account": line.account, "amount": line.amount, "text": line.text} for line in voucher.lines
+                ],
+            },
+        )
+        state = "confirmed" if voucher.status in ("Open", "Closed") else "created"
+        journal.record(effect, state, at, facts.night, remote_id=voucher.number, note="found again in the ERP")
 
 
 def sync(ledger: Ledger, journal: Journal) -> None:

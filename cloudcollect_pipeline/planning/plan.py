@@ -43,7 +43,9 @@ from cloudcollect_pipeline.planning.settlements import plan_settlements
 HERE = "cloudcollect_pipeline.planning.sql"
 TRANSFER_FEEDS = ("erp documents", "erp payments", "erp customers", "agency claims", "agency entries")
 MONEY_FEEDS = ("erp documents", "erp payments", "agency claims", "agency entries")
-SETTLEMENT_FEEDS = ("erp payments", "agency claims", "agency entries", "agency settlements")
+VOUCHERS = "erp vouchers"
+"""Read only while the journal may have forgotten some."""
+SETTLEMENT_FEEDS = ("erp payments", VOUCHERS, "agency claims", "agency entries", "agency settlements")
 """What must have been read whole before transfers, money facts and settlements may be planned."""
 ORDER = {kind: place for place, kind in enumerate(Kind)}
 

@@ -35,6 +35,7 @@ def test_reconcile_writes_a_workbook_and_a_page_and_says_where(approved: Town, c
 def test_reconcile_in_norwegian(approved: Town, cloudcollect: Command) -> None:
     said = cloudcollect("reconcile", NIGHT, "--lang", "nb")
     assert said.code == 0
+    assert "The account is explained to the øre" in said.out
     page = (approved.data / "reports" / f"reconciliation-{NIGHT}.nb.html").read_text()
     assert 'lang="nb"' in page
     assert "6. januar 2026" in page

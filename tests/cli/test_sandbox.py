@@ -38,7 +38,13 @@ def test_it_serves_until_interrupted_and_can_be_run_against(
         serving.send_signal(signal.SIGINT)
         out, _ = serving.communicate(timeout=20)
     assert serving.returncode == 0
-    for part in ("ERP       http://127.0.0.1:", "init --first-run", "/_sandbox/advance", "run --at 2026-02-03"):
+    for part in (
+        "ERP       http://127.0.0.1:",
+        "doctor --at 2026-02-03",
+        "init --first-run",
+        "/_sandbox/advance",
+        "run --at 2026-02-03",
+    ):
         assert part in out
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from cloudcollect_pipeline.sandbox.world import World
 from tests.stories.test_debitura import with_agency
-from tests.stories.test_settlements import collected, settle
+from tests.stories.test_settlements import collected, kroner, misprint, settle, voucher_of
 from tests.stories.test_several_agencies import OTHER, Agencies
 from tests.stories.test_shapes import postings, told_as
-from tests.story import START, Story, ends_equal, spoil, transferred
+from tests.story import START, Story, ends_equal, lose_journal, spoil, transferred
 
 
 def texts(story, code):
@@ -27,13 +27,8 @@ def test_a_claim_whose_write_off_waits_for_an_answer_is_paused_when_it_is_disput
     story.assert_quiet()
 
 
-def test_a_settlement_that_is_cancelled_and_then_stands_again_is_booked_again(story):
-    invoice, _ = collected(story)
-    settlement = settle(story)
-    story.night()
-    story.agency.cancel_settlement(settlement)
-    story.night()
-    assert story.erp.balance("1510") == 3000
+def publish_again(story, settlement):
+    """The agency takes a cancellation back."""
     account = story.agency.account(story.slug)
     settlement.status = "PUBLISHED"
     for entry in settlement.entries:
@@ -41,8 +36,39 @@ def test_a_settlement_that_is_cancelled_and_then_stands_again_is_booked_again(st
         del account.unsettled[entry.id]
     account.to_replace.clear()
     story.agency._publish_settlement(settlement)
+
+
+def test_a_settlement_that_is_cancelled_and_then_stands_again_is_booked_again(story):
+    invoice, _ = collected(story)
+    settlement = settle(story)
+    story.night()
+    story.agency.cancel_settlement(settlement)
+    story.night()
+    assert story.erp.balance("1510") == 3000
+    publish_again(story, settlement)
     story.night()
     assert story.erp.balance("1510") == 0
+    ends_equal(story, invoice)
+
+
+@pytest.mark.parametrize("lost_before", ["it stands again", "its second cancellation"])
+def test_a_settlement_cancelled_once_more_around_a_lost_journal_is_taken_back_once_more(story, lost_before):
+    invoice, _ = collected(story)
+    settlement = settle(story)
+    story.night()
+    story.agency.cancel_settlement(settlement)
+    story.night()
+    if lost_before == "it stands again":
+        lose_journal(story)
+    publish_again(story, settlement)
+    story.quiet(3)
+    assert story.erp.balance("1510") == 0
+    if lost_before == "its second cancellation":
+        lose_journal(story)
+    story.agency.cancel_settlement(settlement)
+    story.quiet(3)
+    assert story.erp.balance("1510") == 3000
+    assert not story.world.truth()[story.slug].double_effects
     ends_equal(story, invoice)
 
 
@@ -144,3 +170,19 @@ def test_nothing_is_sent_by_a_clock_that_cannot_tell_what_is_due(story, hours):
     assert "CLOCK_SKEW" in story.findings()
     story.world.skew = timedelta(0)
     ends_equal(story, invoice)
+
+
+def test_a_settlement_whose_terms_shift_under_one_net_before_it_is_sent_is_judged_again(story):
+    collected(story)
+    settlement = settle(story)
+    story.morning()
+    with story.opened() as night:
+        stored = night.prepare_plan()
+        assert stored.plan.totals["settlement"]["count"] == 1
+        misprint(story, principal=kroner(3100), commission=kroner(settlement.commission + 100))
+        result = night.carry_out()
+    assert result.dispatched.as_json() == {"settlement": {"dropped": {"count": 1, "sum": 3000}}}
+    assert story.erp.balance("1510") == 3000
+    story.world.agency_faults.clear()
+    story.night()
+    assert voucher_of(story)["1510"] == -3000
