@@ -4,12 +4,13 @@
 ARGS  ?=
 SEEDS  ?= 500
 NIGHTS ?= 90
+KILLS  ?= 1000
 READY := .venv/.ready
 UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo test history simulate lint format lock up clean
+.PHONY: help demo test history simulate soak lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -28,6 +29,9 @@ history: $(READY) ## every night of the real history, about ten minutes
 
 simulate: $(READY) ## nights in which everything goes wrong; SEEDS=500 NIGHTS=90 writes docs/evidence.md
 	@.venv/bin/cloudcollect simulate --seeds $(SEEDS) --nights $(NIGHTS) --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
+
+soak: $(READY) ## a thousand real runs killed at random moments, about half an hour
+	@.venv/bin/cloudcollect soak --kills $(KILLS)
 
 lint: $(READY) ## style, types and the order of the rooms
 	@.venv/bin/ruff check .

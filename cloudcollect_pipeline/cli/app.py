@@ -344,6 +344,18 @@ def simulate(
     raise typer.Exit(simulation.survey(seeds, first, nights, faults, processes, evidence, commit, as_json=as_json))
 
 
+@app.command()
+def soak(
+    kills: Annotated[int, typer.Option(min=1, help="How many runs are killed.")] = 50,
+    first: Annotated[int, typer.Option(min=0, help="The first life's seed.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kill real runs at random moments against a sandbox of its own, and judge what is left; no data are touched."""
+    from cloudcollect_pipeline.cli import soak as soaking
+
+    raise typer.Exit(soaking.run(kills, first, as_json=as_json))
+
+
 # -- the journal
 
 journal = typer.Typer(no_args_is_help=True)

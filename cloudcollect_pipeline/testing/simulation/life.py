@@ -24,7 +24,7 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.sandbox.erp import Status
-from cloudcollect_pipeline.sandbox.serve import company_settings
+from cloudcollect_pipeline.sandbox.serve import Servers, company_settings
 from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
@@ -81,7 +81,7 @@ class Life:
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=script.seed)
         self.stage = Stage(self.world)
-        self.settings = _settings(self.world, data)
+        self.settings = settings_of(self.world, data)
         self.folder = data / self.stage.slug
         self.chaos = Chaos()
         self.oracle = Oracle(self.world, self.folder, script.seed, most_transfers=FLOOR)
@@ -331,7 +331,7 @@ class Life:
             result = self._run({})
             self._until(IN_THE_MORNING)
             self.oracle.look()
-            if result is not None and number >= 2 and self._at_rest(result):
+            if number >= 2 and self._at_rest(result):
                 self.lived.quiet_after = number + 1
                 break
             self._answer(number)
@@ -342,7 +342,9 @@ class Life:
             self.oracle.violated("C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {open_[:5]}")
         self._named()
 
-    def _at_rest(self, result: NightResult) -> bool:
+    def _at_rest(self, result: NightResult | None) -> bool:
+        if result is None:
+            return False
         with self._journal() as journal:
             waiting = journal.effects(states=("intent", "uncertain", "created"))
             quiet = journal.quiet_until() is None
@@ -491,10 +493,10 @@ def _flip(path: Path, dice: Random) -> None:
         file.write(bytes([byte ^ 1 << dice.randrange(8)]))
 
 
-def _settings(world: World, data: Path) -> Settings:
+def settings_of(world: World, data: Path, servers: Servers = NOWHERE) -> Settings:
     """Settings of the world's one company: everything at once, nothing waits but what must."""
     [company] = world.companies.values()
-    told = company_settings(world, company, NOWHERE)
+    told = company_settings(world, company, servers)
     told |= {"go_live": date(2020, 1, 1), "caps": {"floor_count": FLOOR}}
     told["erp"] |= {"parallel": 1}
     told["policy"] = {"min_amount": 0, "attach_pdf": False}
