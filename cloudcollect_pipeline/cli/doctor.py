@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -121,7 +122,10 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
     company, folder = settings.companies[slug], settings.data_dir / slug
     if company.erp.adapter != VISMA_NET:
         return [skipped("probe", ONLY_VISMA_NET)]
-    credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
+    try:
+        credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
+    except ValueError:
+        return []
     tenant, left = company.erp.tenant_id, []
     offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
     try:
@@ -152,15 +156,17 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
     yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
     yield data_folder(settings.data_dir / slug)
     with ExitStack() as opened:
+        side, mend = "agency", f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
         try:
             ask_agency, agency_skew = _agency(company.agency, clock, transport, opened)
+            side = "ERP"
+            mend = f"correct erp.base_url, erp.token_url, or what erp.client_secret holds ({own['erp.client_secret']})"
             erp, credentials = _erp(company.erp, clock, transport, known, opened)
         except SettingsError as wrong:
             yield error("adapters", "; ".join(wrong.problems), "correct it in the settings, or install the adapter")
             return
         except ValueError as wrong:  # a key that no header could carry
-            mend = f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
-            yield error("agency", str(wrong), mend)
+            yield error(side, str(wrong), mend)
             return
         yield from examine(
             Patient(
@@ -308,13 +314,16 @@ def _tell(looked_at: Sequence[Told], *, as_json: bool) -> int:
     for each in looked_at:
         if len(looked_at) > 1:
             say(f"[bold]{escape(each.company)}[/]")
-        if each.known:
-            _tell_points(each.known)
         shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
-        for check in each.checks:
-            said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
+        for check, after in zip_longest(each.checks, each.checks[1:]):
+            # what mends several in a row is said once, below the last
+            mend = "" if after and check.mend == after.mend else check.mend
+            said = escape(check.found) + (f"\n→ {escape(mend)}" if mend else "")
             shown.add_row(f"[{STYLES[check.state]}]{check.state}[/]", check.name, said)
         say_table(shown, indent=0)
+        if each.known:
+            say("")
+            _tell_points(each.known)
         say(_verdict(each.checks))
     return _worst(looked_at)
 
@@ -343,7 +352,10 @@ def _tell_points(known: Mapping[str, Result]) -> None:
 
 
 def _verdict(checks: Sequence[Check]) -> str:
+    """The last line, which is what stays on a screen: it names what is wrong."""
     counted = Counter(check.state for check in checks)
     told = [f"{counted[state]} {state if state == 'skipped' else state + 's' * (counted[state] > 1)}"
             for state in ("error", "warning", "skipped") if counted[state]]  # fmt: skip
+    if counted["error"]:
+        told[0] += f" ({', '.join(dict.fromkeys(check.name for check in checks if check.state == 'error'))})"
     return f"[bold]{', '.join(told) or 'all is well'}[/]; {counted['ok']} of {len(checks)} are well"

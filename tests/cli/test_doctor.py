@@ -98,6 +98,27 @@ def test_settings_that_cannot_be_loaded_are_told_by_the_same_table(town: Town, c
     assert "tenantid (file cloudcollect.toml) is not a setting; did you mean tenant_id?" in " ".join(said.out.split())
 
 
+def test_one_way_to_mend_several_mistakes_is_told_once(town: Town, cloudcollect: Command) -> None:
+    write_private(town.file, "[companies.nordlys]\n")
+    said = cloudcollect("doctor")
+    assert said.code == 1
+    assert said.out.count("error ") == 5
+    assert said.out.count("do what it says; then look again") == 1
+    checks = json.loads(cloudcollect("doctor", "--json").out)["checks"]
+    assert {check["mend"] for check in checks} == {"do what it says; then look again"}
+
+
+def test_what_is_wrong_is_told_before_a_probes_answers_and_named_once_more_at_the_end(
+    town: Town, cloudcollect: Command
+) -> None:
+    at = town.night()
+    town.world.erp().deactivate("1510")
+    said = cloudcollect("doctor", "--probe", "--at", at)
+    assert said.code == 1
+    assert said.out.index("account 1510 (erp.suspense_account) is inactive") < said.out.index("How large may a page be")
+    assert said.out.splitlines()[-1].startswith("1 error (suspense account)")
+
+
 def test_a_probe_keeps_its_answers_for_the_owner_alone_and_runs_read_them(
     approved: Town, cloudcollect: Command
 ) -> None:

@@ -189,7 +189,10 @@ class Lister:
 
     def _keys(self, row: bytes) -> list[int]:
         try:
-            return [hash(row) if any(part in _NO_NAME for part in key) else hash(key) for key in decoded(row, self._row).identities()]
+            return [
+                hash(row) if any(part in _NO_NAME for part in key) else hash(key)
+                for key in decoded(row, self._row).identities()
+            ]
         except NotJson:
             return [hash(row)]  # no object, or without its lines: counted as it is, and set aside by the contract
 
