@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -68,10 +69,92 @@ def behaves(**changes: object) -> Plant:
     return plant
 
 
+ENTRIES = [Entry("1920", 500), Entry("1515", -500)]
+
+
 def both_kinds_of_vouchers(company: Company) -> None:
-    entries = [Entry("1920", 500), Entry("1515", -500)]
-    company.books.voucher(None, "released", entries)
-    company.books.draft_voucher(TODAY, "draft", entries)
+    company.books.voucher(None, "released", ENTRIES)
+    company.books.draft_voucher(TODAY, "draft", ENTRIES)
+
+
+def ignoring(*filters: str, then: Plant = lambda company: None) -> Plant:
+    """An ERP that does not heed these filters."""
+
+    def plant(company: Company) -> None:
+        then(company)
+        company.ignored.update(filters)
+
+    return plant
+
+
+def paid_late(company: Company) -> None:
+    """Paid on the day it is dated, days after the invoice was changed last."""
+    company.clock.sleep(5 * 86400)
+    company.books.pay(company.books.invoice("10001", 70_000), 70_000)
+    old = next(each for each in company.books.documents(DocumentType.INVOICE) if each.status is Status.OPEN)
+    company.books.pay(old, old.balance, company.clock.now().date())
+
+
+def changed_later(company: Company) -> None:
+    """More invoices of the customer than a page holds, changed after the first one."""
+    company.clock.sleep(60)
+    for _ in range(2):
+        company.books.invoice("10001", 100)
+    company.books.settings.max_page_size = 1
+
+
+def lower_first(company: Company) -> None:
+    """The filter keeps higher levels, and its first page shows none."""
+    next(company.books.documents(DocumentType.INVOICE)).dunning_level = 1
+    behaves(dunning_filter_from=True, max_page_size=1)(company)
+
+
+def received(company: Company, days: int) -> None:
+    for _ in range(days):
+        company.clock.sleep(86400)
+        company.books.receive("10001", 100, cash_account="1510")
+
+
+def none_voided(company: Company) -> None:
+    company.books._documents[DocumentType.VOID_PAYMENT].clear()
+    company.books._recent[DocumentType.VOID_PAYMENT].clear()
+
+
+def changed(answer: Response, change: Callable[[Any], Any]) -> Response:
+    return Response(answer.status, answer.headers, json.dumps(change(json.loads(answer.body))).encode())
+
+
+def fewer_rows(answer: Response) -> Response:
+    """A read by number that shows the first application only."""
+    return changed(answer, lambda invoice: {**invoice, "applications": (invoice["applications"] or [])[:1]})
+
+
+def at_par(answer: Response) -> Response:
+    """Each currency is worth nearly as much as the krone."""
+    return changed(
+        answer, lambda rows: [{**row, "exchangeRate": 1.00001, "amountInCurrency": row["amount"]} for row in rows]
+    )
+
+
+def periods(company: Company, change: Callable[[Any], Any]) -> None:
+    mutate = lambda answer: changed(answer, change)  # noqa: E731
+    company.faults.add("mutate", "GET", "financialPeriod", mutate=mutate, count=9)
+
+
+def adjustment(rows: Any) -> Any:
+    """A thirteenth period on the last day of the year."""
+    last = max((row for row in rows if row["year"] == 2026), key=lambda row: row["endDate"])
+    return [*rows, {**last, "period": "202613", "startDate": last["endDate"]}]
+
+
+def day_after(rows: Any) -> Any:
+    after = lambda text: (date.fromisoformat(text[:10]) + timedelta(days=1)).isoformat()  # noqa: E731
+    return [{**row, "endDate": after(row["endDate"])} for row in rows]
+
+
+def apart(rows: Any) -> Any:
+    """Every other period: no end meets a beginning."""
+    return sorted(rows, key=lambda row: row["startDate"])[::2]
 
 
 def cut(answer: Response) -> Response:
@@ -88,7 +171,8 @@ READS: list[tuple[str, Plant, str]] = [
     ("time_zone", behaves(), "local"),
     ("time_zone", behaves(zone=ZoneInfo("UTC")), ""),
     ("filter_clock", behaves(), "same"),
-    ("invoice_clock", behaves(), "stays"),
+    ("invoice_clock", behaves(), ""),
+    ("invoice_clock", lambda c: paid_late(c), "stays"),
     ("page_size", behaves(max_page_size=200), "200"),
     ("credit_notes_listed", behaves(), "no"),
     ("credit_notes_listed", behaves(unfiltered_payments=frozenset({DocumentType.CREDIT_NOTE})), "yes"),
@@ -110,11 +194,33 @@ READS: list[tuple[str, Plant, str]] = [
     ("foreign_currency", behaves(), "amount"),
     ("period_end", behaves(), "last_day"),
     ("period_name", behaves(), "year first"),
+    ("period_end", lambda c: periods(c, adjustment), "last_day"),
+    ("period_end", lambda c: periods(c, day_after), "day_after"),
+    ("period_end", lambda c: periods(c, apart), ""),
     ("movement_dates", behaves(), ""),
-    ("movement_dates", lambda c: c.books.receive("10001", 100, cash_account="1510"), "kept"),
+    ("movement_dates", lambda c: received(c, 1), ""),
+    ("movement_dates", lambda c: received(c, 2), "kept"),
+    ("movement_dates", ignoring("fromDate", "toDate", then=lambda c: received(c, 1)), ""),
+    ("movement_dates", ignoring("fromDate", "toDate", then=lambda c: received(c, 2)), "ignored"),
     ("voucher_lists", behaves(), ""),
     ("voucher_lists", lambda c: both_kinds_of_vouchers(c), "both"),
     ("quota", behaves(rate_limit=5_000), "5000"),
+    # a filter that is not heeded, or a page that is not the whole list, tells nothing that it seems to tell
+    ("time_zone", ignoring("lastModifiedDateTime", then=behaves(zone=ZoneInfo("UTC"))), ""),
+    ("filter_clock", ignoring("lastModifiedDateTime"), "ignored"),
+    ("filter_clock", lambda c: changed_later(c), ""),
+    ("credit_notes_listed", ignoring("paymentType"), ""),
+    ("credit_notes_listed", behaves(max_page_size=1), ""),
+    ("unreleased_by_invoice", ignoring("status"), "no"),
+    ("unreleased_by_invoice", ignoring("invoiceRefNbr"), ""),
+    ("void_by_number", ignoring("paymentType", then=lambda c: none_voided(c)), ""),
+    ("credit_note_word", ignoring("paymentType"), ""),
+    ("dunning_filter", ignoring("dunningLevel"), "ignored"),
+    ("dunning_filter", lambda c: lower_first(c), ""),
+    ("voucher_lists", ignoring("releasedBatch", then=lambda c: both_kinds_of_vouchers(c)), "both"),
+    ("voucher_lists", ignoring("releasedBatch", then=lambda c: c.books.voucher(None, "released", ENTRIES)), ""),
+    ("by_key", lambda c: c.faults.add("mutate", "GET", "customerinvoice/", mutate=fewer_rows, count=99), "lacks"),
+    ("foreign_currency", lambda c: c.faults.add("mutate", "GET", "customerinvoice$", mutate=at_par, count=99), ""),
 ]
 
 
@@ -141,6 +247,23 @@ def test_an_empty_company_settles_little_and_says_what_is_missing(company: Compa
     told = asked(company)
     assert {key for key, each in told.items() if each.value} == {"period_end", "period_name", "quota"}
     assert all(each.says.startswith("not settled: ") for each in told.values() if not each.value)
+
+
+def test_a_zone_is_not_told_by_a_clock_that_no_answer_showed(company: Company) -> None:
+    def undated(answer: Response) -> Response:
+        return Response(answer.status, {k: v for k, v in answer.headers.items() if k.lower() != "date"}, answer.body)
+
+    company.faults.add("mutate", mutate=undated, count=999)
+    assert asked(company)["time_zone"].value == ""
+    assert tried(company).settled["time_zone"].value == ""
+
+
+def test_a_hundred_credit_notes_that_show_nothing_cost_a_few_reads(company: Company) -> None:
+    company.books.settings.left_out_by_number = frozenset({"applications"})
+    for _ in range(60):
+        company.books.match(company.books.credit_note("10001", 100), company.books.invoice("10001", 100), 100)
+    asked(company)
+    assert len(company.requests) < 80
 
 
 def test_a_point_that_cannot_be_asked_does_not_stop_the_others(company: Company) -> None:

@@ -19,6 +19,7 @@ from cloudcollect_pipeline.erp.visma_net.probe import (
     Invoice,
     Payment,
     Reader,
+    moment,
     not_settled,
     server_time,
     void_by_number,
@@ -246,21 +247,17 @@ def _when(waited: int, what: str) -> Settled:
     return Settled("later", f"it was {what} after {waited * READ_EVERY:.0f} seconds")
 
 
-def _clock_of(text: str, offset: timedelta, now: datetime) -> Settled:
-    told = _moment(text)
-    if told is None or told.tzinfo is not None:
+def _clock_of(text: str, offset: timedelta, now: datetime | None) -> Settled:
+    told = moment(text)
+    if told is None:
         return not_settled(f"a payment's moment is not one without a zone: {text[:40]}")
-    ahead = told - now.replace(tzinfo=None)
+    if now is None:
+        return not_settled("no answer bore a date, and this machine's clock may be wrong")
+    if abs(offset) <= NEAR:
+        return not_settled("local time is UTC now, so there is nothing to tell apart")
+    ahead = told - now
     if abs(ahead - offset) <= NEAR:
         return Settled("local", "a record made just now is dated in local time")
     if abs(ahead) <= NEAR:
         return Settled("utc", "a record made just now is dated in UTC")
     return not_settled(f"a record made just now is dated {ahead} from UTC, which is neither UTC nor local time")
-
-
-def _moment(text: str) -> datetime | None:
-    """A zoneless moment as the vendor writes it."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
