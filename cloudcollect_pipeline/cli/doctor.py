@@ -1,9 +1,10 @@
 """`doctor`: is a company set up for its nights? What is wrong, where it came from, and how to mend it."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from cloudcollect_pipeline.doctor.check import Check, error, ok, skipped, warnin
 from cloudcollect_pipeline.doctor.examine import Patient, examine
 from cloudcollect_pipeline.doctor.results import Result
 from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.erp import visma_net
 from cloudcollect_pipeline.erp.port import Erp
 from cloudcollect_pipeline.erp.visma_net import probe as probing
@@ -115,7 +117,10 @@ def _told(settings: Settings, name: str, at: str | None, *, probe: bool, write: 
 
 
 def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *, write: bool) -> list[Check]:
-    """Ask the ERP what is unconfirmed and keep its answers. Returns what a write probe left for a person to undo.
+    """Ask the ERP what is unconfirmed and keep its answers.
+
+    Returns what kept a write probe from its end, and what it left for a person to undo. An interruption ends it in
+    order: what was made is undone first.
 
     Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
     """
@@ -126,7 +131,7 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
         credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
     except ValueError:
         return []
-    tenant, left = company.erp.tenant_id, []
+    tenant, checks = company.erp.tenant_id, list[Check]()
     offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
     try:
         erp = visma_net.adapter(company.erp, web)
@@ -136,15 +141,30 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
         results.keep(folder, tenant, {key: (told.value, told.says) for key, told in asked}, clock.now(), "reads")
         if write:
             # No night may run meanwhile: it would meet a payment that is not its own.
-            with company_lock(folder, context.who(), clock, patience=PATIENCE):
-                tried = write_probe.try_out(erp, web, company.currency, clock, offset)
+            tried = write_probe.Tried()
+            with company_lock(folder, context.who(), clock, patience=PATIENCE), _asked_to_end_as_by_a_key():
+                try:
+                    write_probe.try_out(erp, web, company.currency, clock, offset, tried)
+                except (KeyboardInterrupt, CounterpartyError) as failure:
+                    checks = [error("write probe", str(failure) or "it was interrupted", "ask again")]
             written = {key: (told.value, told.says) for key, told in tried.settled.items()}
             results.keep(folder, tenant, written, clock.now(), "writes")
-            left = tried.left
+            mend = "undo it in the ERP, then look again"
+            checks += [error("write probe", f"not undone: {what}", mend) for what in tried.left]
     finally:
         web.close()
         credentials.close()
-    return [error("write probe", f"not undone: {what}", "undo it in the ERP, then look again") for what in left]
+    return checks
+
+
+@contextmanager
+def _asked_to_end_as_by_a_key() -> Iterator[None]:
+    """SIGTERM like Ctrl-C: what was made must be undone first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def look(settings: Settings, slug: str, clock: Clock, transport: object = None) -> Iterator[Check]:

@@ -365,6 +365,11 @@ def _listed(reader: Reader, kind: str) -> Settled:
     return Settled("yes", f"{kind} {', '.join(each.ref_nbr for each in examples)} stand in the list without a type")
 
 
+def unreleased(payment: Payment) -> bool:
+    """Whether a payment is a draft, by whichever word."""
+    return codec.STATUSES.get(payment.status, payment.status) in UNRELEASED
+
+
 def _same(payment: Payment) -> Callable[[Payment], bool]:
     return lambda each: (each.type, each.ref_nbr) == (payment.type, payment.ref_nbr)
 
@@ -395,11 +400,7 @@ def unreleased_by_invoice(reader: Reader, payment: Payment, invoice: str) -> Set
 def _voided(reader: Reader) -> Payment | None:
     listed = reader.payments(("paymentType", "VoidPayment"))
     return next(
-        (
-            each
-            for each in listed
-            if each.type == "VoidPayment" and each.payment_lines and each.status not in UNRELEASED
-        ),
+        (each for each in listed if each.type == "VoidPayment" and each.payment_lines and not unreleased(each)),
         None,
     )
 
