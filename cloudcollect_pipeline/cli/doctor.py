@@ -1,12 +1,14 @@
 """`doctor`: is a company set up for its nights? What is wrong, where it came from, and how to mend it."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +29,7 @@ from cloudcollect_pipeline.doctor.check import Check, error, ok, skipped, warnin
 from cloudcollect_pipeline.doctor.examine import Patient, examine
 from cloudcollect_pipeline.doctor.results import Result
 from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.erp import visma_net
 from cloudcollect_pipeline.erp.port import Erp
 from cloudcollect_pipeline.erp.visma_net import probe as probing
@@ -114,15 +117,21 @@ def _told(settings: Settings, name: str, at: str | None, *, probe: bool, write: 
 
 
 def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *, write: bool) -> list[Check]:
-    """Ask the ERP what is unconfirmed and keep its answers. Returns what a write probe left for a person to undo.
+    """Ask the ERP what is unconfirmed and keep its answers.
+
+    Returns what kept a write probe from its end, and what it left for a person to undo. An interruption ends it in
+    order: what was made is undone first.
 
     Nothing is asked of a company that cannot be read: the checks say why. `transport` as in `look`.
     """
     company, folder = settings.companies[slug], settings.data_dir / slug
     if company.erp.adapter != VISMA_NET:
         return [skipped("probe", ONLY_VISMA_NET)]
-    credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
-    tenant, left = company.erp.tenant_id, []
+    try:
+        credentials, web = visma_net.line(company.erp, clock, transport, **HASTY)
+    except ValueError:
+        return []
+    tenant, checks = company.erp.tenant_id, list[Check]()
     offset = clock.now().astimezone(ZoneInfo(company.erp.time_zone)).utcoffset() or timedelta(0)
     try:
         erp = visma_net.adapter(company.erp, web)
@@ -132,15 +141,30 @@ def ask(settings: Settings, slug: str, clock: Clock, transport: object = None, *
         results.keep(folder, tenant, {key: (told.value, told.says) for key, told in asked}, clock.now(), "reads")
         if write:
             # No night may run meanwhile: it would meet a payment that is not its own.
-            with company_lock(folder, context.who(), clock, patience=PATIENCE):
-                tried = write_probe.try_out(erp, web, company.currency, clock, offset)
+            tried = write_probe.Tried()
+            with company_lock(folder, context.who(), clock, patience=PATIENCE), _asked_to_end_as_by_a_key():
+                try:
+                    write_probe.try_out(erp, web, company.currency, clock, offset, tried)
+                except (KeyboardInterrupt, CounterpartyError) as failure:
+                    checks = [error("write probe", str(failure) or "it was interrupted", "ask again")]
             written = {key: (told.value, told.says) for key, told in tried.settled.items()}
             results.keep(folder, tenant, written, clock.now(), "writes")
-            left = tried.left
+            mend = "undo it in the ERP, then look again"
+            checks += [error("write probe", f"not undone: {what}", mend) for what in tried.left]
     finally:
         web.close()
         credentials.close()
-    return [error("write probe", f"not undone: {what}", "undo it in the ERP, then look again") for what in left]
+    return checks
+
+
+@contextmanager
+def _asked_to_end_as_by_a_key() -> Iterator[None]:
+    """SIGTERM like Ctrl-C: what was made must be undone first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def look(settings: Settings, slug: str, clock: Clock, transport: object = None) -> Iterator[Check]:
@@ -152,15 +176,17 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
     yield ok("secrets", "; ".join(f"{path} from {own[path]}" for path in SECRETS))
     yield data_folder(settings.data_dir / slug)
     with ExitStack() as opened:
+        side, mend = "agency", f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
         try:
             ask_agency, agency_skew = _agency(company.agency, clock, transport, opened)
+            side = "ERP"
+            mend = f"correct erp.base_url, erp.token_url, or what erp.client_secret holds ({own['erp.client_secret']})"
             erp, credentials = _erp(company.erp, clock, transport, known, opened)
         except SettingsError as wrong:
             yield error("adapters", "; ".join(wrong.problems), "correct it in the settings, or install the adapter")
             return
         except ValueError as wrong:  # a key that no header could carry
-            mend = f"put the key alone where agency.api_key comes from ({own['agency.api_key']})"
-            yield error("agency", str(wrong), mend)
+            yield error(side, str(wrong), mend)
             return
         yield from examine(
             Patient(
@@ -308,13 +334,16 @@ def _tell(looked_at: Sequence[Told], *, as_json: bool) -> int:
     for each in looked_at:
         if len(looked_at) > 1:
             say(f"[bold]{escape(each.company)}[/]")
-        if each.known:
-            _tell_points(each.known)
         shown = table("", "what", "found, and how to mend it", wrap=("found, and how to mend it",))
-        for check in each.checks:
-            said = escape(check.found) + (f"\n→ {escape(check.mend)}" if check.mend else "")
+        for check, after in zip_longest(each.checks, each.checks[1:]):
+            # what mends several in a row is said once, below the last
+            mend = "" if after and check.mend == after.mend else check.mend
+            said = escape(check.found) + (f"\n→ {escape(mend)}" if mend else "")
             shown.add_row(f"[{STYLES[check.state]}]{check.state}[/]", check.name, said)
         say_table(shown, indent=0)
+        if each.known:
+            say("")
+            _tell_points(each.known)
         say(_verdict(each.checks))
     return _worst(looked_at)
 
@@ -343,7 +372,10 @@ def _tell_points(known: Mapping[str, Result]) -> None:
 
 
 def _verdict(checks: Sequence[Check]) -> str:
+    """The last line, which is what stays on a screen: it names what is wrong."""
     counted = Counter(check.state for check in checks)
     told = [f"{counted[state]} {state if state == 'skipped' else state + 's' * (counted[state] > 1)}"
             for state in ("error", "warning", "skipped") if counted[state]]  # fmt: skip
+    if counted["error"]:
+        told[0] += f" ({', '.join(dict.fromkeys(check.name for check in checks if check.state == 'error'))})"
     return f"[bold]{', '.join(told) or 'all is well'}[/]; {counted['ok']} of {len(checks)} are well"

@@ -44,4 +44,11 @@ class Refused(CounterpartyError):
 
 
 class Uncertain(CounterpartyError):
-    """Nobody knows whether a write had its effect: timeout, reset, 5xx, unreadable answer."""
+    """Nobody knows whether a write had its effect: timeout, reset, 5xx, unreadable answer.
+
+    `status` is the answer's where it was one that proves nothing.
+    """
+
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

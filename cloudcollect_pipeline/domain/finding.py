@@ -287,7 +287,7 @@ CATALOGUE: Mapping[str, Reason] = {
     "SETTLEMENT_DRAFT": Reason(
         "warning",
         "The voucher of a settlement is a draft",
-        "Look at it and release it in the ERP; the settings ask for that.",
+        "Look at it and release it in the ERP, as the settings ask; delete it if the settlement was cancelled since.",
     ),
     "SETTLEMENT_REPEATS": Reason(
         "error",

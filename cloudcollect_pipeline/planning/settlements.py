@@ -252,10 +252,15 @@ def voucher_lines(row: Row, accounts: AccountSettings, suspense: str) -> list[di
 
 def _finish(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     """Vouchers that were created but are not released are finished, never made again; drafts are left to a person."""
-    for row in ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference"):
+    rows = ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference")
+    now = dict(ledger.db.execute("select settlement_id, status from settlement_now").fetchall()) if rows else {}
+    for row in rows:
         details = json.loads(row["details"])
         text = f"voucher {row['remote_id']} of {display(row['amount'])} for {row['document']} is not released"
         if facts.settings.accounts.settlement_voucher == "draft":
+            settlement, _, booked = str(row["source"]).rpartition(":")
+            if now.get(settlement, booked) != booked:
+                text += f", and was {now[settlement]} meanwhile: delete the draft, do not release it"
             findings.append(Finding("SETTLEMENT_DRAFT", row["reference"], text, row["amount"]))
             continue
         findings.append(Finding("POSTING_NOT_RELEASED", row["reference"], text, row["amount"]))

@@ -173,7 +173,7 @@ class Web:
             raise NotSent(f"{what} answered 429: the quota is used up")
         told = _vendor_error(answer.body) if status in DEFINITE_REFUSALS else None
         if told is None:
-            raise Uncertain(f"{what} answered {status}")
+            raise Uncertain(f"{what} answered {status}", status)
         code, text = told
         message = f"{what} answered {status}{self._hint(status)}" + (f": {text}" if text else "")
         raise HttpRefused(message, status, code, text, answer.body)

@@ -1,11 +1,14 @@
 """The doctor on the command line: exit codes, both outputs, and settings that cannot even be loaded."""
 
 import json
+import os
+import signal
 
 import pytest
 
 from cloudcollect_pipeline.cli.context import write_private
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
+from cloudcollect_pipeline.sandbox.http import Response
 from tests.cli.conftest import Command, Town
 
 
@@ -98,6 +101,27 @@ def test_settings_that_cannot_be_loaded_are_told_by_the_same_table(town: Town, c
     assert "tenantid (file cloudcollect.toml) is not a setting; did you mean tenant_id?" in " ".join(said.out.split())
 
 
+def test_one_way_to_mend_several_mistakes_is_told_once(town: Town, cloudcollect: Command) -> None:
+    write_private(town.file, "[companies.nordlys]\n")
+    said = cloudcollect("doctor")
+    assert said.code == 1
+    assert said.out.count("error ") == 5
+    assert said.out.count("do what it says; then look again") == 1
+    checks = json.loads(cloudcollect("doctor", "--json").out)["checks"]
+    assert {check["mend"] for check in checks} == {"do what it says; then look again"}
+
+
+def test_what_is_wrong_is_told_before_a_probes_answers_and_named_once_more_at_the_end(
+    town: Town, cloudcollect: Command
+) -> None:
+    at = town.night()
+    town.world.erp().deactivate("1510")
+    said = cloudcollect("doctor", "--probe", "--at", at)
+    assert said.code == 1
+    assert said.out.index("account 1510 (erp.suspense_account) is inactive") < said.out.index("How large may a page be")
+    assert said.out.splitlines()[-1].startswith("1 error (suspense account)")
+
+
 def test_a_probe_keeps_its_answers_for_the_owner_alone_and_runs_read_them(
     approved: Town, cloudcollect: Command
 ) -> None:
@@ -163,7 +187,26 @@ def test_what_a_write_probe_could_not_undo_is_an_error_that_names_it(town: Town,
     write_private(
         town.file, town.file.read_text().replace("[companies.nordlys]", "[companies.nordlys]\ntest_company = true")
     )
-    town.world.erp_faults.add("status_before", "POST", "/action/void", status=500)
+    town.world.erp_faults.add("status_before", "POST", "/action/void", status=500, count=9)
     said = cloudcollect("doctor", "--write-probe", "--at", town.night())
     assert said.code == 1
     assert "not undone: payment 500001 of one krone on invoice" in " ".join(said.out.split())
+
+
+def test_a_write_probe_that_is_told_to_end_undoes_what_it_made_and_says_that_it_was_interrupted(
+    town: Town, cloudcollect: Command
+) -> None:
+    write_private(
+        town.file, town.file.read_text().replace("[companies.nordlys]", "[companies.nordlys]\ntest_company = true")
+    )
+
+    def told_to_end(answer: Response) -> Response:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return answer
+
+    town.world.erp_faults.add("mutate", "POST", "/action/release", mutate=told_to_end)
+    said = cloudcollect("doctor", "--write-probe", "--at", town.night())
+    assert said.code == 1
+    assert "it was interrupted" in said.out
+    assert "not undone" not in said.out
+    assert town.world.erp().document(town.invoice).balance == 250_000

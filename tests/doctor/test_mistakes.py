@@ -20,7 +20,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._daemon.types import DaemonHeartbeat
 from pydantic import SecretStr
 
-from cloudcollect_pipeline.cli.doctor import data_folder, look, schedule
+from cloudcollect_pipeline.cli.doctor import ask, data_folder, look, schedule
 from cloudcollect_pipeline.doctor.check import Check
 from cloudcollect_pipeline.doctor.results import keep
 from cloudcollect_pipeline.orchestration.schedules import SCHEDULER
@@ -180,6 +180,11 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
         "agency", "error", "printable ASCII without spaces", "put the key alone where agency.api_key comes from",
     ),
     (
+        "an address that no credential of the ERP may go to",
+        lambda s: set_up(s, "erp", token_url="http://connect.example/connect/token"),
+        "ERP", "error", "connect.example must be reached over https", "what erp.client_secret holds",
+    ),
+    (
         "agency unreachable",
         lambda s: s.world.agency_faults.add("lost_before", count=9),
         "agency", "error", "the agency cannot be reached", "look at agency.base_url, at the network",
@@ -210,6 +215,12 @@ def test_a_planted_mistake_is_found_by_name(
     assert (mistake.name, mistake.state) == (name, state)
     assert found in mistake.found
     assert mend in mistake.mend
+
+
+def test_a_probe_that_cannot_even_begin_leaves_it_to_the_checks_to_say_why(story: Story) -> None:
+    set_up(story, "erp", token_url="http://connect.example/connect/token")
+    assert ask(story.settings, story.slug, story.world.clock, story.transport, write=False) == []
+    assert "ERP" in [check.name for check in examined(story) if check.state == "error"]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,60 @@ def test_a_server_that_ignores_the_page_number_is_noticed() -> None:
         read(Server(lambda _, size: cut(range(10), 1, size)))
 
 
+@pytest.mark.parametrize("promised", [0, 10_000_000])
+def test_a_page_that_comes_again_and_again_in_other_words_is_the_end(promised: int) -> None:
+    """As when every answer bears a stamp of its own: the rows tell, not the bytes."""
+    server = Server(lambda page, size: cut(range(10), 1, size, totalCount=promised, maxPageSize=10, stamp=page))
+    with pytest.raises(Unreadable, match="the same rows came again"):
+        read(server)
+    assert len(server.pages) < 10
+
+
+def test_rows_inserted_in_front_push_a_read_page_to_the_next_number_and_that_is_no_error() -> None:
+    rows = list(range(30))
+
+    def answer(page: int, size: int) -> list[object]:
+        if page == 2 and rows[0] == 0:
+            rows[:0] = range(30, 40)
+        return cut(rows, page, size, totalCount=len(rows), maxPageSize=10)
+
+    assert set(read(Server(answer))) == {f"{n:03}" for n in range(40)}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param(lambda page, size: [], id="it is empty"),
+        pytest.param(lambda page, size: cut(range(20), page, size), id="it tells no total"),
+        pytest.param(
+            lambda page, size: cut(range(20), page, size, totalCount=30 if page == 1 else 3, maxPageSize=10),
+            id="one of its pages tells a smaller total",
+        ),
+    ],
+)
+def test_a_second_reading_that_knows_no_better_does_not_make_a_short_list_whole(second: Answer) -> None:
+    def answer(page: int, size: int) -> str | list[object]:
+        again = server.pages.count(1) > 1
+        return second(page, size) if again else cut(range(20), page, size, totalCount=30, maxPageSize=10)
+
+    server = Server(answer)
+    with pytest.raises(Transient, match="20 of 30"):
+        read(server)
+
+
+def test_a_total_below_nothing_is_no_total() -> None:
+    assert len(read(Server(lambda page, size: cut(range(25), page, size, totalCount=-5, maxPageSize=-5)))) == 25
+
+
+def test_a_short_page_is_not_taken_for_the_last_where_no_total_is_told() -> None:
+    assert len(read(Server(lambda page, size: cut(range(30), page, 7, maxPageSize=10)))) == 30
+
+
+def test_records_without_a_number_count_one_by_one() -> None:
+    rows = [{"number": None, "name": name, "metadata": {"totalCount": 2, "maxPageSize": 10}} for name in "ab"]
+    assert read(Server(lambda page, _: list(rows) if page == 1 else [])) == [None, None]
+
+
 @pytest.mark.parametrize(
     "body",
     ["", "<html>down</html>", '{"message": "no"}', "null", '[{"number": "1"}', '[{"number": "1"},', '["\udcff"]'],

@@ -1,13 +1,15 @@
 """Stories of what the ERP's lists do not tell, tell twice or tell late, and of what is read by key because of it."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from tests.story import Story, ends_equal, transferred
 
 INVOICES = 20
+UNTIL_OLD = 9
+"""Nights after which a dunning letter no longer makes its receivables be listed."""
 
 
 def reads_by_key(story):
@@ -27,7 +29,7 @@ def reads_by_key(story):
 
 def handed_over(story, count=INVOICES):
     invoices = [story.receivable(6000) for _ in range(count)]
-    story.quiet(3)
+    story.quiet(UNTIL_OLD)
     return invoices
 
 
@@ -55,7 +57,7 @@ def test_what_is_paid_recalled_or_was_just_read_gets_no_turn(tmp_path):
     paid, recalled, ours, changed = (transferred(story) for _ in range(4))
     story.erp.pay(paid, 6000)
     story.erp.exclude(recalled)
-    story.quiet(3)
+    story.quiet(UNTIL_OLD)
     read = reads_by_key(story)
     for _ in range(7):
         story.erp.set_due_date(changed, changed.due)
@@ -74,6 +76,17 @@ def test_a_change_that_moves_no_clock_is_seen_within_seven_nights(story):
     ends_equal(story, *invoices)
 
 
+@pytest.mark.parametrize("late", [0, 5])
+def test_what_is_dunned_is_handed_over_whether_its_clock_moves_or_not(story, late):
+    """The letter may bear an earlier date than the night on which it was released."""
+    story.erp.settings.document_touched_by_dunning = False
+    invoice = story.erp.invoice(story.customer(), 10_000, date(2025, 11, 17), date(2025, 12, 1))
+    story.quiet(3)
+    story.erp.run_dunning(story.world.today - timedelta(days=late))
+    story.night()
+    assert story.claim(invoice).principal == 10_000
+
+
 def test_after_an_outage_of_a_week_a_change_that_moved_no_clock_is_seen_in_the_first_night(story):
     invoice = transferred(story)
     story.erp.settings.document_touched_by_edit = False
@@ -85,7 +98,7 @@ def test_after_an_outage_of_a_week_a_change_that_moved_no_clock_is_seen_in_the_f
 
 def test_a_turn_that_could_not_be_read_is_read_on_the_next_night_and_holds_up_nothing(story):
     invoice, other = transferred(story), transferred(story)
-    story.quiet(2)
+    story.quiet(UNTIL_OLD)
     story.morning(7)
     story.erp.pay(other, 1000)
     story.world.erp_faults.add("status_before", "GET", rf"/customerinvoice/{invoice.number}$", count=9)

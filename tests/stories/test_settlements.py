@@ -185,6 +185,23 @@ def test_a_voucher_may_be_left_as_a_draft_for_a_person_to_release(story):
     assert "SETTLEMENT_DRAFT" not in story.findings()
 
 
+def test_a_draft_whose_settlement_was_cancelled_meanwhile_says_so(story):
+    story.change_accounts(settlement_voucher="draft")
+    collected(story)
+    settlement = settle(story)
+    story.night()
+    story.agency.cancel_settlement(settlement)
+    story.night()
+    (finding,) = [f for f in story.with_journal(lambda j: j.findings()) if f["code"] == "SETTLEMENT_DRAFT"]
+    assert finding["text"].endswith("is not released, and was CANCELLED meanwhile: delete the draft, do not release it")
+    (draft,) = [b for b in story.erp.ledger.batches.values() if b.module == "GL" and b.status.value == "Balanced"]
+    story.erp.ledger.delete(draft)
+    for _ in range(3):
+        story.night()
+    assert "SETTLEMENT_DRAFT" not in story.findings()
+    assert story.erp.balance("1510") == 3000
+
+
 def test_a_payout_that_comes_is_matched_by_number_and_amount(story):
     collected(story)
     settlement = settle(story)

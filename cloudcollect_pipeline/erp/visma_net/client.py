@@ -50,6 +50,8 @@ from cloudcollect_pipeline.web import HttpRefused, Web
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
 PRECONDITION_FAILED = 412
+LETTERS_WAIT = timedelta(days=7)
+"""How much earlier than its release a dunning letter may be dated."""
 
 PAYMENTS = "/v1/customerPayment"
 CUSTOMERS = "/v1/customer"
@@ -102,8 +104,10 @@ class VismaNet:
         """Raw records changed since a moment, minus the overlap; None reads everything."""
         news, web = ((), self._long) if since is None else (self._modified_since(since), self._web)
         if feed == "documents":
-            for path in DOCUMENTS.values():
-                yield from self._pages(path, (*EXPANDED, *news), DocumentRow, web)
+            # whether a dunning letter moves the clock of what it lists is unconfirmed, so both are asked for
+            for asked in (news,) if since is None else (news, self._dunned_since(since)):
+                for path in DOCUMENTS.values():
+                    yield from self._pages(path, (*EXPANDED, *asked), DocumentRow, web)
         elif feed == "payments":
             credit_notes = () if self.settings.credit_notes_listed else (CREDIT_NOTES,)
             write_offs = () if self.settings.write_offs_listed else (WRITE_OFFS,)
@@ -303,6 +307,10 @@ class VismaNet:
             ("lastModifiedDateTime", local.strftime("%Y-%m-%d %H:%M:%S")),
             ("lastModifiedDateTimeCondition", ">="),
         )
+
+    def _dunned_since(self, moment: datetime) -> Params:
+        day = (moment - self.settings.overlap - LETTERS_WAIT).astimezone(self._zone).date()
+        return ("dunningLetterDateTime", day.isoformat()), ("dunningLetterDateTimeCondition", ">=")
 
     def _open_payments(self, customer: str) -> list[bytes]:
         found: dict[bytes, None] = {}

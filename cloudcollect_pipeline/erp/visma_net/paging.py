@@ -4,7 +4,7 @@ Unconfirmed: page order, its stability while rows change, and the largest page. 
 learnt from the first answer, and a list whose rows do not add up to its total is read once more before it is refused.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -21,9 +21,12 @@ from cloudcollect_pipeline.web import NotJson, decoded, strict
 A = TypeVar("A")
 B = TypeVar("B")
 _NOTHING = msgspec.Raw(b"")
+_NO_NAME = (b"", b"null")
 
 MAX_PAGES = 10_000
 """Pages of one list: a server whose list has no end must not fill the disk."""
+REPEATS = 3
+"""How often a page may show the rows of an earlier one: rows that are put in front push it to the next number."""
 
 
 class Row(msgspec.Struct, rename="camel"):
@@ -140,20 +143,25 @@ class Lister:
                 if page.metadata.total_count is not None:
                     totals.append(page.metadata.total_count)
                 yield page.rows
-            # in the second reading rows that were added meanwhile are not missed: they are news of the next night
-            expected = (max if attempt == 1 else min)(totals, default=0)
+            # In the second reading rows that were added meanwhile are not missed: they are news of the next night. One
+            # that tells no total knows no better than the first.
+            if totals:
+                expected = max(totals) if attempt == 1 else totals[0]
             if len(seen) >= expected:
                 return
         raise Transient(f"GET {self._path}: rows kept moving between pages ({len(seen)} of {expected} seen)")
 
     def _once(self) -> Iterator[_Page]:
         first = self._page(1)
-        total, largest, counted = first.metadata.total_count, first.metadata.max_page_size, max(1, len(first.keys))
-        full = min(self._size, largest) if largest else counted
-        last = min(-(-total // counted) if total else 1, self._max_pages)
+        total, largest = max(0, first.metadata.total_count or 0), max(0, first.metadata.max_page_size or 0)
+        counted = max(1, len(first.keys))
+        # where no total is told nothing would show that a page was cut short: only fewer than the first are the last
+        full = min(self._size, largest) if largest and total else counted
+        last = min(max(1, -(-total // counted)), self._max_pages)
         # after the counted pages one at a time, as long as the latest was full: rows may have been added
         rest = chain(concurrently(self._page, range(2, last + 1), self._parallel), map(self._page, count(last + 1)))
         fingerprints: set[int] = set()
+        shown: Counter[int] = Counter()
         for number, page in enumerate(chain((first,), rest), start=1):
             # an empty page is the end, whatever the total says: the sum is checked by the caller
             if not page.rows:
@@ -161,6 +169,10 @@ class Lister:
             if page.fingerprint in fingerprints:
                 raise Unreadable(f"GET {self._path}: the same page came twice")
             fingerprints.add(page.fingerprint)
+            alike = hash(frozenset(page.keys))
+            shown[alike] += 1
+            if shown[alike] > REPEATS:
+                raise Unreadable(f"GET {self._path}: the same rows came again and again")
             yield page
             if number >= last and len(page.keys) < full:
                 return
@@ -177,7 +189,10 @@ class Lister:
 
     def _keys(self, row: bytes) -> list[int]:
         try:
-            return [hash(key) if all(key) else hash(row) for key in decoded(row, self._row).identities()]
+            return [
+                hash(row) if any(part in _NO_NAME for part in key) else hash(key)
+                for key in decoded(row, self._row).identities()
+            ]
         except NotJson:
             return [hash(row)]  # no object, or without its lines: counted as it is, and set aside by the contract
 

@@ -54,7 +54,7 @@ POINTS = (
         "Does the modified-since filter compare with the same clock that records show, to the millisecond?",
         "reads",
         "the overlap covers a shifted filter",
-        trouble=("shifted",),
+        trouble=("shifted", "ignored"),
     ),
     Point(
         "invoice_clock",
@@ -62,6 +62,13 @@ POINTS = (
         "Does an invoice's `lastModifiedDateTime` move when a payment is applied to it?",
         "reads",
         "receivables that a changed payment names are read by key",
+    ),
+    Point(
+        "dunning_clock",
+        "incremental reading",
+        "Does an invoice's `lastModifiedDateTime` move when a dunning letter lists it?",
+        "nothing",
+        "what was dunned lately is asked for by the letter's date too",
     ),
     Point(
         "page_size",
@@ -273,6 +280,20 @@ POINTS = (
         "Is a second payment with the same payment reference refused?",
         "nothing",
         "never relied on: every reference is looked up before it is sent",
+    ),
+    Point(
+        "void_draft",
+        "repeats",
+        "Can a payment that is not released be voided?",
+        "nothing",
+        "not asked: a draft of ours is released before it is voided, or a person deletes it",
+    ),
+    Point(
+        "background_location",
+        "errors",
+        "Does a call in the background tell the number of what it created?",
+        "nothing",
+        "only reads are asked for in the background",
     ),
     Point(
         "own_numbers",

@@ -333,7 +333,7 @@ class ErpCompany:
         for document in raised:
             document.dunning_level += 1
             document.dunning_date = on
-            self._changed(document)
+            self._changed(document, moves_clock=self.settings.document_touched_by_dunning)
         if fee:
             for customer in dict.fromkeys(document.customer for document in raised):
                 self.invoice(customer, fee, on, document_type=DocumentType.OVERDUE_CHARGE, text="Purregebyr")

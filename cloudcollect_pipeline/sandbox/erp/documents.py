@@ -76,6 +76,8 @@ class ErpSettings:
     """Fields that a read of one receivable by number does not show, though a list can be asked for them."""
     document_touched_by_edit: bool = True
     """Whether what a person changes on a receivable moves its lastModifiedDateTime."""
+    document_touched_by_dunning: bool = True
+    """Whether a dunning letter moves the lastModifiedDateTime of what it lists."""
     business_error_status: int = 400
     release_reads: int = 1
     """The read, counted from a release or later, that first shows the document released; 0 releases at once."""
