@@ -106,7 +106,7 @@ class Journal:
             with self._transaction():
                 schema.migrate(self.db, schema.scripts())
                 self._append(at, "migrated", "journal", {"from": found, "to": len(schema.MIGRATIONS)})
-        head = read_head(os.pread(self._head, 200, 0)) if self._head is not None else (0, "")
+        head = read_head(self._kept_head())
         if (self.seq() or head[0]) and head_problem(self.db, head):
             self.distrust(at, head[0])
         elif not self.seq():
@@ -197,8 +197,15 @@ class Journal:
 
     def _write_head(self) -> None:
         row = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
-        if row and self._head is not None:
-            os.pwrite(self._head, f"{row['seq']:020d} {row['hash']}\n".encode(), 0)
+        if row:
+            self._keep_head(f"{row['seq']:020d} {row['hash']}\n".encode())
+
+    def _kept_head(self) -> bytes:
+        return b"" if self._head is None else os.pread(self._head, 200, 0)
+
+    def _keep_head(self, text: bytes) -> None:
+        if self._head is not None:
+            os.pwrite(self._head, text, 0)
 
     def meta(self) -> dict[str, str]:
         """Facts about the journal itself."""

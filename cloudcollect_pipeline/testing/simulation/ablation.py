@@ -10,6 +10,7 @@ from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lookup import Index
+from cloudcollect_pipeline.dispatch.reads import LedgerReads
 from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
 from cloudcollect_pipeline.nightly import Night, StoredPlan
@@ -71,8 +72,9 @@ _believed: dict[str, Fresh] = {}
 def _plan_and_read(self: Night) -> StoredPlan:
     """What stands at the time of the plan is believed until it is sent, however late."""
     stored = _plan(self)
-    guard = Guard(self.ledger, self.landing, self.erp, self.agency, self.facts(), self.clock)
-    fresh = _read(guard, stored.plan.effects)
+    facts = self.facts()
+    reads = LedgerReads(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
+    fresh = _read(Guard(reads, facts, self.clock), stored.plan.effects)
     _believed.update({effect.reference: fresh for effect in stored.plan.effects})
     return stored
 
