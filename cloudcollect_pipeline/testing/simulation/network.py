@@ -92,10 +92,18 @@ def operation_of(side: str, request: Request) -> tuple[Place, str]:
     raise ValueError(f"{request.method} {request.path} at the {side} is no operation that the simulator knows")
 
 
+class Boundaries(Protocol):
+    """Knows what strikes where."""
+
+    def at(self, place: Place, operation: str) -> Step | None:
+        """The fault that strikes this boundary, if one does."""
+        ...
+
+
 class MachineClock:
     """The machine's clock: the world's, plus how far it is wrong. Every reading is a boundary."""
 
-    def __init__(self, world: World, chaos: Chaos, kill: Callable[[], None]) -> None:
+    def __init__(self, world: World, chaos: Boundaries, kill: Callable[[], None]) -> None:
         self.world, self.chaos, self.kill = world, chaos, kill
         self.wrong = timedelta(0)
         self.running = False
