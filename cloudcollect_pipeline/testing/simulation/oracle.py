@@ -250,6 +250,8 @@ class Oracle:
             if entry.kind == "AGENCY_PAYMENT" and name in self.names("posting", f"{entry.id}:{customer}"):
                 if not self._true(f"posting {entry.id}:{customer}", amount):
                     self.violated("S2", f"{amount} was posted for entry {entry.id} of customer {customer}")
+                for other in self._standing(f"{entry.id}:{customer}"):
+                    self.violated("S1", f"{name} was posted while {other.number} stood for entry {entry.id}")
                 return
         self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
 

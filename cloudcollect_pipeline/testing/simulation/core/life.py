@@ -40,6 +40,8 @@ SEED = 7
 """All lives are of one company with one tenant: only scripts differ."""
 QUIET_NIGHTS = 14
 AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
+LOOK_EVERY = 8
+"""All books are looked through after so many nights with news; each write is judged when it is sent."""
 KEPT_EVERY = 4
 """Of so many nights with news one leaves a copy behind."""
 
@@ -170,7 +172,7 @@ class Life:
         """One run with the faults of a whole night around it; None where it did not come to its end."""
         if whole:
             self._before(whole)
-        seq = self.journal.seq()
+        newest = self.journal.newest
         ran = self._attempt(whole)
         if ran is not None and ran.waits:
             ran = self._approve(ran, whole)
@@ -188,15 +190,16 @@ class Life:
                 self._answer(Random(whole["answered twice"].dice))
         if whole:
             self._after(whole)
-        if self.journal.seq() != seq:
+        if self.journal.newest != newest:
             self._judge()
         return ran
 
     def _judge(self) -> None:
-        """A night with news: what must hold of the books, and the night's mark in the history."""
-        self.oracle.look()
-        self._digest.update(f"{self.oracle.night} {self.journal.seal_of(self.journal.seq())}\n".encode())
+        """A night with news: its mark in the history, and now and then all that must hold of the books."""
+        self._digest.update(self.journal.newest[1].encode())
         self._news += 1
+        if self._news % LOOK_EVERY == 0:
+            self.oracle.look()
         if not self.quiet and self._news % KEPT_EVERY == 0:
             self._kept.append((*self.journal.image(), self.store.copy()))
 
@@ -211,7 +214,9 @@ class Life:
         with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
             self.chaos.strike(whole["second run"])
             self.wire.at_next_write = lambda: self._second_run(Path(folder))
-            return self._guarded(Run.run)
+            ran = self._guarded(Run.run)
+            self.wire.at_next_write = None
+            return ran
 
     def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:
         """Part of a run, until it ends or dies."""
@@ -302,7 +307,6 @@ class Life:
     def _after(self, whole: Mapping[str, Step]) -> None:
         self.clock.wrong = timedelta(0)
         self.wire.unlisted = frozenset()
-        self.wire.at_next_write = None
         self.oracle.may_write = True
         if "paused" in whole:
             self.journal.pause(False, "simulation", self.world.now)
@@ -385,15 +389,13 @@ class Life:
 
     def _rest(self) -> None:
         """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
-        self.quiet = True
+        self.quiet = self.planner.everything = True
         self.chaos.disarm()
         ran: Ran | None = None
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self._until(AT_NIGHT)
             self._batches()
-            self.store.dirty.update(self.store.customers)  # everything is planned anew, by nobody's word
-            self.store.settlements_dirty = True
             ran = self._run({})
             self.lived.nights += 1
             if ran is not None and number >= 2 and self._at_rest(ran):
@@ -432,7 +434,8 @@ class Life:
         return sorted(findings | {("EFFECT_REFUSED", name) for name in rejected})
 
     def _conclude(self) -> None:
-        """The journal is whole, and what still differs is named by a finding or is what a person answered to one."""
+        """The books hold, the journal is whole, and what still differs is named by a finding or was answered for."""
+        self.oracle.look()
         self.oracle.look_at_journal()
         if self.script.seed % 4 == 0:
             broken = self.journal.verify()

@@ -23,12 +23,14 @@ class _Database(sqlite3.Connection):
     """A connection that tells of its commits."""
 
     told: Commit
+    committed: Callable[[], None]
     entry = ""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if sql == "commit":
             self.told("before", self.entry)
             answer = super().execute(sql)
+            self.committed()
             self.told("head", self.entry)
             return answer
         if sql.startswith("insert into event"):
@@ -62,11 +64,14 @@ class MemoryJournal(Journal):
         self._lock = threading.RLock()
         self._depth = 0
         self._head = None
+        self._newest = None
         self._head_text = head
         self._told = told
+        self.newest = 0, ""
+        """Number and seal of the newest entry that is committed."""
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=_Database)
         assert isinstance(self.db, _Database)  # noqa: S101
-        self.db.told = told
+        self.db.told, self.db.committed = told, self._committed
         self.db.deserialize(_empty() if image is None else image)
         self.db.row_factory = sqlite3.Row
         try:
@@ -76,6 +81,8 @@ class MemoryJournal(Journal):
                 with self._transaction():
                     self._set("company", company)
                     self._set("tenant", tenant)
+            seq = self.seq()
+            self.newest = seq, self.seal_of(seq)
             self._check(company, tenant, at)
         except sqlite3.DatabaseError as error:
             self.close()
@@ -91,6 +98,10 @@ class MemoryJournal(Journal):
         self._head_text = text
         if isinstance(self.db, _Database):
             self._told("after", self.db.entry)
+
+    def _committed(self) -> None:
+        if self._newest:
+            self.newest = self._newest
 
     def image(self) -> tuple[bytes, bytes]:
         """The database and its head, as a copy of both files would be."""

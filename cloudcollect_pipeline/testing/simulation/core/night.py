@@ -15,7 +15,6 @@ from cloudcollect_pipeline.dispatch.caps import breaches
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher, NothingSent
 from cloudcollect_pipeline.dispatch.gate import dispatchable
 from cloudcollect_pipeline.dispatch.guards import Guard, Row
-from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise_the_rest, recognise_transfers
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.domain.effect import Effect, Kind
@@ -36,6 +35,7 @@ from cloudcollect_pipeline.planning.plan import (
 )
 from cloudcollect_pipeline.planning.settlements import finish_vouchers, settle
 from cloudcollect_pipeline.settings import CompanySettings
+from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort
 from cloudcollect_pipeline.testing.simulation.core.rows import Claim, Receivable, kroner
 from cloudcollect_pipeline.testing.simulation.core.store import Store, latest_due
@@ -143,13 +143,20 @@ def _receivable_row(receivable: Receivable) -> Row:
 
 @dataclass
 class Planner:
-    """Plans customers with news, and remembers what it found for the others. `wake`: when time alone is news."""
+    """Plans customers with news, and remembers what it found for the others. `wake`: when time alone is news.
+
+    `everything`: all is planned anew, whatever is new.
+    """
 
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     wake: dict[str, date] = field(default_factory=dict)
+    everything: bool = False
 
     def due(self, store: Store, night: date) -> set[str]:
         """Customers to plan tonight."""
+        if self.everything:
+            store.settlements_dirty = True
+            return set(store.customers)
         return store.dirty | {customer for customer, day in self.wake.items() if day <= night}
 
     def plan(self, store: Store, facts: Facts, customers: Collection[str]) -> list[Effect]:
@@ -171,7 +178,7 @@ class Planner:
             findings, before = [], len(effects)
             finish_vouchers(store.created_vouchers(), facts, effects, findings)
             if store.settlements:
-                settle(store.settlement_state(), facts, effects, findings)
+                settle(store.settlement_state(everything=self.everything), facts, effects, findings)
             self.findings["settlements"] = findings
             store.settlements_dirty = len(effects) > before or any(f.code == "SETTLEMENT_WAITS" for f in findings)
         effects.sort(key=sending_order)
@@ -231,7 +238,7 @@ class Run:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: MemoryJournal,
         store: Store,
         planner: Planner,
         erp: ErpPort,
@@ -245,13 +252,20 @@ class Run:
         now = clock.now()
         self.night = night_of(now)
         self.incomplete: list[str] = []
+        self._facts: tuple[tuple[tuple[int, str], int], Facts] | None = None
         journal.check_clock(now)
         if abs(wrong) >= OFF:
             raise NothingSent("this machine's clock and the ERP's are a day apart")
         after_a_crash(journal, now, self.night)
 
     def facts(self) -> Facts:
-        """Who we are, what people said and what could not be read tonight."""
+        """Who we are, what people said and what could not be read tonight; made anew when one of these has changed."""
+        state = self.journal.newest, len(self.incomplete)
+        if self._facts is None or self._facts[0] != state:
+            self._facts = state, self._made_facts()
+        return self._facts[1]
+
+    def _made_facts(self) -> Facts:
         return Facts(
             self.night,
             self.settings.erp.tenant_id,
@@ -377,8 +391,12 @@ class Run:
         now = self.clock.now()
         digest = plan_hash(facts, store.version, effects)
         sums = totals(effects)
-        history = [plan["totals"] for plan in journal.plans(25) if plan["state"] == "dispatched"]
-        reasons = breaches(sums, history, self.settings.caps) if history else ["first night"]
+        reasons = breaches(sums, (), self.settings.caps)
+        if reasons:  # what keeps below the floors breaks no cap, whatever nights there were
+            history = [plan["totals"] for plan in journal.plans(200) if plan["state"] == "dispatched"]
+            reasons = breaches(sums, history, self.settings.caps)
+        if not journal.rows("select 1 from plan where state = 'dispatched' limit 1"):
+            reasons.append("first night: a person looks at the first plan")
         journal.night_started(self.night, now)
         verdict = "approval" if reasons else "automatic"
         bodies = (dumps(deltas.as_json(effect)) for effect in effects)
@@ -394,7 +412,7 @@ class Run:
     def carry_out(self, ran: Ran) -> Ran:
         """Dispatch a stored plan that may be sent, then read again."""
         try:
-            digest = dispatchable(self.journal, self.clock.now(), ran.plan)
+            digest = dispatchable(self.journal, self.clock.now())
             self._dispatcher(self.facts()).dispatch(digest)
             self.journal.mark_plan(digest, "dispatched", self.clock.now(), "simulation")
         except NothingSent as reason:

@@ -373,9 +373,12 @@ class ErpPort:
         """See `ErpWrites`."""
 
         def fetch() -> list[Period]:
+            today = self.books.today()
+            first, last = today - timedelta(days=400), today + timedelta(days=60)
             return [
                 Period(each.id, each.start, each.end, not each.closed)
-                for each in self.books.ledger.periods(self.books.today())
+                for each in self.books.ledger.periods(today)
+                if each.end >= first and each.start <= last
             ]
 
         return self.wire.read("periods", None, fetch)

@@ -11,7 +11,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.calendar import latest_due_date, transferable_from
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.finding import Finding
@@ -27,6 +26,7 @@ from cloudcollect_pipeline.planning.deltas import (
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import TRANSFER_FEEDS
 from cloudcollect_pipeline.planning.settlements import SettlementState
+from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.rows import (
     Case,
     Claim,
@@ -42,6 +42,7 @@ from cloudcollect_pipeline.testing.simulation.core.rows import (
 
 SUSPENSE = "1510"
 PENDING = frozenset({"intent", "uncertain", "created", "quarantined"})
+MADE_UP = frozenset({"NOT_CREDITED", "NOT_WRITTEN_OFF"})
 SETTLED = frozenset({"confirmed", "quarantined"})
 Row = dict[str, Any]
 
@@ -158,12 +159,11 @@ class Store:
         if receivable:
             self.dirty.add(receivable.customer)
 
-    def sync(self, journal: Journal) -> None:
+    def sync(self, journal: MemoryJournal) -> None:
         """Copy changed effects; all of them when the journal is another one than before."""
-        newest = journal.seq()
-        seq, seal = self._known
-        if newest == seq and journal.seal_of(seq) == seal:
+        if journal.newest == self._known:
             return
+        seq, seal = self._known
         if journal.seal_of(seq) != seal:
             self.effects.clear()
             self.open.clear()
@@ -180,7 +180,7 @@ class Store:
             )
             if row["kind"] in ("settlement", "posting", "void"):
                 self.settlements_dirty = True
-        self._known = newest, journal.seal_of(newest)
+        self._known = journal.newest
 
     def seal_known(self) -> tuple[int, str]:
         """Number and seal of the newest entry of the journal that was copied."""
@@ -294,6 +294,20 @@ class Store:
             "TRUSTED": customer is not None and not facts.missing(*TRANSFER_FEEDS) and self.consistent(receivable),
         }
         return [code for code, passed in passes.items() if not passed]
+
+    def stops(self, receivable: Receivable, claim: Claim, facts: Facts) -> list[str]:
+        """Which rules a live claim's receivable fails, of those that a hold asks for."""
+        customer = self.customers.get(receivable.customer)
+        failed = ["NOT_EXCLUDED"] if receivable.excluded else []
+        if customer is not None and customer.excluded:
+            failed.append("CUSTOMER_NOT_EXCLUDED")
+        if claim.disputed or any(c.disputed and c.live for c in self.claims_on(receivable.name)):
+            failed.append("NOT_DISPUTED")
+        if receivable.balance == 0:
+            failed += [code for code in self.failed(receivable, facts) if code in MADE_UP]
+        if customer is None or facts.missing(*TRANSFER_FEEDS) or not self.consistent(receivable):
+            failed.append("TRUSTED")
+        return failed
 
     def verdict(self, receivable: Receivable, facts: Facts) -> Row:
         """A receivable with the rules it fails, as the planner's query gives it."""
@@ -502,8 +516,8 @@ class Store:
                 row = self.transfer_of(claim)
                 if not row or not claim.live:
                     continue
-                failed = self.failed(receivable, facts)
-                if claim.principal_open > 0 or {"NOT_CREDITED", "NOT_WRITTEN_OFF"} & set(failed):
+                failed = self.stops(receivable, claim, facts)
+                if claim.principal_open > 0 or MADE_UP & set(failed):
                     yield {
                         "claim_id": claim.name,
                         "transfer": claim.reference,
@@ -563,8 +577,8 @@ class Store:
             if row["state"] in ("intent", "uncertain")
         }
 
-    def settlement_state(self) -> SettlementState:
-        """All that `settle` needs."""
+    def settlement_state(self, *, everything: bool) -> SettlementState:
+        """All that `settle` needs; unless `everything` is asked for, of what is not booked as it stands."""
         shares: dict[tuple[str, str], list[int]] = {}
         carried: dict[str, int] = defaultdict(int)
         for claim in self.claims.values():
@@ -580,7 +594,6 @@ class Store:
                 root, _, customer = row["source"].rpartition(":")
                 if (root, customer) in shares:
                     shares[root, customer][1] += payment.amount
-        rows = self._settlement_rows()
         paid: dict[str, tuple[int, str]] = {}
         for settlement in sorted(self.settlements.values(), key=lambda each: (each.booking_date, each.name)):
             for name, claim_id, bucket, amount, _ in settlement.lines if settlement.status == "PUBLISHED" else ():
@@ -592,8 +605,9 @@ class Store:
             confirmed = {n: row["details"] for n, row in those.items() if row["state"] == "confirmed"}
             if confirmed:
                 booked[source] = confirmed[max(confirmed)], len(confirmed)
+        rest = () if everything else self._booked_as_they_stand(booked)
         return SettlementState(
-            rows,
+            self._settlement_rows(rest),
             {source: self.known(Kind.SETTLEMENT, source) for source in self._of[Kind.SETTLEMENT]},
             booked,
             {key: {"carried": kroner(c), "posted": kroner(p) or None} for key, (c, p) in sorted(shares.items())},
@@ -605,11 +619,20 @@ class Store:
             ],
         )
 
+    def _booked_as_they_stand(self, booked: Mapping[str, tuple[Mapping[str, Any], int]]) -> set[str]:
+        nothing: tuple[Mapping[str, Any], int] = {}, 0
+        return {
+            name
+            for name, settlement in self.settlements.items()
+            if (settlement.status == "PUBLISHED")
+            == (booked.get(f"{name}:PUBLISHED", nothing)[1] > booked.get(f"{name}:CANCELLED", nothing)[1])
+        }
+
     def _ours(self, claim_id: str) -> bool:
         claim = self.claims.get(claim_id)
         return claim is not None and self.transfer_of(claim) is not None
 
-    def _settlement_rows(self) -> list[Row]:
+    def _settlement_rows(self, rest: Collection[str]) -> list[Row]:
         rows: list[Row] = []
         running: dict[tuple[str, str], int] = defaultdict(int)
         for settlement in sorted(self.settlements.values(), key=lambda each: (each.booking_date, each.name)):
@@ -631,6 +654,8 @@ class Store:
                     share = sum(a for on, b, a in entry.lines if on == claim_id and b == "principal")
                     if running[name, claim_id] * (share > 0 or -1) > abs(share):
                         repeated.add(name)
+            if settlement.name in rest:
+                continue
             kept = [key for key, amount in items.items() if key[1] or amount]
             rows.append(settlement_row(settlement, kept, repeated, unknown))
         return rows
