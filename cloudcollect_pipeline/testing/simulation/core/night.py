@@ -205,7 +205,7 @@ class Planner:
         claims = [claim for receivable in receivables for claim in store.claims_on(receivable.name)]
         if not claims:
             return effects
-        if not facts.missing(*MONEY_FEEDS):
+        if not facts.missing(*MONEY_FEEDS) and (self.everything or store.uneven(customer)):
             planned = deltas.plan_customer(store.customer_state(customer, facts), facts.name)
             effects += planned.effects
             findings += planned.findings
@@ -366,12 +366,13 @@ class Run:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
         store, journal, now = self.store, self.journal, self.clock.now()
         store.sync(journal)
-        if not (store.dirty or store.settlements_dirty or store.open):
+        if not (store.shown or store.open):
             return
         facts = self.facts()
         recognise_transfers(store, journal, facts, now)
         store.sync(journal)
         recognise_the_rest(store, journal, facts, now)
+        store.shown = False
         store.sync(journal)
         if store.open:
             with suppress(CounterpartyError):

@@ -77,14 +77,16 @@ class Wire:
     def read(self, operation: str, about: Any, fetch: Callable[[], list[T]], watch: Iterable[str] = ()) -> list[T]:
         """Rows of a list or of reads by key. `watch` is what is looked up by it."""
         world = self.world
-        world.advance(world.now + self.latency)
+        now = world.now + self.latency
+        world.advance(now)
         self.requests += 1
         step = self.chaos.at("read", operation)
         found = fetch() if step is None else self._struck_read(step, operation, about, fetch)
         if self.unlisted:
             found = [row for row in found if getattr(row, "reference", "") not in self.unlisted]
-        self._before[operation, about] = world.now, found
-        self.oracle.looked_up(watch)
+        self._before[operation, about] = now, found
+        if watch:
+            self.oracle.looked_up(watch)
         return found
 
     def _struck_read(self, step: Step, operation: str, about: Any, fetch: Callable[[], list[T]]) -> list[T]:

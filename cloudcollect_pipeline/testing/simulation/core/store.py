@@ -65,6 +65,8 @@ class Store:
         self.version = 0
         self.dirty: set[str] = set()
         self.settlements_dirty = False
+        self.shown = True
+        """Whether something that may be of ours came in, or the journal is another one, since the last recognition."""
         self.open: set[str] = set()
         """References of unknown outcome, and of what is created and not released."""
         self.read_at: dict[str, Any] = {}
@@ -82,7 +84,7 @@ class Store:
         for name in ("receivables", "payments", "customers", "claims", "cases", "entries", "settlements", "effects"):
             setattr(other, name, dict(getattr(self, name)))
         other.version, other._known = self.version, self._known
-        other.dirty, other.settlements_dirty = set(self.dirty), self.settlements_dirty
+        other.dirty, other.settlements_dirty, other.shown = set(self.dirty), self.settlements_dirty, self.shown
         other.read_at, other.open = dict(self.read_at), set(self.open)
         for name in ("_claims_on", "_entries_on", "_payments_of", "_receivables_of"):
             getattr(other, name).update({key: dict(those) for key, those in getattr(self, name).items()})
@@ -119,7 +121,7 @@ class Store:
                         self._payments_of[record.customer][record.name] = None
                         self.dirty.add(record.customer)
                         if record.cash_account == SUSPENSE:
-                            self.settlements_dirty = True
+                            self.settlements_dirty = self.shown = True
                 case Customer():
                     if self.customers.get(record.name) != record:
                         self.customers[record.name] = record
@@ -129,6 +131,7 @@ class Store:
                         self.claims[record.name] = record
                         self._claims_on[record.document][record.name] = None
                         self._touch(record.document)
+                        self.shown = True
                 case Case():
                     if self.cases.get(record.name) != record:
                         self.cases[record.name] = record
@@ -138,7 +141,7 @@ class Store:
                 case Entry():
                     if self.entries.get(record.name) != record:
                         self.entries[record.name] = record
-                        self.settlements_dirty = True
+                        self.settlements_dirty = self.shown = True
                         for name, _, _ in record.lines:
                             self._entries_on[name][record.name] = None
                             if name in self.claims:
@@ -169,7 +172,7 @@ class Store:
             self.open.clear()
             self._of.clear()
             self.dirty.update(self.customers)
-            self.settlements_dirty = True
+            self.settlements_dirty = self.shown = True
             seq = 0
         for row in journal.effects_since(seq):
             self.effects[row["reference"]] = row
@@ -344,6 +347,22 @@ class Store:
             if receivable.balance > 0
         ]
         return min((day for day in days if day > facts.night), default=None)
+
+    def uneven(self, customer: str) -> bool:
+        """Whether there is anything to plan of a customer's money: everyone else is equal on both sides.
+
+        The same filter as the ledger's `customer_to_plan`, and as there a finding alone is reason enough.
+        """
+        for receivable in self.receivables_of(customer):
+            for claim in self.claims_on(receivable.name):
+                row = self.transfer_of(claim)
+                if row is None:
+                    continue
+                if claim.live and (receivable.balance != claim.principal_open or claim.principal != row["amount"]):
+                    return True
+                if self._entries_on.get(claim.name):
+                    return True
+        return any(p.cash_account == SUSPENSE or p.document_type == "WriteOff" for p in self.payments_of(customer))
 
     # -- one customer --------------------------------------------------------------------------------------------
 
