@@ -64,7 +64,9 @@ class Killed(BaseException):
 
 
 class Watcher(Protocol):
-    """Told of everything that reaches a counterparty."""
+    """Told of everything that reaches a counterparty. `step`: the number of the request under way."""
+
+    step: int
 
     def asked(self, side: str, request: Request) -> None:
         """Something was read, and the answer was whole."""
@@ -143,6 +145,7 @@ class Network(httpx.BaseTransport):
         """One exchange."""
         self.world.advance(self.world.now + self.latency)
         self.requests += 1
+        self.watcher.step = self.requests
         side = "erp" if request.url.port == 9001 else "agency"
         asked, target = as_request(request), request.url.raw_path.decode()
         place, operation = operation_of(side, asked)

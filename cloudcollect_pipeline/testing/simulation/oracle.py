@@ -101,7 +101,7 @@ class Oracle:
     _asked: set[str] = field(default_factory=set)
     _approved: bool = False
     _head: tuple[int, str] = (0, "")
-    _looked_at: str = ""
+    _seals: frozenset[str] = frozenset()
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     _sent: dict[str, datetime] = field(default_factory=dict)
 
@@ -316,14 +316,14 @@ class Oracle:
                 return
             before = seals[seq] = seal
         seq, seal = self._head
-        said = any(kind in ("restored", "opened") for _, at, kind, *_ in rows if at >= self._looked_at)
+        said = any(kind in ("restored", "opened") for *_, kind, _, _, own in rows if own not in self._seals)
         if seals.get(seq) != seal and not said:
             self.violated("S12", f"the journal has another history than at entry {seq} and does not say so")
-        self._head, self._looked_at = (len(rows), before), rows[-1][1] if rows else ""
+        self._head, self._seals = (len(rows), before), frozenset(seals.values())
 
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
-        self._head = (0, "")
+        self._head, self._seals = (0, ""), frozenset()
 
     # -- after every night ---------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
-from cloudcollect_pipeline.testing.simulation.events import EVENTS, Event
+from cloudcollect_pipeline.testing.simulation.events import EVENTS
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Fault
 
 EVENTS_A_NIGHT = 2.0
@@ -38,11 +38,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Script:
-    """`nights` of the world that `seed` names, with these steps in order."""
+    """`nights` of the world that `seed` names, with these steps in order, to be lived by a tier (`tiers.py`)."""
 
     seed: int
     nights: int
     steps: tuple[Step, ...]
+    tier: str = "whole"
 
     @classmethod
     def drawn(
@@ -53,17 +54,17 @@ class Script:
         events_a_night: float = EVENTS_A_NIGHT,
         *,
         faults: Mapping[str, Fault] = FAULTS,
-        events: Mapping[str, Event] = EVENTS,
+        tier: str = "whole",
     ) -> "Script":
-        """The script of a seed, of these events and faults."""
+        """The script of a seed, with these faults."""
         dice = Random(seed)
-        happening = {name: (event.weight, 0) for name, event in events.items()}
+        happening = {name: (event.weight, 0) for name, event in EVENTS.items()}
         failing = {name: (fault.weight, fault.reach) for name, fault in faults.items()}
         steps: list[Step] = []
         for night in range(nights):
             steps += _drawn(dice, night, happening, events_a_night)
             steps += _drawn(dice, night, failing, faults_a_night)
-        return cls(seed, nights, tuple(steps))
+        return cls(seed, nights, tuple(steps), tier)
 
     def of(self, night: int) -> tuple[Step, ...]:
         """The steps of one night."""
@@ -77,7 +78,9 @@ class Script:
     def from_json(cls, text: str) -> "Script":
         """The script that `as_json` wrote. Raises ValueError or KeyError where it is none."""
         told = json.loads(text)
-        return cls(told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]))
+        return cls(
+            told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]), told.get("tier", "whole")
+        )
 
 
 def _drawn(dice: Random, night: int, table: Mapping[str, tuple[float, int]], mean: float) -> list[Step]:

@@ -286,8 +286,8 @@ class Life:
                 case "mirrors lost":
                     self.store = Store()
                 case "nothing new is listed":
-                    if self._unlisted_on > self.oracle.night - 3:
-                        continue  # a list that lags for two nights in a row cannot be told from one that lost a write
+                    if self._unlisted_on > self.oracle.night - 3 or "everything of an earlier night" in whole:
+                        continue  # lists that lag for two nights, or when nothing of ours remembers, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead":
@@ -312,6 +312,7 @@ class Life:
             self.journal.pause(False, "simulation", self.world.now)
 
     def _restore(self, what: str, dice: Random) -> None:
+        self.oracle.look_at_journal()
         image, head, store = self._kept[dice.randrange(len(self._kept))]
         if what == "everything of an earlier night":
             self.store = store.copy()
@@ -328,6 +329,7 @@ class Life:
             except JournalError:
                 image = self._kept[-1][0]  # what the message says: the newest copy is put back
         self.journal = self._opened(image, head)
+        self.oracle.look_at_journal()
 
     def _opened(self, image: bytes | None = None, head: bytes = b"") -> MemoryJournal:
         """A journal as a process finds it when it starts."""
@@ -379,9 +381,11 @@ class Life:
     def _rise(self) -> None:
         """The next process finds what was committed; of a torn journal, the last commits are lost."""
         if self._torn and len(self._images) > 1:
+            self.oracle.look_at_journal()
             dice = Random(self.world.now.timestamp())
             image, _ = self._images[dice.randrange(len(self._images) - 1)]
             self.journal = self._opened(image, self.journal.image()[1])
+            self.oracle.look_at_journal()
         self._torn = False
         self._images.clear()
 

@@ -80,6 +80,7 @@ class Wire:
         now = world.now + self.latency
         world.advance(now)
         self.requests += 1
+        self.oracle.step = self.requests
         step = self.chaos.at("read", operation)
         found = fetch() if step is None else self._struck_read(step, operation, about, fetch)
         if self.unlisted:
@@ -129,6 +130,7 @@ class Wire:
         world = self.world
         world.advance(world.now + self.latency)
         self.requests += 1
+        self.oracle.step = self.requests
         meanwhile, self.at_next_write = self.at_next_write, None
         if meanwhile:
             meanwhile()
