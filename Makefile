@@ -2,7 +2,8 @@
 # Needed on the machine: Python 3.11 or newer, and make.
 
 ARGS  ?=
-SEEDS  ?= 500
+TIER   ?= core
+SEEDS  ?= 10000
 NIGHTS ?= 90
 KILLS  ?= 1000
 READY := .venv/.ready
@@ -27,8 +28,8 @@ test: $(READY) ## all tests; one of them: make test ARGS='-k money'
 history: $(READY) ## every night of the real history, about ten minutes
 	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py
 
-simulate: $(READY) ## nights in which everything goes wrong; SEEDS=500 NIGHTS=90 writes docs/evidence.md
-	@.venv/bin/cloudcollect simulate --seeds $(SEEDS) --nights $(NIGHTS) --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
+simulate: $(READY) ## nights in which everything goes wrong, into docs/evidence.md; TIER=whole SEEDS=500 with files and SQL
+	@.venv/bin/cloudcollect simulate --tier $(TIER) --seeds $(SEEDS) --nights $(NIGHTS) --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
 
 soak: $(READY) ## a thousand real runs killed at random moments, about half an hour
 	@.venv/bin/cloudcollect soak --kills $(KILLS)

@@ -19,11 +19,13 @@ from cloudcollect_pipeline.agency.unlisted import EntriesStillListed, ListsAll
 from cloudcollect_pipeline.connection import Connection, connect
 from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
+from cloudcollect_pipeline.dispatch.gate import approve, dispatchable
 from cloudcollect_pipeline.dispatch.guards import Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.lookup import VOUCHER_LOOKBACK
-from cloudcollect_pipeline.dispatch.recognise import after_a_crash, recognise, recognise_vouchers, sync
+from cloudcollect_pipeline.dispatch.reads import LedgerReads
+from cloudcollect_pipeline.dispatch.recognise import LedgerShows, after_a_crash, recognise, recognise_vouchers, sync
 from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
 from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
@@ -52,7 +54,6 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
 }
 SWEEP = "sweep"
 """The name under which the ledger keeps up to which night receivables have been read by key in turn."""
-PLAN_LIFE = timedelta(hours=24)
 OF_THE_ACCOUNT = (
     "FOREIGN_MOVEMENT",
     "STATEMENT_DOES_NOT_TIE",
@@ -470,7 +471,7 @@ class Night:
             self.progress("recognise", f"erp vouchers: could not be read: {error}")
             self._incomplete.append(VOUCHERS)
             return
-        recognise_vouchers(self.ledger, self.journal, self.facts(), vouchers, self.clock.now())
+        recognise_vouchers(LedgerShows(self.ledger), self.journal, self.facts(), vouchers, self.clock.now())
 
     def diff(self) -> dict[str, dict[str, int]]:
         """Join both subledgers once and classify every difference: class -> count and sum in øre."""
@@ -520,11 +521,10 @@ class Night:
     # -- dispatch ------------------------------------------------------------------------------------------------
 
     def _dispatcher(self, facts: Facts) -> Dispatcher:
-        guard = Guard(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
+        reads = LedgerReads(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
         return Dispatcher(
             self.journal,
-            self.ledger,
-            guard,
+            Guard(reads, facts, self.clock),
             self.erp,
             self.agency,
             facts,
@@ -535,40 +535,11 @@ class Night:
 
     def dispatchable(self, plan_hash: str | None = None) -> str:
         """The hash of the plan that may be carried out now; raises `NothingSent` with what to do when there is none."""
-        if plan_hash is None:
-            newest = self.journal.plans(1)
-            if not newest:
-                raise NothingSent("there is no plan; run plan_only first")
-            plan = newest[0]
-        else:
-            found = (
-                [p for p in self.journal.plans(500) if p["hash"].startswith(plan_hash)] if len(plan_hash) >= 8 else []
-            )
-            if len(found) != 1:
-                raise NothingSent(
-                    f"no stored plan is named {plan_hash}; `cloudcollect plan` shows the newest (8 characters at least)"
-                )
-            plan = found[0]
-        if self.clock.now() - datetime.fromisoformat(plan["made_at"]) > PLAN_LIFE:
-            raise NothingSent(f"plan {plan['hash'][:12]} is older than 24 hours; make a new one")
-        if plan["state"] == "superseded":
-            raise NothingSent(f"plan {plan['hash'][:12]} has been superseded by a newer one")
-        if plan["state"] == "stored" and plan["verdict"] != "automatic":
-            raise NothingSent(
-                f"plan {plan['hash'][:12]} waits for approval: `cloudcollect approve {plan['hash'][:12]}`"
-            )
-        return str(plan["hash"])
+        return dispatchable(self.journal, self.clock.now(), plan_hash)
 
     def approve(self, plan_hash: str) -> str:
         """A person approves a stored plan; returns its full hash. Raises `NothingSent` when it cannot be approved."""
-        try:
-            return self.dispatchable(plan_hash)
-        except NothingSent as reason:
-            if "waits for approval" not in str(reason):
-                raise
-        found = next(p for p in self.journal.plans(500) if p["hash"].startswith(plan_hash))
-        self.journal.mark_plan(found["hash"], "approved", self.clock.now(), self.who)
-        return str(found["hash"])
+        return approve(self.journal, self.clock.now(), self.who, plan_hash)
 
     def dispatch(self, phases: Sequence[str] = ALL_PHASES, plan_hash: str | None = None) -> Dispatched:
         """Carry out these phases of a plan that may be sent. Raises `NothingSent` when nothing may be."""

@@ -184,7 +184,35 @@ class TellsBalances(Protocol):
         ...
 
 
-class Agency(Protocol):
+class AgencyWrites(Protocol):
+    """The writes to an agency, and the look-up that makes them safe: all that dispatch needs of it."""
+
+    def find(self, references: Sequence[str]) -> dict[str, Held]:
+        """What the agency holds under these references; an unknown reference is left out."""
+        ...
+
+    def create_claim(self, claim: NewClaim) -> Receipt:
+        """Hand a receivable over. One attempt."""
+        ...
+
+    def create_reduction(self, reduction: NewReduction) -> Receipt:
+        """Report a creditor-side fact. One attempt."""
+        ...
+
+    def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
+        """Pause, resume or recall a claim. One attempt."""
+        ...
+
+    def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
+        """Tell a claim's debtor anew, all of it. Telling the same twice changes nothing. One attempt."""
+        ...
+
+    def answer(self, question_id: str, text: str) -> None:
+        """Answer a question; the same answer twice changes nothing. One attempt."""
+        ...
+
+
+class Agency(AgencyWrites, Protocol):
     """A debt-collection agency as seen by one creditor."""
 
     id: str
@@ -209,30 +237,6 @@ class Agency(Protocol):
         """Fresh raw records of the feed `settlements`; a missing settlement is left out."""
         ...
 
-    def find(self, references: Sequence[str]) -> dict[str, Held]:
-        """What the agency holds under these references; an unknown reference is left out."""
-        ...
-
-    def create_claim(self, claim: NewClaim) -> Receipt:
-        """Hand a receivable over. One attempt."""
-        ...
-
-    def create_reduction(self, reduction: NewReduction) -> Receipt:
-        """Report a creditor-side fact. One attempt."""
-        ...
-
-    def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
-        """Pause, resume or recall a claim. One attempt."""
-        ...
-
-    def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
-        """Tell a claim's debtor anew, all of it. Telling the same twice changes nothing. One attempt."""
-        ...
-
     def questions(self) -> list[Question]:
         """The agency's questions on our claims, by id."""
-        ...
-
-    def answer(self, question_id: str, text: str) -> None:
-        """Answer a question; the same answer twice changes nothing. One attempt."""
         ...

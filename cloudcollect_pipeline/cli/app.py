@@ -326,6 +326,9 @@ def export_audit(
 
 @app.command()
 def simulate(
+    tier: Annotated[
+        str, typer.Option(help="whole: files, HTTP and SQL too; core: over values, many more nights.")
+    ] = "whole",
     seeds: Annotated[int, typer.Option(min=1, help="How many lives.")] = 20,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     nights: Annotated[int, typer.Option(min=1, help="Nights of each life.")] = 30,
@@ -341,7 +344,9 @@ def simulate(
 
     if replay is not None:
         raise typer.Exit(simulation.replay(replay))
-    raise typer.Exit(simulation.survey(seeds, first, nights, faults, processes, evidence, commit, as_json=as_json))
+    raise typer.Exit(
+        simulation.survey(tier, seeds, first, nights, faults, processes, evidence, commit, as_json=as_json)
+    )
 
 
 @app.command()

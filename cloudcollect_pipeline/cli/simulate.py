@@ -6,12 +6,14 @@ from pathlib import Path
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json
 from cloudcollect_pipeline.testing.simulation import evidence
-from cloudcollect_pipeline.testing.simulation.life import Lived, live
+from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS
 from cloudcollect_pipeline.testing.simulation.script import Script, shrunk
+from cloudcollect_pipeline.testing.simulation.tiers import TIERS, live
 
 
 def survey(
+    tier: str,
     seeds: int,
     first: int,
     nights: int,
@@ -22,7 +24,9 @@ def survey(
     *,
     as_json: bool,
 ) -> int:
-    """Live `seeds` scripts from `first` on; an error where something that must hold did not."""
+    """Live `seeds` scripts of a tier from `first` on; an error where something that must hold did not."""
+    if tier not in TIERS:
+        raise Stop(f"there is no tier {tier}, but {' and '.join(TIERS)}", USAGE)
     if folder is not None and not folder.is_dir():
         raise Stop(f"{folder} is no folder to write the evidence into", USAGE)
     done = 0
@@ -38,13 +42,13 @@ def survey(
             say(f"{done} of {seeds} lives")
 
     found = evidence.survey(
-        range(first, first + seeds), nights, faults, processes or os.cpu_count() or 1, progress=progress
+        TIERS[tier], range(first, first + seeds), nights, faults, processes or os.cpu_count() or 1, progress=progress
     )
     if folder is not None:
         evidence.write(found, folder, commit)
     told = found.as_json()
     if as_json:
-        say_json(told)
+        say_json({"commit": commit, **told})
     else:
         say(
             f"{found.lives} lives, {found.lived} nights, {told['faults']} faults of {told['fault_kinds']} kinds, "
@@ -58,7 +62,7 @@ def survey(
     if not as_json:
         say(f"{worst.invariant}: {INVARIANTS[worst.invariant]}")
         say("looking for the shortest script that still goes wrong (some minutes)")
-        short = shrunk(Script.drawn(worst.seed, nights, faults), lambda script: _fails(script, worst.invariant))
+        short = shrunk(TIERS[tier].drawn(worst.seed, nights, faults), lambda script: _fails(script, worst.invariant))
         target = Path(f"simulation-{worst.seed}.json")
         target.write_text(short.as_json() + "\n")
         _say_steps(short)

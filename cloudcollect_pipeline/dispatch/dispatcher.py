@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from cloudcollect_pipeline.agency.port import Agency, NewClaim, NewReduction
+from cloudcollect_pipeline.agency.port import AgencyWrites, NewClaim, NewReduction
 from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
 from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, EffectRow, Journal, as_effect
 from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, build_index
@@ -27,19 +27,16 @@ from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     DocumentKey,
-    Erp,
+    ErpWrites,
     NewPayment,
     NewVoucher,
     PaymentLine,
     Period,
     VoucherLine,
 )
-from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import from_json
 from cloudcollect_pipeline.planning.facts import Facts
-from cloudcollect_pipeline.planning.plan import prepare, raise_fence
 
-HERE = "cloudcollect_pipeline.dispatch.sql"
 GROUP = 40
 """Effects judged by one guard: small enough to be sent within a minute of the read."""
 STOP_AFTER_UNCERTAIN = 3
@@ -91,17 +88,16 @@ class Dispatcher:
     def __init__(
         self,
         journal: Journal,
-        ledger: Ledger,
         guard: Guard,
-        erp: Erp,
-        agency: Agency,
+        erp: ErpWrites,
+        agency: AgencyWrites,
         facts: Facts,
         clock: Clock,
         *,
         parallel: int = 8,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.journal, self.ledger, self.guard = journal, ledger, guard
+        self.journal, self.guard = journal, guard
         self.erp, self.agency, self.facts, self.clock = erp, agency, facts, clock
         self.night = facts.night
         self.parallel, self.progress = parallel, progress
@@ -231,8 +227,7 @@ class Dispatcher:
         effects = [effect for effect in effects if self._may_still_be_sent(effect)]
         if not effects:
             return self.result
-        prepare(self.ledger, self.facts)
-        raise_fence(self.ledger)
+        self.guard.reads.prepare()
         index = self._index(effects)
         indexed_at = self.clock.now()
         effects = self._without_changed_entries(effects)
@@ -427,22 +422,22 @@ class Dispatcher:
             if isinstance(error, Gated):
                 text = f"the agency takes nothing before a person has signed: {error.link}"
                 self._find("AGREEMENT_UNSIGNED", error.what, text)
-            return "later", None, str(error)
+            return "later", None, self._told(effect, error)
         except Refused as error:
             return "rejected", None, self._told(effect, error)
         except Uncertain as error:
-            return "uncertain", None, str(error)
+            return "uncertain", None, self._told(effect, error)
 
     def _told(self, effect: Effect, error: CounterpartyError) -> str:
-        """Why a write failed: the counterparty's code, or its words without the debtor's name, address and numbers."""
+        """Why a write failed: the counterparty's code, or its words without anybody's name, address and numbers."""
         code = getattr(error, "code", "")
         if code:
             return f"{getattr(error, 'status', '')} {code}".strip()
         text = str(error)
         with self._lock:
-            known = self.ledger.rows(sql("person_words", HERE), {"customer": effect.content.party})
-        for row in known:
-            text = re.sub(re.escape(row["word"]), "***", text, flags=re.IGNORECASE)
+            words = self.guard.reads.words(effect.content.party, text)
+        for word in words:
+            text = re.sub(re.escape(word), "***", text, flags=re.IGNORECASE)
         return text
 
     def _transfer(self, effect: Effect, fresh: Fresh) -> str:

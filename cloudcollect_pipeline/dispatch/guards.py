@@ -1,30 +1,68 @@
-"""Guards: a fresh read right before a write, mapped and judged by the same SQL as the plan.
+"""Guards: a fresh read right before a write, judged by the same rules as the plan.
 
 A guard never changes anything. Reads are done for a group of effects at a time and are at most a minute old when the
-group is sent.
+group is sent. Where they come from is the business of `Reads`: the ledger's are in `reads.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from cloudcollect_pipeline.agency.port import Agency, Debtor
+from cloudcollect_pipeline.agency.port import Debtor
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
-from cloudcollect_pipeline.erp.port import DocumentKey, Erp
-from cloudcollect_pipeline.landing import Landing
-from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.erp.port import DocumentKey
 from cloudcollect_pipeline.planning.afterwards import wanted_hold
 from cloudcollect_pipeline.planning.facts import Facts
-from cloudcollect_pipeline.planning.plan import HERE as PLANNING
-from cloudcollect_pipeline.planning.plan import judge
 from cloudcollect_pipeline.planning.settlements import TERMS, terms_of
 
-HERE = "cloudcollect_pipeline.dispatch.sql"
+Row = dict[str, Any]
+"""A record by column, as the ledger's tables name them; amounts are kroner."""
+
+
+class Reads(Protocol):
+    """What a guard asks both sides for, right now. Methods raise what the reads raise."""
+
+    def prepare(self) -> None:
+        """Told once, before anything of a dispatch is read."""
+        ...
+
+    def receivables(self, keys: Sequence[DocumentKey]) -> list[tuple[Row, bytes]]:
+        """These documents by number with their raw records; one that the ERP does not list is left out."""
+        ...
+
+    def customers(self, numbers: Sequence[str]) -> Mapping[str, Debtor]:
+        """Who they are, by number."""
+        ...
+
+    def claims(self, ids: Sequence[str]) -> list[Row]:
+        """These claims by id; one that the agency does not list is left out."""
+        ...
+
+    def settlement(self, settlement_id: str) -> Row | None:
+        """Its status and terms; None where the agency does not list it."""
+        ...
+
+    def may_be_transferred(
+        self, customers: Sequence[str]
+    ) -> tuple[Mapping[str, Row], Mapping[str, Mapping[str, int]], Mapping[str, Debtor]]:
+        """Of the receivables read last: verdicts, what settles them per paying document (øre), and debtors."""
+        ...
+
+    def must_stop(self, customers: Sequence[str]) -> Mapping[str, Row]:
+        """Of the receivables and claims read last: verdicts."""
+        ...
+
+    def changed_entries(self) -> Sequence[Row]:
+        """Entries with news since the plan: `entry_id`, what it `reverses`, and the `root` of that."""
+        ...
+
+    def words(self, customer: str, text: str) -> list[str]:
+        """What of a text about a customer names a person, the longest first."""
+        ...
 
 
 @dataclass
@@ -33,21 +71,20 @@ class Fresh:
 
     read_at: datetime
     refused: dict[str, str] = field(default_factory=dict)
-    baselines: dict[str, dict[str, int]] = field(default_factory=dict)
+    baselines: dict[str, Mapping[str, int]] = field(default_factory=dict)
     debtors: dict[str, Debtor] = field(default_factory=dict)
     balances: dict[str, int] = field(default_factory=dict)
-    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
-    receivables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    claims: dict[str, Row] = field(default_factory=dict)
+    receivables: dict[str, Row] = field(default_factory=dict)
     records: dict[str, bytes] = field(default_factory=dict)
     """The raw records behind `receivables`."""
 
 
 class Guard:
-    """Reads again what a group of effects rests on. Used by one thread; owns temporary tables of the ledger."""
+    """Reads again what a group of effects rests on, and judges it."""
 
-    def __init__(self, ledger: Ledger, landing: Landing, erp: Erp, agency: Agency, facts: Facts, clock: Clock) -> None:
-        self.ledger, self.landing, self.erp, self.agency = ledger, landing, erp, agency
-        self.facts, self.night, self.clock = facts, facts.night, clock
+    def __init__(self, reads: Reads, facts: Facts, clock: Clock) -> None:
+        self.reads, self.facts, self.clock = reads, facts, clock
 
     def read(self, effects: Sequence[Effect]) -> Fresh:
         """Judge a group. Raises what the reads raise: then none of the group is sent."""
@@ -55,84 +92,35 @@ class Guard:
         by_kind: dict[Kind, list[Effect]] = defaultdict(list)
         for effect in effects:
             by_kind[effect.kind].append(effect)
-        self._receivables(effects, fresh)
+        for row, record in self.reads.receivables(_keys(effects)):
+            document = f"{row['document_type']} {row['number']}"
+            fresh.records[document], fresh.receivables[document] = record, row
+            if row["balance"] is not None:
+                fresh.balances[document] = ore(row["balance"])
+        customers = sorted({row["customer"] for row in fresh.receivables.values() if row["customer"]})
         if by_kind[Kind.TRANSFER]:
-            self._transfers(by_kind[Kind.TRANSFER], fresh)
+            self._transfers(by_kind[Kind.TRANSFER], customers, fresh)
         about_claims = [*by_kind[Kind.REDUCTION], *by_kind[Kind.HOLD]]
         if about_claims:
-            self._claims(about_claims, fresh)
+            ids = sorted({effect.details["claim_id"] for effect in about_claims})
+            fresh.claims |= {row["claim_id"]: row for row in self.reads.claims(ids)}
         for effect in by_kind[Kind.REDUCTION]:
             self._reduction(effect, fresh)
         if by_kind[Kind.HOLD]:
-            self._holds(by_kind[Kind.HOLD], fresh)
+            self._holds(by_kind[Kind.HOLD], customers, fresh)
         if by_kind[Kind.DEBTOR]:
-            self._customers(fresh)
-            persons = self._persons()
+            debtors = self.reads.customers(customers)
             for effect in by_kind[Kind.DEBTOR]:
-                person = persons.get(effect.content.party)
-                if person:
-                    fresh.debtors[effect.reference] = _debtor(person)
+                debtor = debtors.get(effect.content.party)
+                if debtor:
+                    fresh.debtors[effect.reference] = debtor
         for effect in by_kind[Kind.SETTLEMENT]:
             self._settlement(effect, fresh)
         return fresh
 
-    def _load(self, side: str, feed: str, records: list[bytes], table: str) -> None:
-        port = self.erp if side == "erp" else self.agency
-        spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
-        self.ledger.map(port.feeds[feed], [spool], table)
-
-    def _receivables(self, effects: Sequence[Effect], fresh: Fresh) -> None:
-        wanted: set[DocumentKey] = set()
-        for effect in effects:
-            if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
-                wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
-            elif effect.kind in (Kind.HOLD, Kind.DEBTOR):
-                wanted.add(_key(effect.details["document"]))
-            elif effect.kind == Kind.REDUCTION:
-                wanted.add(_key(effect.details["receivable"]))
-            elif effect.kind == Kind.POSTING:
-                wanted |= {_key(document) for document in effect.details["carried"]}
-        records = self.erp.documents(sorted(wanted)) if wanted else []
-        self._load("erp", "documents", records, "fresh_receivable")
-        for row in self.ledger.rows("select * from fresh_receivable order by document_type, number"):
-            document = f"{row['document_type']} {row['number']}"
-            fresh.records[document] = records[row.pop("n") - 1]
-            fresh.receivables[document] = row
-            if row["balance"] is not None:
-                fresh.balances[document] = ore(row["balance"])
-
-    def _customers(self, fresh: Fresh) -> list[str]:
-        customers = sorted({row["customer"] for row in fresh.receivables.values() if row["customer"]})
-        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
-        return customers
-
-    def _persons(self) -> dict[str, dict[str, Any]]:
-        return {row["number"]: row for row in self.ledger.rows("select * from fresh_customer")}
-
-    @contextmanager
-    def _laid_over(self, *views: str) -> Iterator[None]:
-        """Fresh reads stand in the place of the mirror's rows until the end of the block."""
-        try:
-            for view in views:
-                self.ledger.db.execute(sql(view, PLANNING))
-            yield
-        finally:
-            self.ledger.present()
-            self.ledger.db.execute("create or replace temp view person_now as select * from persons.person")
-
-    def _verdicts(self) -> dict[str, dict[str, Any]]:
-        self.ledger.db.execute(
-            "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
-        )
-        judge(self.ledger)
-        return {row["document"]: row for row in self.ledger.rows("select * from verdict")}
-
-    def _holds(self, effects: Sequence[Effect], fresh: Fresh) -> None:
+    def _holds(self, effects: Sequence[Effect], customers: Sequence[str], fresh: Fresh) -> None:
         """A claim is held, let go or recalled only for what is still so."""
-        self._customers(fresh)
-        self._load("erp", "payments", [], "fresh_payment")
-        with self._laid_over("guard_views", "guard_claims"):
-            verdicts = self._verdicts()
+        verdicts = self.reads.must_stop(customers)
         for effect in effects:
             document = effect.details["document"]
             verdict, claim = verdicts.get(document), fresh.claims.get(effect.details["claim_id"])
@@ -147,16 +135,8 @@ class Guard:
             if wanted != effect.details["hold"]:
                 fresh.refused[effect.reference] = f"it should now be {wanted}: {reason}"
 
-    def _transfers(self, effects: Sequence[Effect], fresh: Fresh) -> None:
-        customers = self._customers(fresh)
-        self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
-        with self._laid_over("guard_views"):
-            verdicts = self._verdicts()
-            settled: dict[str, dict[str, int]] = defaultdict(dict)
-            for row in self.ledger.rows(sql("settled_of_fresh", HERE)):
-                if row["net"]:
-                    settled[row["receivable"]][row["document"]] = ore(row["net"])
-            persons = self._persons()
+    def _transfers(self, effects: Sequence[Effect], customers: Sequence[str], fresh: Fresh) -> None:
+        verdicts, settled, debtors = self.reads.may_be_transferred(customers)
         for effect in effects:
             document = effect.source
             verdict = verdicts.get(document)
@@ -167,25 +147,19 @@ class Guard:
                 fresh.refused[effect.reference] = f"no longer passes {', '.join(verdict['failed'])}"
                 continue
             row = fresh.receivables[document]
-            person = persons.get(row["customer"])
-            if person is None or row["amount"] is None or row["balance"] is None:
+            debtor = debtors.get(row["customer"])
+            if debtor is None or row["amount"] is None or row["balance"] is None:
                 fresh.refused[effect.reference] = "its customer or its amounts could not be read again"
                 continue
             if ore(verdict["balance"]) != effect.expect["balance"]:
                 fresh.refused[effect.reference] = "the balance changed since the plan"
                 continue
-            baseline = settled[document]
+            baseline = settled.get(document, {})
             if sum(baseline.values()) != ore(row["amount"]) - ore(row["balance"]):
                 fresh.refused[effect.reference] = "its applications do not add up to amount minus balance"
                 continue
             fresh.baselines[effect.reference] = baseline
-            fresh.debtors[effect.reference] = _debtor(person)
-
-    def _claims(self, effects: Sequence[Effect], fresh: Fresh) -> None:
-        ids = sorted({effect.details["claim_id"] for effect in effects})
-        self._load("agency", "claims", self.agency.claims(ids), "fresh_claim")
-        for row in self.ledger.rows("select * exclude (n) from fresh_claim order by claim_id"):
-            fresh.claims[row["claim_id"]] = row
+            fresh.debtors[effect.reference] = debtor
 
     def _reduction(self, effect: Effect, fresh: Fresh) -> None:
         claim = fresh.claims.get(effect.details["claim_id"])
@@ -200,37 +174,31 @@ class Guard:
             fresh.refused[effect.reference] = "the balance changed since the plan"
 
     def _settlement(self, effect: Effect, fresh: Fresh) -> None:
-        self._load(
-            "agency", "settlements", self.agency.settlements([effect.details["settlement_id"]]), "fresh_settlement"
-        )
-        rows = self.ledger.rows("select * from fresh_settlement")
-        readable = [row for row in rows if None not in (row[term] for term in TERMS)]
-        if [(row["status"], terms_of(row)) for row in readable] != [(effect.expect["status"], effect.expect["terms"])]:
+        row = self.reads.settlement(effect.details["settlement_id"])
+        readable = row is not None and None not in (row[term] for term in TERMS)
+        told = (row["status"], terms_of(row)) if row is not None and readable else None
+        if told != (effect.expect["status"], effect.expect["terms"]):
             fresh.refused[effect.reference] = "the settlement changed since the plan"
 
     def changed_entries(self, roots: set[str]) -> set[str]:
         """Which of these entries have news since the mirror: they are planned anew on the next night."""
-        since = self.ledger.watermark("agency", "entries")
-        self._load(
-            "agency", "entries", [raw for page in self.agency.pages("entries", since) for raw in page], "fresh_entry"
-        )
-        changed = self.ledger.rows(sql("changed_entries", HERE))
+        changed = self.reads.changed_entries()
         return {name for row in changed for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
 
 
-def _debtor(person: Mapping[str, Any]) -> Debtor:
-    return Debtor(
-        person["number"],
-        person["name"],
-        bool(person["business"]),
-        person["organisation_number"],
-        person["address"],
-        person["postal_code"],
-        person["city"],
-        person["country"] or "NO",
-        person["email"],
-        person["phone"],
-    )
+def _keys(effects: Sequence[Effect]) -> list[DocumentKey]:
+    """The receivables that these effects rest on."""
+    wanted: set[DocumentKey] = set()
+    for effect in effects:
+        if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
+            wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
+        elif effect.kind in (Kind.HOLD, Kind.DEBTOR):
+            wanted.add(_key(effect.details["document"]))
+        elif effect.kind == Kind.REDUCTION:
+            wanted.add(_key(effect.details["receivable"]))
+        elif effect.kind == Kind.POSTING:
+            wanted |= {_key(document) for document in effect.details["carried"]}
+    return sorted(wanted)
 
 
 def _key(document: str) -> DocumentKey:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class Journal:
         self._head_path = folder / "journal.head"
         self._lock = threading.RLock()
         self._depth = 0
+        self._newest: tuple[int, str] | None = None
+        """Number and seal of the newest entry of the transaction under way."""
         self._head: int | None = None
         if read_only:
             self.db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
@@ -106,7 +108,7 @@ class Journal:
             with self._transaction():
                 schema.migrate(self.db, schema.scripts())
                 self._append(at, "migrated", "journal", {"from": found, "to": len(schema.MIGRATIONS)})
-        head = read_head(os.pread(self._head, 200, 0)) if self._head is not None else (0, "")
+        head = read_head(self._kept_head())
         if (self.seq() or head[0]) and head_problem(self.db, head):
             self.distrust(at, head[0])
         elif not self.seq():
@@ -142,6 +144,7 @@ class Journal:
             if self._depth:
                 yield
                 return
+            self._newest = None
             try:
                 self.db.execute("begin immediate")
                 self._depth = 1
@@ -159,6 +162,10 @@ class Journal:
             self._write_head()
 
     def _append(self, at: datetime, kind: str, subject: str, data: Mapping[str, Any]) -> int:
+        return self._appended(at, kind, subject, data)[0]
+
+    def _appended(self, at: datetime, kind: str, subject: str, data: Mapping[str, Any]) -> tuple[int, str]:
+        """Append an entry; returns its number and its data as they stand in the log."""
         last = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
         seq, before = (last["seq"] + 1, last["hash"]) if last else (1, "")
         text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
@@ -166,16 +173,13 @@ class Journal:
         self.db.execute(
             "insert into event values (?, ?, ?, ?, ?, ?)", (seq, at.isoformat(), kind, subject, text, digest)
         )
-        return seq
+        self._newest = seq, digest
+        return seq, text
 
     def verify(self) -> str | None:
         """None when the journal is whole, else what is wrong."""
         meta = self.meta()
         return next((problem.text for problem in problems(self.db, meta["company"], meta["tenant"])), None)
-
-    def _entry(self, seq: int) -> dict[str, Any]:
-        row = self.db.execute("select * from event where seq = ?", (seq,)).fetchone()
-        return dict(row) | {"data": json.loads(row["data"])}
 
     def seq(self) -> int:
         """Number of the newest entry, 0 when empty."""
@@ -196,9 +200,17 @@ class Journal:
         return [dict(row) for row in self.db.execute(query, parameters)]
 
     def _write_head(self) -> None:
-        row = self.db.execute("select seq, hash from event order by seq desc limit 1").fetchone()
-        if row and self._head is not None:
-            os.pwrite(self._head, f"{row['seq']:020d} {row['hash']}\n".encode(), 0)
+        if self._newest:
+            seq, digest = self._newest
+            self._newest = None
+            self._keep_head(f"{seq:020d} {digest}\n".encode())
+
+    def _kept_head(self) -> bytes:
+        return b"" if self._head is None else os.pread(self._head, 200, 0)
+
+    def _keep_head(self, text: bytes) -> None:
+        if self._head is not None:
+            os.pwrite(self._head, text, 0)
 
     def meta(self) -> dict[str, str]:
         """Facts about the journal itself."""
@@ -351,7 +363,7 @@ class Journal:
                     "and subject in (?, ?, ?)",
                     (effect.reference, effect.source, effect.content.document),
                 )
-            seq = self._append(
+            seq, text = self._appended(
                 at,
                 state,
                 effect.reference,
@@ -359,15 +371,16 @@ class Journal:
                     "kind": effect.kind,
                     "source": effect.source,
                     "ordinal": effect.ordinal,
-                    "content": asdict(content),
+                    "content": vars(content),
                     "night": night,
                     "remote_id": remote_id,
                     "note": note,
                     "details": told,
                 },
             )
+            entry = {"seq": seq, "at": at.isoformat(), "kind": state, "subject": effect.reference}
             row = {
-                **effect_after(before, self._entry(seq)),
+                **effect_after(before, entry | {"data": json.loads(text)}),
                 "chain": effect.chain,
                 "lane": effect.lane,
             }

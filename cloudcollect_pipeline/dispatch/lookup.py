@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cloudcollect_pipeline.agency.port import Agency, Held
+from cloudcollect_pipeline.agency.port import AgencyWrites, Held
 from cloudcollect_pipeline.domain.effect import Effect, Kind
-from cloudcollect_pipeline.erp.port import Erp, PostedPayment, PostedVoucher
+from cloudcollect_pipeline.erp.port import ErpWrites, PostedPayment, PostedVoucher
 
 AT_AGENCY = frozenset({Kind.TRANSFER, Kind.REDUCTION})
 
@@ -27,7 +27,7 @@ VOUCHER_LOOKBACK = timedelta(days=40)
 
 
 def build_index(
-    erp: Erp, agency: Agency, effects: Iterable[Effect], since: date | None, tonight: date, suspense: str
+    erp: ErpWrites, agency: AgencyWrites, effects: Iterable[Effect], since: date | None, tonight: date, suspense: str
 ) -> Index:
     """Ask both targets once for everything these effects could collide with.
 

@@ -1,13 +1,14 @@
 """Recognition: what the counterparties already hold under references of ours, whether or not the journal knows.
 
 Runs after every mirror commit. It confirms effects whose outcome was unknown, and it rebuilds a lost or restored
-journal, since every reference can be derived again from the fact it stands for.
+journal, since every reference can be derived again from the fact it stands for. What the mirrors show comes as rows;
+`LedgerShows` asks the ledger for them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from cloudcollect_pipeline.dispatch.journal import BLOCKING, Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
@@ -20,30 +21,130 @@ from cloudcollect_pipeline.planning.plan import prepare
 HERE = "cloudcollect_pipeline.dispatch.sql"
 MOST_ORDINALS = 50
 
+Row = dict[str, Any]
+"""Columns as the queries of the same names give them; amounts are kroner."""
+
+
+class Shows(Protocol):
+    """What the mirrors show of us."""
+
+    def unconfirmed_transfers(self) -> Sequence[Row]:
+        """Claims the agency lists whose transfer the journal does not know as confirmed."""
+        ...
+
+    def settled_by_others(self, document_type: str, number: str) -> Sequence[Row]:
+        """What documents that are not our own postings settle of a receivable, the oldest first."""
+        ...
+
+    def unconfirmed_reductions(self) -> Sequence[Row]:
+        """Entries with a reference on claims of ours whose reduction the journal does not know as confirmed."""
+        ...
+
+    def unconfirmed_postings(self) -> Sequence[Row]:
+        """Payments with a reference on the suspense account whose posting it does not know as confirmed."""
+        ...
+
+    def roots(self) -> Mapping[str, Sequence[str]]:
+        """Customer -> original entries with principal of theirs."""
+        ...
+
+    def listed_settlements(self) -> Sequence[Row]:
+        """The agency's settlements: `settlement_id`, `number`, `currency` and `booking_date`."""
+        ...
+
+    def hold(self, claim_id: str) -> str | None:
+        """A claim's hold."""
+        ...
+
+    def case_number(self, document_type: str, number: str) -> str | None:
+        """The case number on an invoice."""
+        ...
+
+    def payment_status(self, number: str) -> str | None:
+        """A payment's status."""
+        ...
+
+
+class LedgerShows:
+    """`Shows` by the ledger's mirrors."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def unconfirmed_transfers(self) -> Sequence[Row]:
+        """See `Shows`."""
+        return self.ledger.rows(sql("unconfirmed_transfers", HERE))
+
+    def settled_by_others(self, document_type: str, number: str) -> Sequence[Row]:
+        """See `Shows`."""
+        return self.ledger.rows(sql("settled_by_others", HERE), {"type": document_type, "number": number})
+
+    def unconfirmed_reductions(self) -> Sequence[Row]:
+        """See `Shows`."""
+        return self.ledger.rows(sql("unconfirmed_reductions", HERE))
+
+    def unconfirmed_postings(self) -> Sequence[Row]:
+        """See `Shows`."""
+        return self.ledger.rows(sql("unconfirmed_postings", HERE))
+
+    def roots(self) -> Mapping[str, Sequence[str]]:
+        """See `Shows`."""
+        roots: dict[str, list[str]] = defaultdict(list)
+        query = "select distinct customer, root from entry_principal order by 1, 2"
+        for customer, root in self.ledger.db.execute(query).fetchall():
+            roots[customer].append(root)
+        return roots
+
+    def listed_settlements(self) -> Sequence[Row]:
+        """See `Shows`."""
+        return self.ledger.rows("select settlement_id, number, currency, booking_date from settlement_now order by 1")
+
+    def hold(self, claim_id: str) -> str | None:
+        """See `Shows`."""
+        return self._text("select hold from claim_now where claim_id = ?", claim_id)
+
+    def case_number(self, document_type: str, number: str) -> str | None:
+        """See `Shows`."""
+        query = "select case_number from receivable_now where document_type = ? and number = ?"
+        return self._text(query, document_type, number)
+
+    def payment_status(self, number: str) -> str | None:
+        """See `Shows`."""
+        return self._text("select status from payment_now where document_type = 'Payment' and number = ?", number)
+
+    def _text(self, query: str, *values: str) -> str | None:
+        found = self.ledger.value(query, list(values))
+        return None if found is None else str(found)
+
 
 def recognise(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
     """Bring the journal up to what the mirrors show, and the ledger's copy of it up to date."""
+    shows = LedgerShows(ledger)
     sync(ledger, journal)
     prepare(ledger, facts)
-    _transfers(ledger, journal, facts, at)
+    recognise_transfers(shows, journal, facts, at)
     sync(ledger, journal)
-    _reductions(ledger, journal, facts, at)
-    _postings(ledger, journal, facts, at)
-    _states(ledger, journal, facts, at)
+    recognise_the_rest(shows, journal, facts, at)
     sync(ledger, journal)
+
+
+def recognise_the_rest(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
+    """What is told apart by the transfers that are known by now: reductions, postings and states."""
+    _reductions(shows, journal, facts, at)
+    _postings(shows, journal, facts, at)
+    _states(shows, journal, facts, at)
 
 
 def recognise_vouchers(
-    ledger: Ledger, journal: Journal, facts: Facts, vouchers: Iterable[PostedVoucher], at: datetime
+    shows: Shows, journal: Journal, facts: Facts, vouchers: Iterable[PostedVoucher], at: datetime
 ) -> None:
     """Find the vouchers of settlements again that a lost journal has forgotten, each time one was booked or taken back.
 
     Without the taken back ones a settlement that the agency publishes again would count as booked (rules §3).
     """
-    settlements = ledger.rows("select settlement_id, number, currency, booking_date from settlement_now order by 1")
     ours = {
         facts.name(Kind.SETTLEMENT, f"{row['settlement_id']}:{status}", ordinal): (row, status, ordinal)
-        for row in settlements
+        for row in shows.listed_settlements()
         for status in ("PUBLISHED", "CANCELLED")
         for ordinal in range(1, MOST_ORDINALS)
     }
@@ -91,8 +192,9 @@ def sync(ledger: Ledger, journal: Journal) -> None:
     ledger.copy_effects(journal.effects_since(known), newest, journal.seal_of(newest))
 
 
-def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    for row in ledger.rows(sql("unconfirmed_transfers", HERE)):
+def recognise_transfers(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
+    """Claims of ours that the agency lists."""
+    for row in shows.unconfirmed_transfers():
         document = f"{row['document_type']} {row['document_number']}"
         known = journal.effect(row["reference"]) if row["reference"] else None
         if known and (known.state in BLOCKING or known.details.get("baseline") is not None):
@@ -131,7 +233,7 @@ def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> 
             lane=document,
             details={
                 "due_date": row["due_date"].isoformat() if row["due_date"] else None,
-                "baseline": _lost_baseline(ledger, row),
+                "baseline": _lost_baseline(shows, row),
                 "number": row["document_number"],
                 "document_type": row["document_type"],
             },
@@ -141,7 +243,7 @@ def _transfers(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> 
         )
 
 
-def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
+def _lost_baseline(shows: Shows, claim: Row) -> dict[str, int]:
     """What had been settled when a claim was transferred, after the journal that knew it was lost (rules §3).
 
     The total is exact: invoice amount − the claim's principal. It is given to the oldest applications that are not
@@ -149,9 +251,7 @@ def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
     """
     left = ore(claim["amount"]) - ore(claim["principal"])
     baseline: dict[str, int] = {}
-    for row in ledger.rows(
-        sql("settled_by_others", HERE), {"type": claim["document_type"], "number": claim["document_number"]}
-    ):
+    for row in shows.settled_by_others(claim["document_type"], claim["document_number"]):
         share = min(left, ore(row["net"]))
         if share > 0:
             baseline[row["document"]] = share
@@ -161,8 +261,8 @@ def _lost_baseline(ledger: Ledger, claim: dict[str, Any]) -> dict[str, int]:
     return baseline
 
 
-def _reductions(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    for row in ledger.rows(sql("unconfirmed_reductions", HERE)):
+def _reductions(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
+    for row in shows.unconfirmed_reductions():
         known = journal.effect(row["reference"])
         if known and (known.state in BLOCKING or known.content.amount == ore(row["amount"])):
             if known.content.amount == ore(row["amount"]):
@@ -201,15 +301,11 @@ def _reductions(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) ->
         )
 
 
-def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
-    rows = ledger.rows(sql("unconfirmed_postings", HERE))
+def _postings(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
+    rows = shows.unconfirmed_postings()
     if not rows:
         return
-    roots: dict[str, list[str]] = defaultdict(list)
-    for customer, root in ledger.db.execute(
-        "select distinct customer, root from entry_principal order by 1, 2"
-    ).fetchall():
-        roots[customer].append(root)
+    roots = shows.roots()
     for row in rows:
         state = "created" if row["status"] in ("Balanced", "Hold") else "confirmed"
         known = journal.effect(row["reference"])
@@ -255,25 +351,17 @@ def _postings(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> N
             break
 
 
-def _states(ledger: Ledger, journal: Journal, facts: Facts, at: datetime) -> None:
+def _states(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
     """State effects are read, compared, and set again if need be: an unknown outcome is settled by the mirror."""
     for row in journal.effects(states=("intent", "uncertain")):
+        told = row.details
         match row.kind:
             case Kind.HOLD:
-                now = ledger.value("select hold from claim_now where claim_id = ?", [row.details["claim_id"]])
-                done = now == row.details["hold"]
+                done = shows.hold(told["claim_id"]) == told["hold"]
             case Kind.CASE_REFERENCE:
-                shown = ledger.value(
-                    "select case_number from receivable_now where document_type = ? and number = ?",
-                    [row.details["document_type"], row.details["number"]],
-                )
-                done = shown == row.details["case_number"]
+                done = shows.case_number(told["document_type"], told["number"]) == told["case_number"]
             case Kind.VOID:
-                status = ledger.value(
-                    "select status from payment_now where document_type = 'Payment' and number = ?",
-                    [row.details["number"]],
-                )
-                done = status == "Voided"
+                done = shows.payment_status(told["number"]) == "Voided"
             case Kind.DEBTOR | Kind.ANSWER:
                 done = False  # told again if it is still so: the same twice changes nothing
             case _:

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,9 +70,14 @@ def _owner(db: sqlite3.Connection, company: str, tenant: str) -> Problem | None:
 
 
 def _shape(db: sqlite3.Connection) -> Problem | None:
-    wanted = schema.expected_shape(schema.scripts()[: schema.version(db)])
+    wanted = _shape_of(schema.version(db))
     text = "its tables and triggers are not those of its version"
     return None if schema.shape(db) == wanted else Problem("schema", text)
+
+
+@cache
+def _shape_of(version: int) -> list[tuple[str, ...]]:
+    return schema.expected_shape(schema.scripts()[:version])
 
 
 def _legal(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:

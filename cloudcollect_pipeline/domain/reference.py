@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import json
+from functools import lru_cache
 
 LENGTH = 15
 
 
+@lru_cache(65_536)
 def reference(tenant: str, agency: str, kind: str, source: str, ordinal: int) -> str:
     """15 base32 characters of SHA-256 over (ERP tenant id, agency id, kind, source id, ordinal).
 

@@ -172,44 +172,8 @@ class PaymentMethod:
     active: bool
 
 
-class Erp(Protocol):
-    """An accounting system that owns the customer ledger of one company."""
-
-    tenant: str
-    capabilities: ErpCapabilities
-    feeds: Mapping[str, Feed]
-    """Keys: documents, payments, customers."""
-
-    @property
-    def clock_skew(self) -> timedelta | None:
-        """How far its clock is ahead of ours, as last measured; None where it was not."""
-        ...
-
-    def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
-        """Raw records changed since a moment (None: all), page by page; rows may repeat.
-
-        Raises Transient, Permanent or Unreadable.
-        """
-        ...
-
-    def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
-        """Fresh raw records of the feed `documents`; a missing document is left out."""
-        ...
-
-    def customers(self, numbers: Sequence[str]) -> list[bytes]:
-        """Fresh raw records of the feed `customers`; a missing customer is left out."""
-        ...
-
-    def payments_of(self, customers: Sequence[str]) -> list[bytes]:
-        """Fresh raw records of the feed `payments`.
-
-        Every payment and credit note of these customers that is not Closed or Voided.
-        """
-        ...
-
-    def payments(self, keys: Sequence[DocumentKey]) -> list[bytes]:
-        """Fresh raw records of the feed `payments`; a missing document is left out."""
-        ...
+class ErpWrites(Protocol):
+    """The writes to an accounting system, and the look-ups that make them safe: all that dispatch needs of it."""
 
     def posted_payments(self, since: date) -> Iterator[PostedPayment]:
         """Payments on the suspense account, for the look-up by reference.
@@ -258,12 +222,56 @@ class Erp(Protocol):
         """Ask for release. One attempt."""
         ...
 
-    def movements(self, account: str, since: date, until: date) -> Iterator[Movement]:
-        """Released general-ledger lines of an account by posting date, both days included."""
-        ...
-
     def periods(self) -> list[Period]:
         """Financial periods by start date."""
+        ...
+
+    def pdf(self, key: DocumentKey) -> bytes:
+        """The printed document."""
+        ...
+
+
+class Erp(ErpWrites, Protocol):
+    """An accounting system that owns the customer ledger of one company."""
+
+    tenant: str
+    capabilities: ErpCapabilities
+    feeds: Mapping[str, Feed]
+    """Keys: documents, payments, customers."""
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far its clock is ahead of ours, as last measured; None where it was not."""
+        ...
+
+    def pages(self, feed: str, since: datetime | None) -> Iterator[list[bytes]]:
+        """Raw records changed since a moment (None: all), page by page; rows may repeat.
+
+        Raises Transient, Permanent or Unreadable.
+        """
+        ...
+
+    def documents(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw records of the feed `documents`; a missing document is left out."""
+        ...
+
+    def customers(self, numbers: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `customers`; a missing customer is left out."""
+        ...
+
+    def payments_of(self, customers: Sequence[str]) -> list[bytes]:
+        """Fresh raw records of the feed `payments`.
+
+        Every payment and credit note of these customers that is not Closed or Voided.
+        """
+        ...
+
+    def payments(self, keys: Sequence[DocumentKey]) -> list[bytes]:
+        """Fresh raw records of the feed `payments`; a missing document is left out."""
+        ...
+
+    def movements(self, account: str, since: date, until: date) -> Iterator[Movement]:
+        """Released general-ledger lines of an account by posting date, both days included."""
         ...
 
     def accounts(self) -> list[LedgerAccount]:
@@ -280,8 +288,4 @@ class Erp(Protocol):
 
     def paid_by(self, since: date) -> set[tuple[str, str]]:
         """Pairs of payment method and cash account on some payments dated since a day. One page: none is no proof."""
-        ...
-
-    def pdf(self, key: DocumentKey) -> bytes:
-        """The printed document."""
         ...

@@ -1,8 +1,9 @@
 """What a claim needs after its transfer, money apart: holds, changed debtors, answers, and its case on the invoice."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import latest_due_date
 from cloudcollect_pipeline.domain.debtor import debtor_mark
@@ -10,7 +11,7 @@ from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
-from cloudcollect_pipeline.planning.deltas import BLOCKING, next_ordinal, refused_before
+from cloudcollect_pipeline.planning.deltas import BLOCKING, Known, next_ordinal, refused_before
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects
 
@@ -68,9 +69,27 @@ def plan_holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
             "select distinct chain from effect where kind = 'reduction' and state in ('intent', 'uncertain')"
         ).fetchall()
     }
-    for row in ledger.rows(sql("holds", HERE)):
+    rows = [row | {"details": json.loads(row["details"])} for row in ledger.rows(sql("holds", HERE))]
+    holds(rows, known, last_hold, waiting, facts, effects, findings)
+
+
+def holds(
+    rows: Sequence[Mapping[str, Any]],
+    known: Mapping[str, Sequence[Known]],
+    last_hold: Mapping[str, str],
+    waiting: Collection[str],
+    facts: Facts,
+    effects: list[Effect],
+    findings: list[Finding],
+) -> None:
+    """Holds of the live claims in `rows`, each with the rules that its receivable fails and its transfer's details.
+
+    By the transfer's reference: `known` its holds in the journal, `last_hold` the newest that was confirmed, `waiting`
+    those with a reduction of unknown outcome.
+    """
+    for row in rows:
         document = row["document"]
-        transferred_due = json.loads(row["details"]).get("due_date")
+        transferred_due = row["details"].get("due_date")
         wanted, reason = wanted_hold(
             document, row["failed"], ore(row["principal_open"]), row["due_date"], transferred_due, facts
         )
@@ -197,7 +216,18 @@ def plan_case_references(ledger: Ledger, facts: Facts, effects: list[Effect], fi
     if not facts.case_fields:
         return
     known = known_effects(ledger, Kind.CASE_REFERENCE)
-    for row in ledger.rows(sql("case_references", HERE)):
+    case_references(ledger.rows(sql("case_references", HERE)), known, facts, effects, findings)
+
+
+def case_references(
+    rows: Sequence[Mapping[str, Any]],
+    known: Mapping[str, Sequence[Known]],
+    facts: Facts,
+    effects: list[Effect],
+    findings: list[Finding],
+) -> None:
+    """The cases in `rows`, which the invoices do not show so; `known` document -> its case fields in the journal."""
+    for row in rows:
         document = row["document"]
         told = json.dumps([row["case_number"], row["case_status"], row["case_url"]])
         ordinal = next_ordinal(known.get(document, ()))

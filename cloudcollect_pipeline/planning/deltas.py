@@ -499,8 +499,9 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
                 keep.amount,
             )
         return
-    if wanted <= 0 or any(posting.status in ("Balanced", "Hold") for posting in live):
-        return
+    leaving = {effect.source for effect in planned.effects if effect.kind == Kind.VOID}
+    if wanted <= 0 or any(posting.reference not in leaving for posting in live):
+        return  # one that is not released cannot leave tonight, one whose void was refused stands until somebody looks
     if not live and entry.postings:
         newest = max(entry.postings, key=lambda p: p.ordinal)
         if newest.amount == wanted and not newest.voided_by_us:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -74,14 +74,19 @@ class Plan:
     @property
     def totals(self) -> dict[str, dict[str, int]]:
         """Per kind: count, sum of absolute amounts and the largest, øre."""
-        result: dict[str, dict[str, int]] = {}
-        for effect in self.effects:
-            total = result.setdefault(effect.kind.value, {"count": 0, "sum": 0, "largest": 0})
-            amount = abs(effect.content.amount)
-            total["count"] += 1
-            total["sum"] += amount
-            total["largest"] = max(total["largest"], amount)
-        return result
+        return totals(self.effects)
+
+
+def totals(effects: Iterable[Effect]) -> dict[str, dict[str, int]]:
+    """Per kind: count, sum of absolute amounts and the largest, øre."""
+    result: dict[str, dict[str, int]] = {}
+    for effect in effects:
+        total = result.setdefault(effect.kind.value, {"count": 0, "sum": 0, "largest": 0})
+        amount = abs(effect.content.amount)
+        total["count"] += 1
+        total["sum"] += amount
+        total["largest"] = max(total["largest"], amount)
+    return result
 
 
 def prepare(ledger: Ledger, facts: Facts) -> None:
@@ -187,14 +192,7 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
         plan_settlements(ledger, facts, effects, findings)
     _standing_findings(ledger, facts, findings)
     effects = _allowed(ledger, effects, facts, findings)
-    effects.sort(
-        key=lambda e: (
-            ORDER[e.kind],
-            e.details.get("due_date") or e.details.get("value_date") or "",
-            e.source,
-            e.ordinal,
-        )
-    )
+    effects.sort(key=sending_order)
     version = ledger.version()
     return Plan(
         plan_hash(facts, version, effects),
@@ -210,6 +208,12 @@ def _finding_order(finding: Finding) -> tuple[str, str, str, int]:
     return finding.code, finding.subject, finding.text, finding.amount or 0
 
 
+def sending_order(effect: Effect) -> tuple[int, str, str, int]:
+    """The key by which a plan's effects are sorted."""
+    day = effect.details.get("due_date") or effect.details.get("value_date") or ""
+    return ORDER[effect.kind], day, effect.source, effect.ordinal
+
+
 def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
     """SHA-256 over the night, the mirror version and every effect."""
     digest = hashlib.sha256(f"{facts.tenant}\x1f{facts.agency}\x1f{facts.night}\x1f{version}\n".encode())
@@ -222,10 +226,34 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
-    refused = known_effects(ledger, Kind.TRANSFER)
-    for row in ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document"):
+    passed = ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document")
+    transfers(passed, known_effects(ledger, Kind.TRANSFER), facts, effects, findings)
+    held: list[HeldBack] = []
+    for row in ledger.rows(
+        "select * from verdict where len(failed) > 0 "
+        "and not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) order by document"
+    ):
+        held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
+        if row["failed"] == ["NEW_EPISODE_APPROVED"]:
+            text = f"{row['document']} was recalled or rejected, and may be transferred again"
+            if row["disputed_before"]:
+                text += "; the claim that ended still shows as disputed at the agency"
+            subject = f"{row['document']} episode {row['past_claims'] + 1}"
+            findings.append(Finding("NEW_EPISODE", subject, text, ore(row["balance"])))
+    return held
+
+
+def transfers(
+    passed: Sequence[Mapping[str, Any]],
+    known_of: Mapping[str, Sequence[Known]],
+    facts: Facts,
+    effects: list[Effect],
+    findings: list[Finding],
+) -> None:
+    """Transfers of the receivables that passed every rule; `known_of` document -> its transfers in the journal."""
+    for row in passed:
         document = row["document"]
-        known = refused.get(document, ())
+        known = known_of.get(document, ())
         ordinal = max(next_ordinal(known), row["past_claims"] + 1)
         name = facts.name(Kind.TRANSFER, document, ordinal)
         amount = ore(row["balance"])
@@ -259,19 +287,6 @@ def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
                 expect={"balance": amount},
             )
         )
-    held: list[HeldBack] = []
-    for row in ledger.rows(
-        "select * from verdict where len(failed) > 0 "
-        "and not list_has_any(failed, ['OPEN', 'PICKED', 'OLD_ENOUGH', 'NO_LIVE_CLAIM']) order by document"
-    ):
-        held.append(HeldBack(row["document"], row["customer"], ore(row["balance"]), tuple(row["failed"])))
-        if row["failed"] == ["NEW_EPISODE_APPROVED"]:
-            text = f"{row['document']} was recalled or rejected, and may be transferred again"
-            if row["disputed_before"]:
-                text += "; the claim that ended still shows as disputed at the agency"
-            subject = f"{row['document']} episode {row['past_claims'] + 1}"
-            findings.append(Finding("NEW_EPISODE", subject, text, ore(row["balance"])))
-    return held
 
 
 # -- one customer at a time ------------------------------------------------------------------------------------------

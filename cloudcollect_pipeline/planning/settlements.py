@@ -7,7 +7,8 @@ settlement gets a mirror voucher, a changed one a finding.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -26,50 +27,79 @@ VAT_RATES = (Decimal("0.25"), Decimal("0.15"), Decimal("0.12"))
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class SettlementState:
+    """All that is needed to plan the vouchers.
+
+    `rows` are the settlements with what their lines add up to; `booked` source of a voucher -> details of the last one
+    and how often one was booked; `shares` (original entry, customer) -> what it carries and what of it is posted;
+    `at_go_live` entries that stood in the account before us; `unpaid` original entries that are paid out in part.
+    """
+
+    rows: Sequence[Row]
+    known: Mapping[str, Sequence[Known]]
+    booked: Mapping[str, tuple[Mapping[str, Any], int]]
+    shares: Mapping[tuple[str, str], Row]
+    at_go_live: Collection[str] = ()
+    unpaid: Sequence[Row] = ()
+
+
 def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
     """Add the vouchers that tonight's settlements ask for. `effects` holds tonight's postings and voids already."""
-    _finish(ledger, facts, effects, findings)
+    created = ledger.rows(sql("created_vouchers", HERE))
+    finish_vouchers([row | {"details": json.loads(row["details"])} for row in created], facts, effects, findings)
     if not ledger.value("select exists (from settlement_now)"):
         return
-    known = known_effects(ledger, Kind.SETTLEMENT)
-    vouchers = ledger.rows(sql("booked_settlements", HERE))
-    booked = {row["source"]: json.loads(row["details"]) for row in vouchers}
-    times = {row["source"]: row["times"] for row in vouchers}
-    shares = {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))}
+    state = SettlementState(
+        ledger.rows(sql("settlements", HERE)),
+        known_effects(ledger, Kind.SETTLEMENT),
+        {
+            row["source"]: (json.loads(row["details"]), row["times"])
+            for row in ledger.rows(sql("booked_settlements", HERE))
+        },
+        {(row["root"], row["customer"]): row for row in ledger.rows(sql("carried_and_posted", HERE))},
+        # What stood in the account at go-live was posted before us: it is ground enough for a voucher.
+        {row["entry_id"] for row in ledger.rows("select entry_id from opening_item order by entry_id")},
+        ledger.rows(sql("settled_short", HERE)),
+    )
+    settle(state, facts, effects, findings)
+
+
+def settle(state: SettlementState, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """Add the vouchers that these settlements ask for. `effects` holds tonight's postings and voids already."""
     tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
     for effect in effects:
         if effect.kind in (Kind.POSTING, Kind.VOID):
             tonight[str(effect.details["entry"]), effect.content.party].append(effect)
-    # What stood in the account at go-live was posted before us: it is ground enough for a voucher.
-    at_go_live = {row["entry_id"] for row in ledger.rows("select entry_id from opening_item order by entry_id")}
-    for row in ledger.rows(sql("settled_short", HERE)):
+    for row in state.unpaid:
         left = ore(row["carried"] - row["paid"])
         text = f"settlement {row['number']} leaves {display(left)} of entry {row['root']} unpaid"
         findings.append(Finding("SETTLEMENT_PAYS_LESS", row["root"], text, left))
-    for row in ledger.rows(sql("settlements", HERE)):
+    for row in state.rows:
         published, cancelled = f"{row['settlement_id']}:PUBLISHED", f"{row['settlement_id']}:CANCELLED"
+        told, times = state.booked.get(published, ({}, 0))
         # An agency may take a cancellation back: what counts is which of the two was booked more often.
-        stands = times.get(published, 0) > times.get(cancelled, 0)
+        stands = times > state.booked.get(cancelled, ({}, 0))[1]
         if row["status"] == "PUBLISHED":
             source, sign = published, 1
         elif stands:
             source, sign = cancelled, -1
         else:
             continue
-        states = known.get(source, ())
+        states = state.known.get(source, ())
         subject = f"settlement {row['number']}"
         accounts = facts.settings.accounts.on(row["booking_date"])
         wrong = _wrong(row, subject, accounts, facts.settings)
         if sign > 0 and stands:
-            wrong = _changed(row, subject, booked[published]) or (wrong if row["repeated"] else None)
+            wrong = _changed(row, subject, told) or (wrong if row["repeated"] else None)
         if wrong:
             findings.append(wrong)
             continue
-        under_way = any(k.state in BLOCKING for each in (published, cancelled) for k in known.get(each, ()))
+        under_way = any(k.state in BLOCKING for each in (published, cancelled) for k in state.known.get(each, ()))
         if under_way or (sign > 0 and stands):
             continue
-        items = [item for item in row["items"] if item["root"] not in at_go_live]
-        after, waits = _ground(items, shares, tonight) if sign > 0 else ([], [])
+        items = [item for item in row["items"] if item["root"] not in state.at_go_live]
+        after, waits = _ground(items, state.shares, tonight) if sign > 0 else ([], [])
         if waits:
             text = f"settlement {row['number']} waits for {', '.join(waits[:5])}"
             findings.append(Finding("SETTLEMENT_WAITS", subject, text, ore(row["net"])))
@@ -78,7 +108,7 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
         lines = (
             voucher_lines(row, accounts, facts.settings.erp.suspense_account)
             if sign > 0
-            else [line | {"amount": -line["amount"]} for line in booked[published]["lines"]]
+            else [line | {"amount": -line["amount"]} for line in told["lines"]]
         )
         if lines:
             _book(row, facts, source, sign, lines, states, after, effects, findings)
@@ -250,17 +280,16 @@ def voucher_lines(row: Row, accounts: AccountSettings, suspense: str) -> list[di
     ]
 
 
-def _finish(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    """Vouchers that were created but are not released are finished, never made again; drafts are left to a person."""
-    rows = ledger.rows("select * from effect where kind = 'settlement' and state = 'created' order by reference")
-    now = dict(ledger.db.execute("select settlement_id, status from settlement_now").fetchall()) if rows else {}
+def finish_vouchers(rows: Sequence[Row], facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+    """Vouchers that were created but are not released are finished, never made again; drafts are left to a person.
+
+    `rows` are such effects in order, with the status of their settlement `now`, or None.
+    """
     for row in rows:
-        details = json.loads(row["details"])
         text = f"voucher {row['remote_id']} of {display(row['amount'])} for {row['document']} is not released"
         if facts.settings.accounts.settlement_voucher == "draft":
-            settlement, _, booked = str(row["source"]).rpartition(":")
-            if now.get(settlement, booked) != booked:
-                text += f", and was {now[settlement]} meanwhile: delete the draft, do not release it"
+            if row["now"] not in (None, str(row["source"]).rpartition(":")[2]):
+                text += f", and was {row['now']} meanwhile: delete the draft, do not release it"
             findings.append(Finding("SETTLEMENT_DRAFT", row["reference"], text, row["amount"]))
             continue
         findings.append(Finding("POSTING_NOT_RELEASED", row["reference"], text, row["amount"]))
@@ -273,7 +302,7 @@ def _finish(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[
                 Content(row["party"], row["document"], row["account"], row["currency"], row["amount"]),
                 chain=row["chain"],
                 lane="settlements",
-                details=details,
+                details=row["details"],
                 expect={"status": "", "terms": {}},
             )
         )

@@ -1,6 +1,10 @@
--- What names a customer's person, the longest first.
-select word from (
-    select unnest([name, address, city, email, phone]) as word from persons.person where customer = $customer
+-- What of a text names a person, the longest first: anybody's name, address and numbers, the debtor's also in part.
+with word as (
+    select unnest([name, address, email, phone]) as word from persons.person
+    union all
+    select unnest([city, *string_split(name, ' ')]) from persons.person where customer = $customer
 )
-where length(trim(word)) > 2
+select word from word
+where length(trim(word)) > 2 and contains(lower($text), lower(word))
+group by word
 order by length(word) desc, word;

@@ -4,6 +4,7 @@ import calendar
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 
 from cloudcollect_pipeline.sandbox.erp.documents import BooksError, Status
 
@@ -141,6 +142,13 @@ class Period:
     closed: frozenset[str]
 
 
+@cache
+def _months(year: int) -> tuple[tuple[str, date, date], ...]:
+    """The periods of a year: name, first and last day."""
+    starts = [date(year, month, 1) for month in range(1, 13)]
+    return tuple((f"{d:%Y%m}", d, d.replace(day=calendar.monthrange(year, d.month)[1])) for d in starts)
+
+
 class GeneralLedger:
     """Batches by number in the order of creation, posted lines by account, balances to the øre."""
 
@@ -198,19 +206,11 @@ class GeneralLedger:
 
     def periods(self, today: date) -> list[Period]:
         """Calendar months around a day, in order."""
-        months = (
-            date(year, month, 1)
-            for year in range(today.year - PERIOD_YEARS, today.year + PERIOD_YEARS + 1)
-            for month in range(1, 13)
-        )
+        years = range(today.year - PERIOD_YEARS, today.year + PERIOD_YEARS + 1)
         return [
-            Period(
-                f"{start:%Y%m}",
-                start,
-                start.replace(day=calendar.monthrange(start.year, start.month)[1]),
-                frozenset(self._closed.get(f"{start:%Y%m}", ())),
-            )
-            for start in months
+            Period(period, start, end, frozenset(self._closed.get(period, ())))
+            for year in years
+            for period, start, end in _months(year)
         ]
 
     def write(self, module: str, on: date, text: str, entries: Iterable[Entry], now: datetime) -> Batch:

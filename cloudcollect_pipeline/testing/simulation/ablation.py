@@ -10,11 +10,17 @@ from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lookup import Index
+from cloudcollect_pipeline.dispatch.reads import LedgerReads
 from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
 from cloudcollect_pipeline.nightly import Night, StoredPlan
+from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.planning import plan as planning
 from cloudcollect_pipeline.planning.deltas import CustomerState, Planned, Reference, plan_customer
+from cloudcollect_pipeline.testing.simulation.core import life as core_life
+from cloudcollect_pipeline.testing.simulation.core import night as core_night
+from cloudcollect_pipeline.testing.simulation.core.night import Ran, Run, StoreReads
+from cloudcollect_pipeline.testing.simulation.core.ports import Wire
 from cloudcollect_pipeline.web import Web
 
 Attempt = tuple[str, str | None, str]
@@ -22,7 +28,7 @@ Attempt = tuple[str, str | None, str]
 _attempt = Dispatcher._attempt
 _plan = Night.plan
 _read = Guard.read
-_write = Web.write
+_plan_values = Run.plan
 
 
 def _intent_afterwards(
@@ -50,13 +56,16 @@ def _again_at_once(self: Dispatcher, effect: Effect, details: Mapping[str, Any],
     return _attempt(self, effect, details, insistently)
 
 
-def _5xx_is_nothing_done(self: Web, *request: Any, **options: Any) -> Any:
-    try:
-        return _write(self, *request, **options)
-    except Uncertain as error:
-        if any(f" {status}" in str(error) for status in (500, 502, 503, 504)):
-            raise NotSent(str(error)) from None
-        raise
+def _5xx_is_nothing_done(write: Callable[..., Any]) -> Callable[..., Any]:
+    def believing(self: Any, *request: Any, **options: Any) -> Any:
+        try:
+            return write(self, *request, **options)
+        except Uncertain as error:
+            if any(f" {status}" in str(error) for status in (500, 502, 503, 504)):
+                raise NotSent(str(error)) from None
+            raise
+
+    return believing
 
 
 def _out_of_order(self: Dispatcher, effects: Sequence[Effect], fresh: Fresh, index: Index) -> Sequence[Effect]:
@@ -71,10 +80,20 @@ _believed: dict[str, Fresh] = {}
 def _plan_and_read(self: Night) -> StoredPlan:
     """What stands at the time of the plan is believed until it is sent, however late."""
     stored = _plan(self)
-    guard = Guard(self.ledger, self.landing, self.erp, self.agency, self.facts(), self.clock)
-    fresh = _read(guard, stored.plan.effects)
+    facts = self.facts()
+    reads = LedgerReads(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
+    fresh = _read(Guard(reads, facts, self.clock), stored.plan.effects)
     _believed.update({effect.reference: fresh for effect in stored.plan.effects})
     return stored
+
+
+def _plan_and_read_values(self: Run) -> Ran:
+    ran = _plan_values(self)
+    if ran.effects:
+        facts = self.facts()
+        fresh = _read(Guard(StoreReads(self.store, self.erp, self.agency, facts), facts, self.clock), ran.effects)
+        _believed.update({effect.reference: fresh for effect in ran.effects})
+    return ran
 
 
 def _read_before(self: Guard, effects: Sequence[Effect]) -> Fresh:
@@ -96,12 +115,25 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "the intent is written after the send": ((Dispatcher, "_attempt", _intent_afterwards),),
     "nothing is looked up before a write": ((Dispatcher, "_index", lambda self, effects: Index()),),
     "an unknown outcome is tried again in the same run": ((Dispatcher, "_attempt", _again_at_once),),
-    "a 5xx counts as not done": ((Web, "write", _5xx_is_nothing_done),),
-    "no lock": ((nightly, "company_lock", lambda *_, **__: nullcontext()),),
+    "a 5xx counts as not done": (
+        (Web, "write", _5xx_is_nothing_done(Web.write)),
+        (Wire, "write", _5xx_is_nothing_done(Wire.write)),
+    ),
+    "no lock": (
+        (nightly, "company_lock", lambda *_, **__: nullcontext()),
+        (core_life, "company_lock", lambda *_, **__: nullcontext()),
+    ),
     "no order": ((Dispatcher, "_send_lane", _out_of_order),),
-    "no caps": ((nightly, "breaches", lambda *_: []),),
-    "no fresh read before a write": ((Night, "plan", _plan_and_read), (Guard, "read", _read_before)),
-    "no guard against echoes": ((planning, "plan_customer", _deaf_to_echoes),),
+    "no caps": ((nightly, "breaches", lambda *_: []), (core_night, "breaches", lambda *_: [])),
+    "no fresh read before a write": (
+        (Night, "plan", _plan_and_read),
+        (Run, "plan", _plan_and_read_values),
+        (Guard, "read", _read_before),
+    ),
+    "no guard against echoes": (
+        (planning, "plan_customer", _deaf_to_echoes),
+        (deltas, "plan_customer", _deaf_to_echoes),
+    ),
     "no hash chain": (
         (Journal, "verify", lambda self: None),
         (Journal, "distrust", lambda self, at, newest: None),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from cloudcollect_pipeline.testing.simulation.script import Step
 
-Place = Literal["write", "read", "token", "clock", "night"]
+Place = Literal["write", "read", "token", "commit", "clock", "night"]
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,9 @@ class Killed(BaseException):
 
 
 class Watcher(Protocol):
-    """Told of everything that reaches a counterparty."""
+    """Told of everything that reaches a counterparty. `step`: the number of the request under way."""
+
+    step: int
 
     def asked(self, side: str, request: Request) -> None:
         """Something was read, and the answer was whole."""
@@ -92,10 +94,18 @@ def operation_of(side: str, request: Request) -> tuple[Place, str]:
     raise ValueError(f"{request.method} {request.path} at the {side} is no operation that the simulator knows")
 
 
+class Boundaries(Protocol):
+    """Knows what strikes where."""
+
+    def at(self, place: Place, operation: str) -> Step | None:
+        """The fault that strikes this boundary, if one does."""
+        ...
+
+
 class MachineClock:
     """The machine's clock: the world's, plus how far it is wrong. Every reading is a boundary."""
 
-    def __init__(self, world: World, chaos: Chaos, kill: Callable[[], None]) -> None:
+    def __init__(self, world: World, chaos: Boundaries, kill: Callable[[], None]) -> None:
         self.world, self.chaos, self.kill = world, chaos, kill
         self.wrong = timedelta(0)
         self.running = False
@@ -135,6 +145,7 @@ class Network(httpx.BaseTransport):
         """One exchange."""
         self.world.advance(self.world.now + self.latency)
         self.requests += 1
+        self.watcher.step = self.requests
         side = "erp" if request.url.port == 9001 else "agency"
         asked, target = as_request(request), request.url.raw_path.decode()
         place, operation = operation_of(side, asked)

@@ -7,7 +7,8 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -72,6 +73,17 @@ class Violation:
         return f"seed {self.seed}, night {self.night}, request {self.step}: {self.invariant} {self.text}"
 
 
+@dataclass(frozen=True)
+class Write:
+    """A write as it reaches a counterparty: `reference` where it bears one, `amount` in øre, documents as names."""
+
+    operation: str
+    reference: str = ""
+    document: str = ""
+    customer: str = ""
+    amount: int = 0
+
+
 @dataclass
 class Oracle:
     """Watches one life. `found` holds the violations in order."""
@@ -89,7 +101,7 @@ class Oracle:
     _asked: set[str] = field(default_factory=set)
     _approved: bool = False
     _head: tuple[int, str] = (0, "")
-    _looked_at: str = ""
+    _seals: frozenset[str] = frozenset()
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     _sent: dict[str, datetime] = field(default_factory=dict)
 
@@ -168,18 +180,26 @@ class Oracle:
         """Something was read whole: what was looked up by it."""
         path = request.path.strip("/").split("/")
         if side == "agency" and path[-1] == "references":
-            self._asked |= {value for _, value in request.query}
+            self.looked_up(value for _, value in request.query)
         elif path[-1].lower() == "customerpayment" and request.get("docDate"):
-            self._asked.add("payment")
+            self.looked_up(["payment"])
         elif path[-1].lower() == "journaltransaction":
-            self._asked.add("voucher")
+            self.looked_up(["voucher"])
+
+    def looked_up(self, names: Iterable[str]) -> None:
+        """References, or all payments or vouchers, were asked for in this run and the answer was whole."""
+        self._asked.update(names)
 
     def sent(self, operation: str, body: bytes) -> None:
+        """Judge a request on its way."""
+        told: dict[str, Any] = json.loads(body, parse_float=Decimal) if body else {}
+        self.write(_write(operation, told))
+
+    def write(self, write: Write) -> None:
         """Judge a write on its way."""
+        operation, name = write.operation, write.reference
         if not self.may_write:
             self.violated("S10", f"{operation} was sent")
-        told: dict[str, Any] = json.loads(body, parse_float=Decimal) if body else {}
-        name = _reference(operation, told)
         if not self._announced(operation, name):
             self.violated("S5", f"{operation} {name} has no intent in the journal")
         if name and not {name, operation} & self._asked:
@@ -194,36 +214,44 @@ class Oracle:
                 self._transfers += 1
                 if self._transfers > self.most_transfers and not self._approved:
                     self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
-                document, amount = told["document"], ore(told["principal"])
-                if not self._true(f"transfer {document['type']} {document['number']}", amount):
-                    subject = self.stage.erp.find(DocumentType(document["type"]), document["number"])
+                if not self._true(f"transfer {write.document}", write.amount):
+                    kind, _, number = write.document.partition(" ")
+                    subject = self.stage.erp.find(DocumentType(kind), number)
                     why = self.stops(subject) if subject else ["UNKNOWN"]
                     owed = subject.balance if subject else 0
-                    self.violated("S4", f"{document['number']} of {amount} was sent: {why}, balance {owed}")
+                    self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
             case "payment":
-                self._posting(name, told)
+                self._posting(write)
             case "voucher":
                 self._voucher(name)
             case "reduction":
-                self._echo(told)
+                self._echo(write)
+
+    @contextmanager
+    def _journal(self) -> Iterator[sqlite3.Connection]:
+        """The journal as whoever reads its file sees it."""
+        journal = sqlite3.connect(f"file:{self.folder / 'journal.sqlite'}?mode=ro", uri=True)
+        try:
+            yield journal
+        finally:
+            journal.close()
 
     def _announced(self, operation: str, name: str) -> bool:
         kinds = _KINDS[operation]
-        journal = sqlite3.connect(f"file:{self.folder / 'journal.sqlite'}?mode=ro", uri=True)
-        try:
+        with self._journal() as journal:
             marks = ", ".join("?" * len(kinds))
             wanted = "and reference = ?" if name else ""
             query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) {wanted}"
             return bool(journal.execute(query, [*kinds, *([name] if name else [])]).fetchone()[0])
-        finally:
-            journal.close()
 
-    def _posting(self, name: str, told: Mapping[str, Any]) -> None:
-        customer, amount = told["customer"]["value"], ore(told["paymentAmount"]["value"])
+    def _posting(self, write: Write) -> None:
+        name, customer, amount = write.reference, write.customer, write.amount
         for entry in self.stage.account.entries.values():
             if entry.kind == "AGENCY_PAYMENT" and name in self.names("posting", f"{entry.id}:{customer}"):
                 if not self._true(f"posting {entry.id}:{customer}", amount):
                     self.violated("S2", f"{amount} was posted for entry {entry.id} of customer {customer}")
+                for other in self._standing(f"{entry.id}:{customer}"):
+                    self.violated("S1", f"{name} was posted while {other.number} stood for entry {entry.id}")
                 return
         self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
 
@@ -237,6 +265,8 @@ class Oracle:
                     root = root.reverses
                 for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
                     source = f"{root.id}:{claim.order.debtor.number}"
+                    if not entry.carried.get((claim, "principal")):
+                        continue  # what was taken back before anybody posted it has nothing to wait for
                     if entry is root and not self._ever_posted(source):
                         self.violated("S7", f"settlement {settlement.id} is booked before entry {root.id}")
 
@@ -254,11 +284,11 @@ class Oracle:
     def _standing(self, source: str) -> list[Document]:
         return [document for document in self._postings(source) if document.status in (Status.OPEN, Status.CLOSED)]
 
-    def _echo(self, told: Mapping[str, Any]) -> None:
-        source = told["source"]
-        if source["type"] != "Payment" or ore(told["amount"]) <= 0:
+    def _echo(self, write: Write) -> None:
+        kind, _, number = write.document.partition(" ")
+        if kind != "Payment" or write.amount <= 0:
             return
-        payment = self.stage.erp.find(DocumentType.PAYMENT, source["number"])
+        payment = self.stage.erp.find(DocumentType.PAYMENT, number)
         if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
             return
         if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
@@ -276,11 +306,8 @@ class Oracle:
 
     def look_at_journal(self) -> None:
         """S12: chained and gapless by our own reckoning, and never another history without saying so."""
-        journal = sqlite3.connect(f"file:{self.folder / 'journal.sqlite'}?mode=ro", uri=True)
-        try:
+        with self._journal() as journal:
             rows = journal.execute("select seq, at, kind, subject, data, hash from event order by seq").fetchall()
-        finally:
-            journal.close()
         before, seals = "", {0: ""}
         for number, (seq, *told, seal) in enumerate(rows, start=1):
             expected = hashlib.sha256("\x1f".join((before, str(seq), *told)).encode()).hexdigest()
@@ -289,14 +316,14 @@ class Oracle:
                 return
             before = seals[seq] = seal
         seq, seal = self._head
-        said = any(kind in ("restored", "opened") for _, at, kind, *_ in rows if at >= self._looked_at)
+        said = any(kind in ("restored", "opened") for *_, kind, _, _, own in rows if own not in self._seals)
         if seals.get(seq) != seal and not said:
             self.violated("S12", f"the journal has another history than at entry {seq} and does not say so")
-        self._head, self._looked_at = (len(rows), before), rows[-1][1] if rows else ""
+        self._head, self._seals = (len(rows), before), frozenset(seals.values())
 
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
-        self._head = (0, "")
+        self._head, self._seals = (0, ""), frozenset()
 
     # -- after every night ---------------------------------------------------------------------------------------
 
@@ -396,18 +423,28 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "payment": ("posting",),
     "release of a payment": ("posting", "void"),
     "void": ("void",),
+    "release of a void": ("void",),
     "voucher": ("settlement",),
     "release of a voucher": ("settlement",),
 }
 
 
-def _reference(operation: str, told: Mapping[str, Any]) -> str:
+def _write(operation: str, told: Mapping[str, Any]) -> Write:
+    """A request's body as a write."""
     match operation:
-        case "transfer" | "reduction":
-            return str(told["reference"])
+        case "transfer":
+            document = told["document"]
+            name = f"{document['type']} {document['number']}"
+            return Write(operation, told["reference"], name, amount=ore(told["principal"]))
+        case "reduction":
+            source = told["source"]
+            return Write(
+                operation, told["reference"], f"{source['type']} {source['number']}", amount=ore(told["amount"])
+            )
         case "payment":
-            return str(told["paymentRef"]["value"])
+            amount = ore(told["paymentAmount"]["value"])
+            return Write(operation, told["paymentRef"]["value"], customer=told["customer"]["value"], amount=amount)
         case "voucher":
             lines = next(value for value in told.values() if isinstance(value, list))
-            return str(lines[0]["referenceNumber"]["value"])
-    return ""
+            return Write(operation, lines[0]["referenceNumber"]["value"])
+    return Write(operation)

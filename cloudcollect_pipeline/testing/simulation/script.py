@@ -5,12 +5,12 @@ steps out.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
 from cloudcollect_pipeline.testing.simulation.events import EVENTS
-from cloudcollect_pipeline.testing.simulation.faults import FAULTS
+from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Fault
 
 EVENTS_A_NIGHT = 2.0
 
@@ -30,7 +30,7 @@ class Step:
     @property
     def fault(self) -> bool:
         """Whether it is something that goes wrong, not something that happens."""
-        return self.what in FAULTS
+        return self.what not in EVENTS
 
     def __str__(self) -> str:
         return f"night {self.night}: {self.what}" + (f" at the {self.nth + 1}. chance" if self.fault else "")
@@ -38,21 +38,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Script:
-    """`nights` of the world that `seed` names, with these steps in order."""
+    """`nights` of the world that `seed` names, with these steps in order, to be lived by a tier (`tiers.py`)."""
 
     seed: int
     nights: int
     steps: tuple[Step, ...]
+    tier: str = "whole"
 
     @classmethod
-    def drawn(cls, seed: int, nights: int, faults_a_night: float = 1.0) -> "Script":
-        """The script of a seed."""
+    def drawn(
+        cls,
+        seed: int,
+        nights: int,
+        faults_a_night: float = 1.0,
+        events_a_night: float = EVENTS_A_NIGHT,
+        *,
+        faults: Mapping[str, Fault] = FAULTS,
+        tier: str = "whole",
+    ) -> "Script":
+        """The script of a seed, with these faults."""
         dice = Random(seed)
+        happening = {name: (event.weight, 0) for name, event in EVENTS.items()}
+        failing = {name: (fault.weight, fault.reach) for name, fault in faults.items()}
         steps: list[Step] = []
         for night in range(nights):
-            steps += _drawn(dice, night, {name: event.weight for name, event in EVENTS.items()}, EVENTS_A_NIGHT)
-            steps += _drawn(dice, night, {name: fault.weight for name, fault in FAULTS.items()}, faults_a_night)
-        return cls(seed, nights, tuple(steps))
+            steps += _drawn(dice, night, happening, events_a_night)
+            steps += _drawn(dice, night, failing, faults_a_night)
+        return cls(seed, nights, tuple(steps), tier)
 
     def of(self, night: int) -> tuple[Step, ...]:
         """The steps of one night."""
@@ -66,17 +78,19 @@ class Script:
     def from_json(cls, text: str) -> "Script":
         """The script that `as_json` wrote. Raises ValueError or KeyError where it is none."""
         told = json.loads(text)
-        return cls(told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]))
+        return cls(
+            told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]), told.get("tier", "whole")
+        )
 
 
-def _drawn(dice: Random, night: int, weights: dict[str, float], mean: float) -> list[Step]:
-    """About `mean` steps of a night: each throw adds one until one fails."""
-    names, chances = list(weights), list(weights.values())
+def _drawn(dice: Random, night: int, table: Mapping[str, tuple[float, int]], mean: float) -> list[Step]:
+    """About `mean` steps of a night: each throw adds one until one fails. `table`: name -> weight and reach."""
+    names = list(table)
     steps: list[Step] = []
     while dice.random() < mean / (1 + mean):
-        [name] = dice.choices(names, chances)
-        fault = FAULTS.get(name)
-        steps.append(Step(night, name, dice.randrange(fault.reach) if fault else 0, dice.getrandbits(32)))
+        [name] = dice.choices(names, [weight for weight, _ in table.values()])
+        reach = table[name][1]
+        steps.append(Step(night, name, dice.randrange(reach) if reach else 0, dice.getrandbits(32)))
     return steps
 
 

@@ -1,0 +1,464 @@
+"""One life over values: what happens and goes wrong by a script, run by run, judged by the oracle, ending in quiet.
+
+The same script gives the same history. A kill leaves what the journal has committed and what was mirrored; nothing of
+the dying run survives beside that.
+"""
+
+import hashlib
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
+from cloudcollect_pipeline.dispatch.gate import approve
+from cloudcollect_pipeline.dispatch.journal import JournalError
+from cloudcollect_pipeline.dispatch.lock import CompanyBusy, company_lock
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.errors import CounterpartyError
+from cloudcollect_pipeline.sandbox.erp import Status
+from cloudcollect_pipeline.sandbox.serve import company_settings
+from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
+from cloudcollect_pipeline.settings import CompanySettings
+from cloudcollect_pipeline.testing.simulation.core.faults import FAULTS, Chaos
+from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
+from cloudcollect_pipeline.testing.simulation.core.night import Planner, Ran, Run, named
+from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort, Wire
+from cloudcollect_pipeline.testing.simulation.core.store import Store
+from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
+from cloudcollect_pipeline.testing.simulation.life import ANSWERS, FLOOR, SLOW, STARTS, Lived
+from cloudcollect_pipeline.testing.simulation.network import LATENCY, MEANWHILE, NOWHERE, Killed, MachineClock
+from cloudcollect_pipeline.testing.simulation.oracle import Oracle
+from cloudcollect_pipeline.testing.simulation.script import Script, Step
+
+SEED = 7
+"""All lives are of one company with one tenant: only scripts differ."""
+QUIET_NIGHTS = 14
+AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
+LOOK_EVERY = 8
+"""All books are looked through after so many nights with news; each write is judged when it is sent."""
+KEPT_EVERY = 4
+"""Of so many nights with news one leaves a copy behind."""
+
+
+class MemoryOracle(Oracle):
+    """The oracle of a life whose journal is no file."""
+
+    life: "Life"
+
+    @contextmanager
+    def _journal(self) -> Iterator[sqlite3.Connection]:
+        yield self.life.journal.db
+
+    __hash__ = object.__hash__
+
+
+@cache
+def settings() -> CompanySettings:
+    """Settings of the one company: everything at once, nothing waits but what must."""
+    world = World.empty(datetime.combine(STARTS[0], time(6), OSLO), seed=SEED)
+    [company] = world.companies.values()
+    told = company_settings(world, company, NOWHERE)
+    told |= {"go_live": date(2020, 1, 1), "caps": {"floor_count": FLOOR}}
+    told["policy"] = {"min_amount": 0, "attach_pdf": False}
+    return CompanySettings.model_validate(told)
+
+
+class Life:
+    """Lives one script: to its end, or only until something that must hold does not."""
+
+    def __init__(self, script: Script, *, to_the_end: bool = True) -> None:
+        self.script, self.to_the_end = script, to_the_end
+        start = STARTS[script.seed % len(STARTS)]
+        self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=SEED)
+        self.world.agency.settings.allow_duplicates = True
+        self.stage = Stage(self.world)
+        self.settings = settings()
+        self.chaos = Chaos()
+        self.oracle = MemoryOracle(self.world, Path(), script.seed, most_transfers=FLOOR)
+        self.oracle.life = self
+        self.clock = MachineClock(self.world, self.chaos, lambda: self._kill(False))
+        self.wire = Wire(self.stage, self.chaos, self.oracle, self._kill)
+        self.erp, self.agency = ErpPort(self.wire), AgencyPort(self.wire)
+        self.store, self.planner = Store(), Planner()
+        self.lived = Lived(script)
+        self.quiet = self._running = False
+        self._away = 0
+        self._unlisted_on = -9
+        self._images: deque[tuple[bytes, bytes]] = deque(maxlen=3)
+        """The journal after each of its last commits, while a fault waits that will tear its tail off."""
+        self._kept: deque[tuple[bytes, bytes, Store]] = deque(maxlen=4)
+        self._news = 0
+        self._digest = hashlib.sha256()
+        self.journal = self._opened()
+
+    def live(self) -> Lived:
+        """All nights, then quiet ones until everything is at rest."""
+        self.journal.declare_new(self.world.now, "simulation")
+        dice = Random(self.script.seed)
+        for _ in range(3):
+            invoice(self.stage, dice)
+        nights: list[list[Step]] = [[] for _ in range(self.script.nights)]
+        for step in self.script.steps:
+            nights[step.night].append(step)
+        for number, steps in enumerate(nights):
+            self._day(number, steps)
+            if self.oracle.found and not self.to_the_end:
+                break
+        else:
+            self._rest()
+        self.lived.struck = self.chaos.struck
+        self.lived.violations = self.oracle.found
+        self.lived.hash = self._digest.hexdigest()
+        return self.lived
+
+    # -- a day and its night -------------------------------------------------------------------------------------
+
+    def _day(self, number: int, steps: list[Step]) -> None:
+        """What happens by day, then the night's batches and the run."""
+        self.oracle.night = number
+        whole: dict[str, Step] = {}
+        for step in steps:
+            fault = FAULTS.get(step.what)
+            if fault is None:
+                self.world.advance(self.world.now + timedelta(minutes=step.dice % 90))
+                if happen(self.stage, step.what, step.dice):
+                    self.lived.happened[step.what] += 1
+            elif fault.place == "night":
+                whole[step.what] = step
+            else:
+                self.chaos.arm([step])
+        late = "run past midnight" in whole
+        self._until(BEFORE_MIDNIGHT if late else AT_NIGHT)
+        if late:
+            self.chaos.strike(whole["run past midnight"])
+            self.wire.latency = SLOW
+        else:
+            self._batches()
+        if "outage" in whole and not self._away:
+            self.chaos.strike(whole["outage"])
+            self._away = 1 + whole["outage"].dice % 30
+        self.lived.nights += 1
+        if self._away:
+            self._away -= 1
+        else:
+            self._run(whole)
+        if late:
+            self.wire.latency = LATENCY
+            self._until(AT_NIGHT)
+            self._batches()
+
+    def _until(self, at: time) -> None:
+        now = self.world.now.astimezone(OSLO)
+        moment = local(now.date(), at)
+        self.world.advance(moment if moment > now else local(now.date() + timedelta(days=1), at))
+
+    def _batches(self) -> None:
+        """The routines of both sides; on Fridays the agency settles."""
+        if not self.quiet:
+            self.stage.erp.run_dunning()
+            if self.world.today.weekday() == FRIDAY:
+                happen(self.stage, "settle", 0)
+        self.world.agency.tick()
+
+    # -- a run ---------------------------------------------------------------------------------------------------
+
+    def _run(self, whole: Mapping[str, Step]) -> Ran | None:
+        """One run with the faults of a whole night around it; None where it did not come to its end."""
+        if whole:
+            self._before(whole)
+        newest = self.journal.newest
+        ran = self._attempt(whole)
+        if ran is not None and ran.waits:
+            ran = self._approve(ran, whole)
+        if ran is not None and ran.plan and "plan carried out again" in whole:
+            self.chaos.strike(whole["plan carried out again"])
+            self._begin(approved=True)
+            again = Ran(plan=ran.plan)
+            self._guarded(lambda run: run.carry_out(again))
+        if "run again" in whole:
+            self.chaos.strike(whole["run again"])
+            ran = self._attempt({}) or ran
+        if "answered twice" in whole:
+            self.chaos.strike(whole["answered twice"])
+            for _ in range(2):
+                self._answer(Random(whole["answered twice"].dice))
+        if whole:
+            self._after(whole)
+        if self.journal.newest != newest:
+            self._judge()
+        return ran
+
+    def _judge(self) -> None:
+        """A night with news: its mark in the history, and now and then all that must hold of the books."""
+        self._digest.update(self.journal.newest[1].encode())
+        self._news += 1
+        if self._news % LOOK_EVERY == 0:
+            self.oracle.look()
+        if not self.quiet and self._news % KEPT_EVERY == 0:
+            self._kept.append((*self.journal.image(), self.store.copy()))
+
+    def _begin(self, *, approved: bool) -> None:
+        self.oracle.begin(approved=approved)
+        self.wire.begin()
+
+    def _attempt(self, whole: Mapping[str, Step]) -> Ran | None:
+        self._begin(approved=False)
+        if "second run" not in whole:
+            return self._guarded(Run.run)
+        with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
+            self.chaos.strike(whole["second run"])
+            self.wire.at_next_write = lambda: self._second_run(Path(folder))
+            ran = self._guarded(Run.run)
+            self.wire.at_next_write = None
+            return ran
+
+    def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:
+        """Part of a run, until it ends or dies."""
+        self.clock.running = True
+        try:
+            return what(
+                Run(
+                    self.journal,
+                    self.store,
+                    self.planner,
+                    self.erp,
+                    self.agency,
+                    self.settings,
+                    self.clock,
+                    self.clock.wrong,
+                )
+            )
+        except Killed:
+            self._rise()
+        except (JournalError, CounterpartyError, NothingSent):
+            pass
+        finally:
+            self.clock.running = False
+        return None
+
+    def _second_run(self, folder: Path) -> None:
+        """Another process starts the night's run again while this one is about to write."""
+        try:
+            with company_lock(folder, "a second run", self.clock, patience=0):
+                self.oracle.violated("S11", "two runs were under way at once")
+        except CompanyBusy:
+            pass
+
+    def _approve(self, ran: Ran, whole: Mapping[str, Step]) -> Ran | None:
+        """A person approves in the morning what waits for it; life goes on meanwhile."""
+        dice = Random(f"{self.script.seed} {self.oracle.night}")
+        if not self.quiet and dice.random() < 0.5:
+            self._until(time(6))
+            happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
+        result: Ran | None = ran
+        for _ in range(2 if "approved twice" in whole else 1):
+            self._begin(approved=True)
+
+            def carried_out(run: Run) -> Ran:
+                approve(self.journal, self.clock.now(), "simulation", ran.plan)
+                return run.carry_out(Ran(ran.effects, plan=ran.plan))
+
+            result = self._guarded(carried_out)
+        if "approved twice" in whole:
+            self.chaos.strike(whole["approved twice"])
+        return result
+
+    # -- faults of a whole night ---------------------------------------------------------------------------------
+
+    def _before(self, whole: Mapping[str, Step]) -> None:
+        for what, step in whole.items():
+            match what:
+                case "journal of an earlier night" | "everything of an earlier night" | "bit flipped":
+                    if not self._kept:
+                        continue
+                    self._restore(what, Random(step.dice))
+                case "journal lost" | "journal and mirrors lost":
+                    if what != "journal lost":
+                        self.store = Store()
+                    self._kept.clear()
+                    self.journal = self._opened()
+                case "mirrors lost":
+                    self.store = Store()
+                case "nothing new is listed":
+                    if self._unlisted_on > self.oracle.night - 3 or "everything of an earlier night" in whole:
+                        continue  # lists that lag for two nights, or when nothing of ours remembers, cannot be told
+                    self._unlisted_on = self.oracle.night
+                    self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
+                case "clock an hour ahead":
+                    self.clock.wrong = timedelta(hours=1)
+                case "clock an hour behind":
+                    self.clock.wrong = -timedelta(hours=1)
+                case "clock two days behind":
+                    self.clock.wrong = -timedelta(days=2)
+                    self.oracle.may_write = False
+                case "paused":
+                    self.journal.pause(True, "simulation", self.world.now)
+                    self.oracle.may_write = False
+                case _:
+                    continue
+            self.chaos.strike(step)
+
+    def _after(self, whole: Mapping[str, Step]) -> None:
+        self.clock.wrong = timedelta(0)
+        self.wire.unlisted = frozenset()
+        self.oracle.may_write = True
+        if "paused" in whole:
+            self.journal.pause(False, "simulation", self.world.now)
+
+    def _restore(self, what: str, dice: Random) -> None:
+        self.oracle.look_at_journal()
+        image, head, store = self._kept[dice.randrange(len(self._kept))]
+        if what == "everything of an earlier night":
+            self.store = store.copy()
+            self.journal = self._opened(image, head)
+            self.oracle.forget_journal()  # nothing beside them is left that could tell
+            return
+        newest, head = self.journal.image()
+        if what == "bit flipped":
+            flipped = bytearray(newest)
+            flipped[dice.randrange(len(flipped))] ^= 1 << dice.randrange(8)
+            try:
+                self.journal = self._opened(bytes(flipped), head)
+                return
+            except JournalError:
+                image = self._kept[-1][0]  # what the message says: the newest copy is put back
+        self.journal = self._opened(image, head)
+        self.oracle.look_at_journal()
+
+    def _opened(self, image: bytes | None = None, head: bytes = b"") -> MemoryJournal:
+        """A journal as a process finds it when it starts."""
+        company, now = self.settings, self.world.now
+        journal = MemoryJournal(
+            self.stage.slug, company.erp.tenant_id, now, image=image, head=head, told=self._committed
+        )
+        seq, seal = self.store.seal_known()
+        if journal.trusts_itself() and journal.seal_of(seq) != seal:
+            journal.distrust(now, seq)
+        return journal
+
+    def _committed(self, when: str, entry: str) -> None:
+        """At each side of a commit: the process may die here, or the disk be full."""
+        if not self.clock.running:
+            return
+        if when == "after" and self.chaos.awaits("killed and journal torn"):
+            self._images.append(self.journal.image())
+        if when == "before":
+            self._commit = self.chaos.at("commit", entry)
+        step = self._commit
+        if step is None:
+            return
+        if step.what == "disk full at a commit" and when == "before":
+            self._commit = None
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        if (
+            step.what
+            == {
+                "before": "killed before a commit",
+                "head": "killed before the head",
+                "after": "killed after a commit",
+            }[when]
+        ):
+            self._commit = None
+            self.clock.running = False
+            raise Killed
+
+    _commit: Step | None = None
+
+    def _kill(self, torn: bool) -> None:
+        self.clock.running = False
+        self._torn = torn
+
+    _torn = False
+
+    def _rise(self) -> None:
+        """The next process finds what was committed; of a torn journal, the last commits are lost."""
+        if self._torn and len(self._images) > 1:
+            self.oracle.look_at_journal()
+            dice = Random(self.world.now.timestamp())
+            image, _ = self._images[dice.randrange(len(self._images) - 1)]
+            self.journal = self._opened(image, self.journal.image()[1])
+            self.oracle.look_at_journal()
+        self._torn = False
+        self._images.clear()
+
+    # -- rest ----------------------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
+        self.quiet = self.planner.everything = True
+        self.chaos.disarm()
+        ran: Ran | None = None
+        for number in range(QUIET_NIGHTS):
+            self.oracle.night = self.script.nights + number
+            self._until(AT_NIGHT)
+            self._batches()
+            ran = self._run({})
+            self.lived.nights += 1
+            if ran is not None and number >= 2 and self._at_rest(ran):
+                self.lived.quiet_after = number + 1
+                break
+            if number <= QUIET_NIGHTS // 2:
+                self._answer(Random(self.script.seed * 1000 + number), drafts=number >= 2)
+        else:
+            left = [effect.reference for effect in ran.effects] if ran else ["no run"]
+            self.oracle.violated(
+                "C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {sorted(self.store.open)[:5]}"
+            )
+        self._conclude()
+
+    def _at_rest(self, ran: Ran) -> bool:
+        return not ran.effects and not ran.not_sent and not self.store.open and self.journal.quiet_until() is None
+
+    def _answer(self, dice: Random, *, drafts: bool = False) -> None:
+        """A person does what each finding asks for."""
+        decided = self.journal.decisions()
+        for finding in self._findings():
+            code, subject = finding
+            if code in ANSWERS and finding not in decided:
+                answer = dice.choice(ANSWERS[code])
+                self.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+                self.store.dirty.update(self.store.customers)
+                self.store.settlements_dirty = True
+            if code == "POSTING_NOT_RELEASED" and drafts:
+                for draft in self.stage.erp.payments_with_reference(subject):
+                    if draft.status is Status.BALANCED:
+                        self.stage.erp.delete(draft)
+
+    def _findings(self) -> list[tuple[str, str]]:
+        findings = {(f.code, f.subject) for those in self.planner.findings.values() for f in those}
+        rejected = (row["reference"] for row in self.store.effects.values() if row["state"] == "rejected")
+        return sorted(findings | {("EFFECT_REFUSED", name) for name in rejected})
+
+    def _conclude(self) -> None:
+        """The books hold, the journal is whole, and what still differs is named by a finding or was answered for."""
+        self.oracle.look()
+        self.oracle.look_at_journal()
+        if self.script.seed % 4 == 0:
+            broken = self.journal.verify()
+            if broken:
+                self.oracle.violated("S12", broken)
+        for row in self.store.effects.values():
+            self.lived.quarantined += row["state"] == "quarantined"
+            self.lived.effects[row["kind"]] += row["state"] == "confirmed"
+        answered = [subject for _, subject in self.journal.decisions()]
+        told = "\n".join([*answered, named(self.store, self.planner)])
+        for invariant, words, text in self.oracle.unequal():
+            if not any(word in told for word in words):
+                self.oracle.violated(invariant, text)
+        for words, text in self.oracle.unheld():
+            if not any(word in told for word in words):
+                self.oracle.violated("C10", text)
+        self._digest.update(repr(self.world.truth()[self.stage.slug]).encode())
+
+
+def live(script: Script, *, to_the_end: bool = True) -> Lived:
+    """The life of a script."""
+    return Life(script, to_the_end=to_the_end).live()
