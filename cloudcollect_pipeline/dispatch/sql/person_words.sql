@@ -2,7 +2,7 @@
 with word as (
     select unnest([name, address, email, phone]) as word from persons.person
     union all
-    select unnest([city, *string_split(name, ' ')]) from persons.person where customer = $customer
+    select unnest(list_append(string_split(name, ' '), city)) from persons.person where customer = $customer
 )
 select word from word
 where length(trim(word)) > 2 and contains(lower($text), lower(word))
