@@ -69,6 +69,7 @@ TOLERATED_SKEW = timedelta(minutes=5)
 BLOCKING_SKEW = timedelta(days=1)
 """With a clock that is off by as much, nobody can tell which night it is, and so what is old enough to be sent."""
 MOVEMENT_WINDOW = timedelta(days=60)
+ON_RECEIVABLES = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE)
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
 
@@ -363,7 +364,7 @@ class Night:
         return [draft for draft in drafts if draft not in found]
 
     def _ask_again(self, side: str, spools: dict[str, list[Spool]]) -> None:
-        """Read by key what was set aside on earlier nights: a record mended at its source may not count as changed."""
+        """Read by key what no list may tell: what was set aside on earlier nights, and what a guard found changed."""
         by_key: Mapping[str, Callable[[list[dict[str, Any]]], list[bytes]]] = {
             "documents": lambda rows: self.erp.documents([key for r in rows for key in _possible_keys(r)]),
             "payments": lambda rows: self.erp.payments_of(sorted({r["customer"] for r in rows if r["customer"]})),
@@ -380,17 +381,30 @@ class Night:
                 "where side = ? and feed = ? and id is not null order by id",
                 [side, feed],
             )
-            if not aside:
+            wanted = aside + self._found_changed(feed)
+            if not wanted:
                 continue
             try:
-                records = read(aside)
+                records = read(wanted)
             except CounterpartyError as error:
-                self.progress("land", f"{side} {feed}: what was set aside could not be read again: {error}")
+                self.progress("land", f"{side} {feed}: what was set aside or has changed could not be read: {error}")
                 continue
             first = sum(spool.records for spool in spools[feed]) + 1
             spools[feed].append(
                 self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="again", first=first)
             )
+
+    def _found_changed(self, feed: str) -> list[dict[str, Any]]:
+        """What tonight's dropped effects rest on: a list that left a change out once may never tell it."""
+        if feed not in ("documents", "claims"):
+            return []
+        dropped = [effect for effect in self.journal.effects(states=("dropped",)) if effect.night == self.night]
+        if feed == "claims":
+            return [
+                {"id": name} for name in sorted({e.details["claim_id"] for e in dropped if "claim_id" in e.details})
+            ]
+        keys = sorted({tuple(e.content.document.split(" ")) for e in dropped if e.kind in ON_RECEIVABLES})
+        return [{"document_type": key[0], "id": key[1]} for key in keys if len(key) == 2]
 
     def _read_questions(self) -> None:
         """The agency's questions, kept with the persons since their text may name one."""

@@ -1,10 +1,12 @@
 """Stories of what changes between the plan and the send, of answers that are used up, and of what stays unexplained."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from cloudcollect_pipeline.sandbox.http import Response
 from tests.story import Story, ends_equal, lose_journal, transferred
 
 
@@ -253,4 +255,23 @@ def test_a_case_number_is_not_written_on_an_invoice_that_changes_right_before(st
     story.world.erp_faults.clear()
     story.night()
     assert invoice.case_number
+    ends_equal(story, invoice)
+
+
+def test_a_claim_that_a_list_left_out_for_good_is_read_by_key_once_a_guard_has_found_it_changed(story):
+    invoice = transferred(story)
+    story.night()
+
+    def without_claims(answer):
+        return Response(answer.status, answer.headers, json.dumps({"items": [], "next_cursor": None}).encode())
+
+    story.collect(invoice, 1000)
+    story.world.agency_faults.add(
+        "mutate", "GET", r"/v1/claims$", query="updated_since", count=99, mutate=without_claims
+    )
+    story.quiet(3)
+    faults.clear()
+    story.erp.pay(invoice, 2000)
+    story.quiet(2)
+    assert story.open_at_agency(invoice) == 3000
     ends_equal(story, invoice)

@@ -259,6 +259,7 @@ class Run:
         now = clock.now()
         self.night = night_of(now)
         self.incomplete: list[str] = []
+        self.sent = False
         self._facts: tuple[tuple[tuple[int, str], int], Facts] | None = None
         journal.check_clock(now)
         if abs(wrong) >= OFF:
@@ -317,7 +318,7 @@ class Run:
         found = []
         for feed in ("agency claims", "agency cases", "agency entries", "agency settlements"):
             found += self._feed(feed, read_at) or ()
-        self._mirror(found, read_at)
+        self._mirror(found + self._found_changed(), read_at)
         self.journal.landed(self.clock.now())
 
     def _feed(self, feed: str, read_at: dict[str, Any]) -> list[Any] | None:
@@ -333,6 +334,15 @@ class Run:
             return None
         read_at[feed] = now
         return found
+
+    def _found_changed(self) -> list[Claim]:
+        """The claims of tonight's dropped effects: a list that left a change out once may never tell it."""
+        dropped = [e for e in self.journal.effects(states=("dropped",)) if e.night == self.night] if self.sent else []
+        ids = sorted({effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details})
+        try:
+            return self.agency.claims(ids) if ids else []
+        except CounterpartyError:
+            return []
 
     def _mirror(self, records: Sequence[Any], read_at: Mapping[str, Any]) -> None:
         self.store.mirror(records)
@@ -436,6 +446,7 @@ class Run:
         """Dispatch a stored plan that may be sent, then read again."""
         try:
             digest = dispatchable(self.journal, self.clock.now())
+            self.sent = True
             self._dispatcher(self.facts()).dispatch(digest)
             self.journal.mark_plan(digest, "dispatched", self.clock.now(), "simulation")
         except NothingSent as reason:
