@@ -266,9 +266,8 @@ def test_a_claim_that_a_list_left_out_for_good_is_read_by_key_once_a_guard_has_f
         return Response(answer.status, answer.headers, json.dumps({"items": [], "next_cursor": None}).encode())
 
     story.collect(invoice, 1000)
-    story.world.agency_faults.add(
-        "mutate", "GET", r"/v1/claims$", query="updated_since", count=99, mutate=without_claims
-    )
+    faults = story.world.agency_faults
+    faults.add("mutate", "GET", r"/v1/claims$", query="updated_since", count=99, mutate=without_claims)
     story.quiet(3)
     faults.clear()
     story.erp.pay(invoice, 2000)
