@@ -17,7 +17,7 @@ from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.replay import effect_after
-from cloudcollect_pipeline.dispatch.verify import REBUILD, head_problem, one_line, problems, read_head, seal
+from cloudcollect_pipeline.dispatch.verify import REBUILD, UNREADABLE, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
 SETTLE = timedelta(hours=12)
@@ -87,7 +87,7 @@ class Journal:
             self.db.execute("pragma foreign_keys=on")
             self._head = os.open(self._head_path, os.O_RDWR | os.O_CREAT, 0o600)
             self._check(company, tenant, at)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             self.close()
             raise self._unusable(error) from None
         except BaseException:
@@ -122,7 +122,7 @@ class Journal:
             self._set("quiet_from", "")
             self._append(at, "restored", "journal", {"head": newest, "have": self.seq()})
 
-    def _unusable(self, error: sqlite3.Error) -> JournalError:
+    def _unusable(self, error: Exception) -> JournalError:
         """What SQLite met, as one line that says how to go on."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         mend = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.verify import UNREADABLE
 
 Commit = Callable[[str, str], None]
 """Told of every commit: `before`, `head` (committed, its head not written) or `after`, and the entry that it writes."""
@@ -84,7 +85,7 @@ class MemoryJournal(Journal):
             seq = self.seq()
             self.newest = seq, self.seal_of(seq)
             self._check(company, tenant, at)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             self.close()
             raise self._unusable(error) from None
         except BaseException:
