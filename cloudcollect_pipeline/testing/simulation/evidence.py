@@ -155,7 +155,7 @@ def write(evidence: Evidence, folder: Path, commit: str) -> None:
         kept["full"] = told
     else:
         kept = told | {"ablations": ablations()} | ({"full": kept["full"]} if "full" in kept else {})
-    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    file.write_text(json.dumps(kept, indent=1) + "\n")
     (folder / "evidence.md").write_text(page(kept))
 
 
