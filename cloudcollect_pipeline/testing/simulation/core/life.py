@@ -297,12 +297,13 @@ class Life:
                 case "clock two days behind":
                     self.clock.wrong = -timedelta(days=2)
                     self.oracle.may_write = False
-                case "paused":
-                    self.journal.pause(True, "simulation", self.world.now)
-                    self.oracle.may_write = False
                 case _:
                     continue
             self.chaos.strike(step)
+        if "paused" in whole:  # by a person, whatever journal there is by now
+            self.journal.pause(True, "simulation", self.world.now)
+            self.oracle.may_write = False
+            self.chaos.strike(whole["paused"])
 
     def _after(self, whole: Mapping[str, Step]) -> None:
         self.clock.wrong = timedelta(0)
