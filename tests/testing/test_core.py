@@ -15,8 +15,8 @@ from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, page, seeds
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
-SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_CORE_SEEDS", "120"))
-"""Lives of sixty nights with a fault a night, for about twenty seconds of one core; `make simulate` lives many more."""
+SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_CORE_SEEDS", "100"))
+"""Lives of sixty nights with a fault a night: some ten seconds of an idle core. `make simulate` lives many more."""
 
 MISSED_BY = {
     "the intent is written after the send": {"S5"},

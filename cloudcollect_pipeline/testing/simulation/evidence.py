@@ -14,7 +14,7 @@ from typing import Any
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, without
 from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS, Violation
-from cloudcollect_pipeline.testing.simulation.tiers import CORE, TIERS, WHOLE, Tier
+from cloudcollect_pipeline.testing.simulation.tiers import CORE, ELSEWHERE, TIERS, WHOLE, Tier
 
 FOCUS: Mapping[str, tuple[str, ...]] = {
     "a 5xx counts as not done": ("write 500 done", "nothing new is listed"),
@@ -58,12 +58,11 @@ class Evidence:
         """Kind of fault and place -> how often it struck there, for every place that it can strike."""
         cells = dict.fromkeys(self.tier.cells, 0)
         for (kind, place), times in self.struck.items():
-            if (kind, place) in cells:
-                cells[kind, place] += times
-            else:  # a place that the tier does not tell apart
-                [cell] = [each for each in cells if each[0] == kind] if self.tier is WHOLE else [None]
-                if cell:
-                    cells[cell] += times
+            cell = kind, place
+            if cell not in cells:  # of places that a tier does not tell apart, all are one
+                cell = kind, ELSEWHERE.get(self.tier.faults[kind].place, "")
+            if cell in cells:
+                cells[cell] += times
         return cells
 
     def as_json(self) -> dict[str, Any]:
