@@ -291,8 +291,21 @@ class Oracle:
         payment = self.stage.erp.find(DocumentType.PAYMENT, number)
         if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
             return
+        if self._of_an_earlier_episode(payment):
+            return
         if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
             self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
+
+    def _of_an_earlier_episode(self, payment: Document) -> bool:
+        """Whether it settles a receivable with a live claim on which its money was not received: that must be told."""
+        received = {
+            claim.id
+            for entry, source, _ in self._carried()
+            if payment.reference in self.names("posting", source)
+            for claim, _ in entry.carried
+        }
+        live = [c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED]
+        return any(claim.id not in received for claim in live)
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
