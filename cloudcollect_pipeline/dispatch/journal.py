@@ -17,7 +17,7 @@ from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.replay import effect_after
-from cloudcollect_pipeline.dispatch.verify import REBUILD, head_problem, one_line, problems, read_head, seal
+from cloudcollect_pipeline.dispatch.verify import REBUILD, UNREADABLE, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
 SETTLE = timedelta(hours=12)
@@ -87,7 +87,7 @@ class Journal:
             self.db.execute("pragma foreign_keys=on")
             self._head = os.open(self._head_path, os.O_RDWR | os.O_CREAT, 0o600)
             self._check(company, tenant, at)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             self.close()
             raise self._unusable(error) from None
         except BaseException:
@@ -122,7 +122,7 @@ class Journal:
             self._set("quiet_from", "")
             self._append(at, "restored", "journal", {"head": newest, "have": self.seq()})
 
-    def _unusable(self, error: sqlite3.Error) -> JournalError:
+    def _unusable(self, error: Exception) -> JournalError:
         """What SQLite met, as one line that says how to go on."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         mend = {
@@ -216,6 +216,10 @@ class Journal:
         """Facts about the journal itself."""
         return {row["name"]: row["value"] for row in self.db.execute("select name, value from meta")}
 
+    def _get(self, name: str) -> str | None:
+        row = self.db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return None if row is None else str(row["value"])
+
     def _set(self, name: str, value: str) -> None:
         self.db.execute("insert or replace into meta values (?, ?)", (name, value))
 
@@ -247,7 +251,7 @@ class Journal:
 
     def set_up(self) -> str:
         """Which set-up in the ERP was found right before something was sent; empty for none."""
-        return self.meta().get("set_up", "")
+        return self._get("set_up") or ""
 
     def found_set_up(self, set_up: str, at: datetime) -> None:
         """The ERP is set up as the settings say; that is not asked again while the settings stay."""
@@ -257,27 +261,27 @@ class Journal:
 
     def landed(self, at: datetime) -> None:
         """The first landing starts the quiet time of a new or restored journal."""
-        if self.meta().get("quiet_from") == "":
+        if self._get("quiet_from") == "":
             with self._transaction():
                 self._set("quiet_from", at.isoformat())
                 self._append(at, "quiet", "journal", {})
 
     def quiet_until(self) -> datetime | None:
         """Until when nothing may be written (UTC), or None. Before the first landing: for ever."""
-        started = self.meta().get("quiet_from")
+        started = self._get("quiet_from")
         if started is None:
             return None
         return datetime.fromisoformat(started) + SETTLE if started else FOR_EVER
 
     def forgot(self) -> bool:
         """Whether it was once restored, or made anew for a company that had been run before."""
-        if "declared_new" not in self.meta():
+        if self._get("declared_new") is None:
             return True
         return self.db.execute("select 1 from event where kind = 'restored' limit 1").fetchone() is not None
 
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""
-        return "quiet_from" not in self.meta()
+        return self._get("quiet_from") is None
 
     def end_quiet(self, at: datetime) -> None:
         """Both counterparties have been asked what they hold, and the time has passed."""
@@ -526,7 +530,7 @@ class Journal:
 
     def paused(self) -> bool:
         """Whether a person has stopped writing."""
-        return self.meta().get("paused") == "yes"
+        return self._get("paused") == "yes"
 
     # -- findings ------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ from cloudcollect_pipeline.dispatch.replay import Replayed, replay
 REBUILD = "`cloudcollect journal rebuild` sets it aside and asks both counterparties what they hold"
 
 MOST_QUOTED = 120
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file raises: where it quotes its own schema, SQLite's words are no text either."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ def problems(db: sqlite3.Connection, company: str, tenant: str) -> Iterator[Prob
             yield known
         elif sums:
             yield from _differences(db, sums)
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         yield Problem("file", f"it cannot be read ({one_line(error)})")
 
 
-def one_line(error: sqlite3.Error) -> str:
+def one_line(error: Exception) -> str:
     """What SQLite says, which may quote a whole definition of a table."""
     return " ".join(str(error).split())[:MOST_QUOTED]
 
@@ -187,7 +189,7 @@ def examine(path: Path, head: tuple[int, str], company: str, tenant: str) -> tup
         db.execute("begin")
         found = list(problems(db, company, tenant)) or [p for p in [head_problem(db, head)] if p]
         return entries(db), found
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         return 0, [Problem("file", f"it cannot be read ({one_line(error)})")]
     finally:
         db.close()

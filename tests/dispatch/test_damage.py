@@ -78,6 +78,19 @@ def test_no_flipped_bit_passes_for_the_journal_or_crashes_it(copied, tmp_path):
     assert refused > 50  # the rest hit free space and lists on whose word nothing is sent
 
 
+@pytest.mark.parametrize("length", range(5))
+def test_a_schema_that_is_no_text_any_more_is_told_in_one_line_too(copied, tmp_path, length):
+    origin, tenant, at = copied
+    path = laid(origin, tmp_path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"tableeventevent") + len("table") + length] |= 0x80
+    path.write_bytes(data)
+    line, _ = told(tmp_path, tenant, at)
+    assert line
+    assert "journal rebuild" in line
+    assert examine(path, head_of(tmp_path), "nordlys", tenant)[1]
+
+
 def test_a_torn_tail_of_any_length_is_refused_or_quiet(copied, tmp_path):
     origin, tenant, at = copied
     size = (origin / "journal.sqlite").stat().st_size

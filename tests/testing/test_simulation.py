@@ -17,6 +17,7 @@ from cloudcollect_pipeline.testing.simulation.evidence import survey
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS
 from cloudcollect_pipeline.testing.simulation.life import live
 from cloudcollect_pipeline.testing.simulation.script import Script, Step, shrunk
+from cloudcollect_pipeline.testing.simulation.tiers import WHOLE
 
 SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_SEEDS", "4"))
 """Lives of ten nights with two faults a night; `make simulate` lives many more."""
@@ -127,7 +128,7 @@ def test_a_failing_script_shrinks_to_what_makes_it_fail() -> None:
 
 
 def test_how_many_processes_share_the_work_changes_nothing() -> None:
-    alone, together = (survey(range(2), 1, 2.0, processes) for processes in (1, 2))
+    alone, together = (survey(WHOLE, range(2), 1, 2.0, processes) for processes in (1, 2))
     assert alone.as_json() == together.as_json()
     assert alone.lives == 2
 
@@ -138,8 +139,9 @@ def test_the_command_writes_its_evidence_and_replays_a_script(tmp_path: Path) ->
     )
     assert told.exit_code == 0, told.output
     kept = json.loads((tmp_path / "evidence.json").read_text())
-    assert kept["full"] == json.loads(told.stdout)
-    assert (kept["commit"], kept["full"]["violations"], kept["full"]["seeds"]) == ("abc", [], 1)
+    full = kept["full"]
+    assert full == json.loads(told.stdout)
+    assert (full["commit"], full["violations"], full["seeds"], full["tier"]) == ("abc", [], 1, "whole")
     assert "1 × 2" in (tmp_path / "evidence.md").read_text()
     script = tmp_path / "script.json"
     script.write_text(Script(0, 1, (Step(0, "pay", 0, 5),)).as_json())

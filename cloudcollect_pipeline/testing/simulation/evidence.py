@@ -14,7 +14,7 @@ from typing import Any
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, without
 from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS, Violation
-from cloudcollect_pipeline.testing.simulation.tiers import CORE, TIERS, WHOLE, Tier
+from cloudcollect_pipeline.testing.simulation.tiers import CORE, ELSEWHERE, TIERS, WHOLE, Tier
 
 FOCUS: Mapping[str, tuple[str, ...]] = {
     "a 5xx counts as not done": ("write 500 done", "nothing new is listed"),
@@ -58,12 +58,11 @@ class Evidence:
         """Kind of fault and place -> how often it struck there, for every place that it can strike."""
         cells = dict.fromkeys(self.tier.cells, 0)
         for (kind, place), times in self.struck.items():
-            if (kind, place) in cells:
-                cells[kind, place] += times
-            else:  # a place that the tier does not tell apart
-                [cell] = [each for each in cells if each[0] == kind] if self.tier is WHOLE else [None]
-                if cell:
-                    cells[cell] += times
+            cell = kind, place
+            if cell not in cells:  # of places that a tier does not tell apart, all are one
+                cell = kind, ELSEWHERE.get(self.tier.faults[kind].place, "")
+            if cell in cells:
+                cells[cell] += times
         return cells
 
     def as_json(self) -> dict[str, Any]:
@@ -155,7 +154,7 @@ def write(evidence: Evidence, folder: Path, commit: str) -> None:
         kept["full"] = told
     else:
         kept = told | {"ablations": ablations()} | ({"full": kept["full"]} if "full" in kept else {})
-    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    file.write_text(json.dumps(kept, indent=1) + "\n")
     (folder / "evidence.md").write_text(page(kept))
 
 
@@ -196,8 +195,9 @@ def page(told: Mapping[str, Any]) -> str:
         "",
         "That the books of the sandbox behave as the live systems do: they follow the vendor's description and, where "
         "it is silent, the unkind reading. That a disk keeps what it says it has synced. A list that hides a write for "
-        "two nights in a row, or on the night on which all of our own files are put back, and a clock more than an "
-        "hour wrong, are outside the promise.",
+        "two nights in a row, or on the night on which all of our own files are put back; an agency's list that leaves "
+        "out what is older than the overlap of two readings; and a clock more than an hour wrong: these are outside "
+        "the promise.",
         "",
         "Of the nights over values: the rules of transfer and the joins of the ledger are a model in Python there, the "
         "journal is SQLite in memory, and L2, S9, S13 to S15 are not asked. The whole night has all of these.",

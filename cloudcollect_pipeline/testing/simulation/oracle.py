@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -291,16 +291,25 @@ class Oracle:
         payment = self.stage.erp.find(DocumentType.PAYMENT, number)
         if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
             return
+        if self._of_an_earlier_episode(payment):
+            return
         if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
             self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
 
-    @cache  # noqa: B019 - an oracle lives as long as its life
+    def _of_an_earlier_episode(self, payment: Document) -> bool:
+        """Whether it settles a receivable with a live claim on which its money was not received: that must be told."""
+        received = {
+            claim.id
+            for entry, source, _ in self._carried()
+            if payment.reference in self.names("posting", source)
+            for claim, _ in entry.carried
+        }
+        live = [c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED]
+        return any(claim.id not in received for claim in live)
+
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
-        tenant, agency = self.company.tenant_id, self.company.agency_id
-        return tuple(reference(tenant, agency, kind, source, n) for n in range(1, MOST_ORDINALS))
-
-    __hash__ = object.__hash__
+        return _names(self.company.tenant_id, self.company.agency_id, kind, source)
 
     # -- the journal, read as a file ----------------------------------------------------------------------------
 
@@ -410,6 +419,11 @@ class Oracle:
                 continue
             if document.excluded or document.revoked or document.customer.excluded:
                 yield (document.number, claim.id, claim.reference), f"{document.number} is excluded, its claim goes on"
+
+
+@lru_cache(4096)
+def _names(tenant: str, agency: str, kind: str, source: str) -> tuple[str, ...]:
+    return tuple(reference(tenant, agency, kind, source, n) for n in range(1, MOST_ORDINALS))
 
 
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)

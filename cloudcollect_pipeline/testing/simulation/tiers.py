@@ -1,4 +1,4 @@
-"""The two ways to live a script: `core` over values, thousands of nights a second; `whole` with files, HTTP and SQL."""
+"""The two ways to live a script: `core` over values, hundreds of nights a second; `whole` with files, HTTP and SQL."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,13 @@ class Tier:
 
 
 WRITES = tuple(dict.fromkeys(name for *_, name in OPERATIONS))
-ELSEWHERE = {"read": "a read", "token": "the token", "clock": "between two steps", "night": "a night"}
+ELSEWHERE: Mapping[str, str] = {
+    "read": "a read",
+    "token": "the token",
+    "clock": "between two steps",
+    "night": "a night",
+}
+"""What the places are called that the whole tier does not tell apart."""
 
 WHOLE = Tier(
     "whole",

@@ -1,4 +1,4 @@
 """Lives without files, HTTP and SQL planning: dispatch, journal and the pure functions of planning over values.
 
-Only here are thousands of nights a second to be had. What is modelled is said in `store.py`; all else is production.
+Only here are hundreds of nights a second to be had. What is modelled is said in `store.py`; all else is production.
 """

@@ -55,8 +55,6 @@ class MemoryOracle(Oracle):
     def _journal(self) -> Iterator[sqlite3.Connection]:
         yield self.life.journal.db
 
-    __hash__ = object.__hash__
-
 
 @cache
 def settings() -> CompanySettings:
@@ -87,7 +85,10 @@ class Life:
         self.erp, self.agency = ErpPort(self.wire), AgencyPort(self.wire)
         self.store, self.planner = Store(), Planner()
         self.lived = Lived(script)
-        self.quiet = self._running = False
+        self.quiet = False
+        self._torn = False
+        self._commit: Step | None = None
+        """The fault that strikes the commit under way."""
         self._away = 0
         self._unlisted_on = -9
         self._images: deque[tuple[bytes, bytes]] = deque(maxlen=3)
@@ -297,12 +298,13 @@ class Life:
                 case "clock two days behind":
                     self.clock.wrong = -timedelta(days=2)
                     self.oracle.may_write = False
-                case "paused":
-                    self.journal.pause(True, "simulation", self.world.now)
-                    self.oracle.may_write = False
                 case _:
                     continue
             self.chaos.strike(step)
+        if "paused" in whole:  # by a person, whatever journal there is by now
+            self.journal.pause(True, "simulation", self.world.now)
+            self.oracle.may_write = False
+            self.chaos.strike(whole["paused"])
 
     def _after(self, whole: Mapping[str, Step]) -> None:
         self.clock.wrong = timedelta(0)
@@ -370,13 +372,9 @@ class Life:
             self.clock.running = False
             raise Killed
 
-    _commit: Step | None = None
-
     def _kill(self, torn: bool) -> None:
         self.clock.running = False
         self._torn = torn
-
-    _torn = False
 
     def _rise(self) -> None:
         """The next process finds what was committed; of a torn journal, the last commits are lost."""

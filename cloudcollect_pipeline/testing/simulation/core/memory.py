@@ -6,7 +6,7 @@ what is not committed, as it does with a file; a torn tail is a database of some
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.dispatch.verify import UNREADABLE
 
+SAY = frozenset({"decided", "intent", "restored", "declared_new"})
 Commit = Callable[[str, str], None]
 """Told of every commit: `before`, `head` (committed, its head not written) or `after`, and the entry that it writes."""
 
@@ -69,6 +71,8 @@ class MemoryJournal(Journal):
         self._told = told
         self.newest = 0, ""
         """Number and seal of the newest entry that is committed."""
+        self.said = 0
+        """Grows with every entry that may change what people decided or whether the journal forgot something."""
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=_Database)
         assert isinstance(self.db, _Database)  # noqa: S101
         self.db.told, self.db.committed = told, self._committed
@@ -84,7 +88,7 @@ class MemoryJournal(Journal):
             seq = self.seq()
             self.newest = seq, self.seal_of(seq)
             self._check(company, tenant, at)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             self.close()
             raise self._unusable(error) from None
         except BaseException:
@@ -98,6 +102,11 @@ class MemoryJournal(Journal):
         self._head_text = text
         if isinstance(self.db, _Database):
             self._told("after", self.db.entry)
+
+    def _appended(self, at: datetime, kind: str, subject: str, data: Mapping[str, Any]) -> tuple[int, str]:
+        if kind in SAY:
+            self.said += 1
+        return super()._appended(at, kind, subject, data)
 
     def _committed(self) -> None:
         if self._newest:

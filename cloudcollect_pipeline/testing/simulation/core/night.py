@@ -158,6 +158,8 @@ class Planner:
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     wake: dict[str, date] = field(default_factory=dict)
     everything: bool = False
+    answers: tuple[MemoryJournal, int, tuple[Mapping[tuple[str, str], str], bool]] | None = None
+    """What people decided and whether the journal forgot something, of which journal and when."""
 
     def due(self, store: Store, night: date) -> set[str]:
         """Customers to plan tonight."""
@@ -260,20 +262,27 @@ class Run:
         self.night = night_of(now)
         self.incomplete: list[str] = []
         self.sent = False
-        self._facts: tuple[tuple[tuple[int, str], int], Facts] | None = None
+        self._facts: tuple[tuple[int, int], Facts] | None = None
         journal.check_clock(now)
         if abs(wrong) >= OFF:
             raise NothingSent("this machine's clock and the ERP's are a day apart")
-        after_a_crash(journal, now, self.night)
+        store.sync(journal)
+        if store.open:
+            after_a_crash(journal, now, self.night)
 
     def facts(self) -> Facts:
         """Who we are, what people said and what could not be read tonight; made anew when one of these has changed."""
-        state = self.journal.newest, len(self.incomplete)
+        state = self.journal.said, len(self.incomplete)
         if self._facts is None or self._facts[0] != state:
             self._facts = state, self._made_facts()
         return self._facts[1]
 
     def _made_facts(self) -> Facts:
+        known = self.planner.answers
+        if known is None or known[:2] != (self.journal, self.journal.said):
+            answers = self.journal.decisions(), self.journal.forgot()
+            known = self.planner.answers = (self.journal, self.journal.said, answers)
+        decisions, forgot = known[2]
         return Facts(
             self.night,
             self.settings.erp.tenant_id,
@@ -282,9 +291,9 @@ class Run:
             CAPABILITIES,
             True,
             (),
-            self.journal.decisions(),
+            decisions,
             tuple(sorted(set(self.incomplete))),
-            self.journal.forgot(),
+            forgot,
         )
 
     def run(self) -> Ran:

@@ -52,6 +52,8 @@ COUNTED = frozenset(
     }
 )
 """Reads whose adapter counts what came against what there is: a row that is missing there does not go unnoticed."""
+FAR_BACK = "far back"
+"""A list of the agency that reaches back more than a day: only what is new comes late, which the overlap heals."""
 OVERLAP = {"erp": timedelta(hours=6), "agency": timedelta(hours=26)}
 """How far a feed is read back behind where it was read to, as the adapters do."""
 
@@ -105,7 +107,7 @@ class Wire:
                 before = self._before.get((operation, about))
                 return list(before[1]) if before and self.world.now - before[0] <= STALE else fetch()
         dice, found = Random(step.dice), fetch()
-        counted = step.what in ("row missing", "page lost") and operation in COUNTED
+        counted = step.what in ("row missing", "page lost") and (operation in COUNTED or about == FAR_BACK)
         if counted and found:
             raise Unreadable(f"{operation}: only some of {len(found)} records came")
         match step.what:
@@ -436,7 +438,8 @@ class AgencyPort:
         def fetch() -> list[Any]:
             return [form(record) for record in held.values() if back is None or record.updated_at >= back]
 
-        return self.wire.read(operation or f"agency {feed}", None, fetch)
+        recent = since is not None and self.wire.world.now - since <= timedelta(hours=25)
+        return self.wire.read(operation or f"agency {feed}", None if recent else FAR_BACK, fetch)
 
     def claims(self, ids: Sequence[str]) -> list[rows.Claim]:
         """These claims by id."""
