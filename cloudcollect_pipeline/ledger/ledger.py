@@ -16,6 +16,7 @@ import duckdb
 
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.landing import Spool, raw_records
+from cloudcollect_pipeline.ledger.contracts import breaks, broken_rows, checked
 from cloudcollect_pipeline.ledger.tables import TABLES, Table
 
 SCHEMA_VERSION = 1
@@ -244,24 +245,13 @@ class Ledger:
         return aside
 
     def _broken(self, table: Table, staged: str) -> dict[int, list[str]]:
-        if not self.value(f"select count(*) from {staged}"):
+        query = f"select {checked(table.name)} from {staged} where {breaks(table.name)} order by n"
+        broken = self.db.sql(query).to_arrow_table()
+        if not len(broken):
             return {}
         import pandas as pd
 
-        from cloudcollect_pipeline.ledger.contracts import broken_rows
-
-        checked = [c.name for c in table.columns if (c.required or c.one_of) and c.name != "lines"]
-        extra = {
-            "entry": "list_sum(lines.list_transform(lambda line: line.amount)) is not distinct from amount "
-            "and list_count(lines.list_transform(lambda line: line.amount)) = len(lines) as adds_up, "
-            "case when lines is null then null else '' end as lines",
-            "settlement": "list_count(lines.list_transform(lambda line: line.amount)) = len(lines) as adds_up, "
-            "case when lines is null then null else '' end as lines",
-        }.get(table.name)
-        selected = ", ".join(["n", *checked, *([extra] if extra else [])])
-        arrow = self.db.sql(f"select {selected} from {staged} order by n").to_arrow_table()
-        frame = arrow.to_pandas(types_mapper=pd.ArrowDtype).set_index("n")
-        return broken_rows(table, frame)
+        return broken_rows(table, broken.to_pandas(types_mapper=pd.ArrowDtype).set_index("n"))
 
     def _describe(
         self,

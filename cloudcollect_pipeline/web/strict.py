@@ -10,7 +10,6 @@ with it. That costs a quarter of what it costs to look at the fields of every ob
 
 import re
 from decimal import Decimal
-from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -49,14 +48,9 @@ def strict(body: bytes) -> bytes:
 def decoded(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     """JSON as a value of a msgspec type, or `NotJson`."""
     try:
-        return _decoder(kind).decode(body)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotJson("not of the expected form") from None
-
-
-@cache
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(kind)
 
 
 def _kept(body: bytes) -> int:
