@@ -1,9 +1,9 @@
 """Both counterparties as fast as they can be on raw sockets: answers are filled-in templates, nothing is remembered.
 
-    python -m benchmarks.server ITEMS [--changed N] [--delay SECONDS] [--limit REQUESTS]
+    python -m benchmarks.server ITEMS [--changed N] [--every N] [--delay SECONDS] [--limit REQUESTS]
 
-Receivables are numbered from FIRST on; every second one is at the agency as a claim of ours, whose reference is the one
-that the pipeline derives. A list asked for what has changed gives the first `changed` of them. `/stats` tells what was
+Receivables are numbered from FIRST on; every second one (`--every`) is at
+the agency as a claim of ours. A list asked for what has changed gives the first `changed` of them. `/stats` tells what was
 asked: requests, the most under way at once, and claims whose writes came out of order.
 """
 
@@ -24,8 +24,8 @@ from urllib.request import urlopen
 
 FIRST = 100_000
 PER_CUSTOMER = 5
-PICKED_EVERY = 100
-"""Of the receivables that are not at the agency, one in so many was picked by dunning."""
+PICKED_EVERY = 1000
+"""One receivable in so many was picked by dunning, and is not at the agency yet."""
 PAGE = 500
 
 TEMPLATES = dict(
@@ -36,8 +36,8 @@ TEMPLATES = dict(
 class World:
     """What the two lists hold. `items` receivables; payments and customers are a fifth of them each."""
 
-    def __init__(self, items: int, changed: int) -> None:
-        self.items, self.changed = items, changed
+    def __init__(self, items: int, changed: int, every: int = 2) -> None:
+        self.items, self.changed, self.every = items, changed, every
         self.requests: dict[str, int] = defaultdict(int)
         self.under_way = self.most_under_way = self.out_of_order = 0
         self.last: dict[str, int] = {}
@@ -45,9 +45,11 @@ class World:
     def fields(self, i: int, total: int) -> dict[str, object]:
         """What is filled into a template for the record of a number."""
         amount = (1_000 + i * 7919 % 900_000) / 100 + 100
+        number = i // PER_CUSTOMER
+        case = f'{{"caseNumber":"26-{number}","caseStatus":"DEMAND","caseUrl":""}}' if i % self.every == 0 else "null"
         return {
-            "i": i, "number": FIRST + i, "customer": i // PER_CUSTOMER, "amount": f"{amount:.2f}", "total": total,
-            "open": f"{amount - (10 if i % 200 == 0 else 0):.2f}", "level": int(i % (2 * PICKED_EVERY) == 1),
+            "case": case, "i": i, "number": FIRST + i, "customer": i // PER_CUSTOMER, "amount": f"{amount:.2f}", "total": total,
+            "open": f"{amount - (10 if i % (71 * self.every) == 0 else 0):.2f}", "level": int(i % PICKED_EVERY == 1),
         }  # fmt: skip
 
     def list(self, path: str, query: dict[str, list[str]]) -> tuple[str, range]:
@@ -62,11 +64,11 @@ class World:
             case "/v1/customer":
                 return TEMPLATES["customer"], part
             case "/v1/claims":
-                return TEMPLATES["claim"], range(0, n, 2)
+                return TEMPLATES["claim"], range(0, n, self.every)
             case "/v1/cases":
-                return TEMPLATES["case"], range(0, n, 2 * PER_CUSTOMER)
+                return TEMPLATES["case"], range(0, n, max(self.every, PER_CUSTOMER))
             case "/v1/entries":
-                return TEMPLATES["entry"], range(0, n, 4)
+                return TEMPLATES["entry"], range(0, n, 2 * self.every)
         return "", range(0)
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes, str]:
@@ -178,9 +180,9 @@ class Connection(asyncio.Protocol):
 
 
 @contextmanager
-def serving(items: int, *, changed: int = 0, delay: float = 0.0, limit: int = 0) -> Iterator[str]:
+def serving(items: int, *, changed: int = 0, delay: float = 0.0, limit: int = 0, every: int = 2) -> Iterator[str]:
     """A server in a process of its own; gives its address."""
-    options = ["--changed", str(changed), "--delay", str(delay), "--limit", str(limit)]
+    options = ["--changed", str(changed), "--delay", str(delay), "--limit", str(limit), "--every", str(every)]
     command = [sys.executable, "-m", "benchmarks.server", str(items), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -201,6 +203,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("items", type=int)
     parser.add_argument("--changed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--limit", type=int, default=0)
     return parser.parse_args()
@@ -209,7 +212,7 @@ def _arguments() -> argparse.Namespace:
 async def main() -> None:
     """Serve until ended."""
     told = _arguments()
-    world = World(told.items, told.changed)
+    world = World(told.items, told.changed, told.every)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(world, told.delay, told.limit), "127.0.0.1", 0
     )
