@@ -113,7 +113,7 @@ class World:
         told = json.loads(body)
         claim = unquote(path).split("/")[3] if path.startswith("/v1/claims/") else ""
         place = int(told["reference"].rpartition("-")[2]) if "-" in told.get("reference", "") else 0
-        if place < self.last.get(claim, 0):
+        if place > 1 and place != self.last.get(claim, 0) + 1:
             self.out_of_order += 1
         self.last[claim] = place
         if path.endswith("/hold"):

@@ -196,8 +196,9 @@ def plan_case_references(ledger: Ledger, facts: Facts, effects: list[Effect], fi
     """Put the agency's case on the invoices that do not show it as the agency words it now."""
     if not facts.case_fields:
         return
-    known = known_effects(ledger, Kind.CASE_REFERENCE)
-    for row in ledger.rows(sql("case_references", HERE)):
+    rows = ledger.rows(sql("case_references", HERE))
+    known = known_effects(ledger, Kind.CASE_REFERENCE, (row["document"] for row in rows))
+    for row in rows:
         document = row["document"]
         told = json.dumps([row["case_number"], row["case_status"], row["case_url"]])
         ordinal = next_ordinal(known.get(document, ()))

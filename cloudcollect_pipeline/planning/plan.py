@@ -220,8 +220,9 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
-    refused = known_effects(ledger, Kind.TRANSFER)
-    for row in ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document"):
+    passed = ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document")
+    refused = known_effects(ledger, Kind.TRANSFER, (row["document"] for row in passed))
+    for row in passed:
         document = row["document"]
         known = refused.get(document, ())
         ordinal = max(next_ordinal(known), row["past_claims"] + 1)

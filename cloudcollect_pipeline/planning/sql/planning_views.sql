@@ -81,7 +81,7 @@ union
 select r.customer
 from (select receivable_type, receivable_number from payment_line where abs(write_off) > (select write_off_tolerance from policy)
       union
-      select document_type, number from receivable_now, unnest(applications) as unnested(shown)
+      select document_type, number from (select *, unnest(applications) as shown from receivable_now)
       where shown.document_type = 'WriteOff' and abs(shown.amount) > (select write_off_tolerance from policy)) written
 join our_claim c on c.document_type = written.receivable_type and c.document_number = written.receivable_number
 join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
