@@ -29,7 +29,7 @@ from range($items // $per_customer + 1) t(i);
 
 insert into claim by name
 select 'clm' || i as claim_id, 'T' || i as reference, 'Invoice' as document_type, cast($first + i as varchar) as document_number,
-       'cas' || (i // $per_customer) as case_id, 'OPEN' as status, 'DEMAND' as stage, 'NONE' as hold, false as disputed, 'NOK' as currency,
+       'cas' || (i // $per_customer) as case_id, 'ACTIVE' as status, 'DEMAND' as stage, 'NONE' as hold, false as disputed, 'NOK' as currency,
        amount_of(i) as principal, amount_of(i) - if(i % ($every * $different) = 0, 10, 0) as principal_open,
        timestamptz '2026-02-10 03:00:00+00' as received_at, timestamptz '2026-02-10 03:00:00+00' as updated_at, 2 as valid_from
 from range(0, $items, $every) t(i);

@@ -278,37 +278,22 @@ class Ledger:
         rows = self.rows(query, {"broken": list(broken)})
         raw = {n: (line, spool.path.name) for spool in spools for n, line in raw_records(spool.path, list(broken))}
         aside: list[SetAside] = []
+        kept: dict[str, dict[str, Any]] = {}
         for row in rows:
-            key = row["key"] if "?" not in row["key"] else f"{row['key']} line {row['n']} of {raw[row['n']][1]}"
-            aside.append(
-                SetAside(
-                    side,
-                    feed.name,
-                    key,
-                    row["document_type"],
-                    row["number"],
-                    row["customer"],
-                    tuple(broken[row["n"]]),
-                    row["n"],
-                )
-            )
-            self.db.execute(
-                "insert or replace into staged_aside values "
-                "($side, $feed, $key, $id, $document_type, $number, $customer, $reasons, $raw, $spool, $n)",
-                {
-                    "side": side,
-                    "feed": feed.name,
-                    "key": key,
-                    "id": row["id"],
-                    "document_type": row["document_type"],
-                    "number": row["number"],
-                    "customer": row["customer"],
-                    "reasons": "; ".join(broken[row["n"]]),
-                    "raw": raw[row["n"]][0],
-                    "spool": raw[row["n"]][1],
-                    "n": row["n"],
-                },
-            )
+            line, spool = raw[row["n"]]
+            key = row["key"] if "?" not in row["key"] else f"{row['key']} line {row['n']} of {spool}"
+            names = row["document_type"], row["number"], row["customer"]
+            why = tuple(broken[row["n"]])
+            aside.append(SetAside(side, feed.name, key, *names, why, row["n"]))
+            told = {"side": side, "feed": feed.name, "key": key, "reasons": "; ".join(why), "raw": line, "spool": spool}
+            kept[key] = {**row, **told}
+        if kept:
+            import pyarrow as pa
+
+            # All at once: DuckDB takes ten thousand rows in the time of two statements.
+            self.db.register("kept", pa.Table.from_pylist(list(kept.values()), schema=_aside_schema()))
+            self.db.execute("insert or replace into staged_aside by name from kept")
+            self.db.unregister("kept")
         return aside
 
     # -- mirroring -----------------------------------------------------------------------------------------------
@@ -441,6 +426,14 @@ class Ledger:
     def forget_effects(self) -> None:
         """Drop the copy, so that it is made anew from another journal."""
         self.db.execute("delete from effect")
+
+
+@cache
+def _aside_schema() -> Any:
+    import pyarrow as pa
+
+    texts = ("side", "feed", "key", "id", "document_type", "number", "customer", "reasons", "raw", "spool")
+    return pa.schema([*((name, pa.string()) for name in texts), ("n", pa.int64())])
 
 
 def _names(table: Table) -> dict[str, str]:
