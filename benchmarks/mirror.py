@@ -97,7 +97,9 @@ def floor(folder: str, share: int) -> Figures:
     with ledger.transaction():
         ledger.db.execute(sql("close").format(**names), {"version": version})
         ledger.db.execute(sql("open").format(**names), {"version": version})
-    ledger.db.execute("insert into mirror_version select ?, side, night, committed_at from mirror_version limit 1", [version])
+    ledger.db.execute(
+        "insert into mirror_version select ?, side, night, committed_at from mirror_version limit 1", [version]
+    )
     return figures
 
 

@@ -1,6 +1,5 @@
 """Whole nights: the compute of one that reads everything, and a quiet one over many open items."""
 
-import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -81,7 +80,9 @@ def _effects_known(folder: Path, items: int, every: int) -> None:
     ledger = Ledger(folder, SLUG, TENANT)
     fill(ledger, items, every=every, only="temp macro")
     fill(ledger, items, every=every, only="insert into effect")
-    ledger.db.execute("insert or replace into meta values ('journal', ?)", [f"{journal.seq()} {journal.seal_of(journal.seq())}"])
+    ledger.db.execute(
+        "insert or replace into meta values ('journal', ?)", [f"{journal.seq()} {journal.seal_of(journal.seq())}"]
+    )
     ledger.close()
     journal.close()
 
@@ -146,12 +147,17 @@ def peer(url: str, items: int) -> Figures:
                 }
             )
             pipeline = dlt.pipeline(
-                "bench", destination=dlt.destinations.duckdb(f"{folder}/peer.duckdb"), dataset_name="d", pipelines_dir=folder
+                "bench",
+                destination=dlt.destinations.duckdb(f"{folder}/peer.duckdb"),
+                dataset_name="d",
+                pipelines_dir=folder,
             )
             pipeline.run(source)
             db = duckdb.connect(f"{folder}/peer.duckdb")
             ours = db.execute("select reference_number as number, balance from d.customerinvoice").df()
-            theirs = db.execute("select document__number as number, cast(principal_open as double) as balance from d.claims").df()
+            theirs = db.execute(
+                "select document__number as number, cast(principal_open as double) as balance from d.claims"
+            ).df()
             compared = datacompy.Compare(ours, theirs, join_columns=["number"])
             different = len(compared.all_mismatch())
     return {**figures, "different": different}
@@ -160,7 +166,6 @@ def peer(url: str, items: int) -> Figures:
 def make(folder: str, items: int) -> Figures:
     """A ledger of open items as the last night left it."""
     from benchmarks.company import SLUG, TENANT, fill
-    from cloudcollect_pipeline.dispatch.journal import Journal
     from cloudcollect_pipeline.ledger.ledger import Ledger
 
     place = Path(folder) / SLUG
@@ -168,7 +173,6 @@ def make(folder: str, items: int) -> Figures:
     ledger = Ledger(place, SLUG, TENANT, memory="4GB")
     fill(ledger, items, every=EVERY)
     ledger.close()
-    assert Journal
     return {}
 
 
@@ -177,7 +181,6 @@ def quiet(folder: str, url: str) -> Figures:
     import time
 
     from benchmarks.company import NOW, SLUG, settings
-    from cloudcollect_pipeline.ledger.ledger import Ledger
     from cloudcollect_pipeline.nightly import Night
 
     stages: dict[str, float] = defaultdict(float)
@@ -194,7 +197,18 @@ def quiet(folder: str, url: str) -> Figures:
 
         return timed
 
-    names = ("land_and_mirror", "recognise", "plan", "dispatch", "read_again", "statement", "finish", "publish", "_read_by_key")
+    names = (
+        "land_and_mirror",
+        "recognise",
+        "plan",
+        "dispatch",
+        "read_again",
+        "statement",
+        "finish",
+        "publish",
+        "_read_by_key",
+    )
+
     class Timed(Night):
         pass
 
@@ -214,7 +228,9 @@ def quiet(folder: str, url: str) -> Figures:
     marker = Path(folder) / "nights"
     nights = int(marker.read_text()) + 1 if marker.exists() else 0
     marker.write_text(str(nights))
-    assert Ledger and json
-    with stopwatch() as figures, Timed.open(SLUG, settings(Path(folder), url), Clock(NOW + timedelta(days=nights)), patience=0) as night:
+    with (
+        stopwatch() as figures,
+        Timed.open(SLUG, settings(Path(folder), url), Clock(NOW + timedelta(days=nights)), patience=0) as night,
+    ):
         result = night.run(approve=True)
     return {**figures, **stages, "findings": len(result.findings)}

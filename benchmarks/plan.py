@@ -64,7 +64,7 @@ def floor(folder: str) -> Figures:
     ledger = Ledger(Path(folder), SLUG, TENANT, threads=2)
     prepare(ledger, facts())
     query = (
-        f"select c.document_type, c.number from receivable_now c, policy p where {own_rules()} "  # noqa: S608
+        f"select c.document_type, c.number from receivable_now c, policy p where {own_rules()} "
         "and not exists (from effect e where e.document = c.document_type || ' ' || c.number) order by 1, 2"
     )
     with stopwatch() as figures:

@@ -2,9 +2,8 @@
 
     python -m benchmarks.server ITEMS [--changed N] [--every N] [--delay SECONDS] [--limit REQUESTS]
 
-Receivables are numbered from FIRST on; every second one (`--every`) is at
-the agency as a claim of ours. A list asked for what has changed gives the first `changed` of them. `/stats` tells what was
-asked: requests, the most under way at once, and claims whose writes came out of order.
+Receivables are numbered from FIRST on; every second one (`--every`) is at the agency as a claim of ours. A list asked
+for what has changed gives the first `changed` of them. `/stats` tells what was asked: requests, the most under way at once, and claims whose writes came out of order.
 """
 
 import argparse
@@ -14,6 +13,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +48,7 @@ class World:
         number = i // PER_CUSTOMER
         case = f'{{"caseNumber":"26-{number}","caseStatus":"DEMAND","caseUrl":""}}' if i % self.every == 0 else "null"
         return {
-            "case": case, "i": i, "number": FIRST + i, "customer": i // PER_CUSTOMER, "amount": f"{amount:.2f}", "total": total,
+            "case": case, "i": i, "number": FIRST + i, "customer": number, "amount": f"{amount:.2f}", "total": total,
             "open": f"{amount - (10 if i % (71 * self.every) == 0 else 0):.2f}", "level": int(i % PICKED_EVERY == 1),
         }  # fmt: skip
 
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
         world = self.world
         if target == "/stats":
             told = {"requests": sum(world.requests.values()), "most_under_way": world.most_under_way,
-                    "out_of_order": world.out_of_order}  # fmt: skip
+                    "out_of_order": world.out_of_order, "cpu": time.process_time()}  # fmt: skip
             self._send(200, json.dumps(told).encode(), "")
             return
         world.requests[method] += 1
@@ -192,7 +192,7 @@ def serving(items: int, *, changed: int = 0, delay: float = 0.0, limit: int = 0,
             process.terminate()
 
 
-def stats(url: str) -> dict[str, int]:
+def stats(url: str) -> dict[str, float]:
     """What the server has counted."""
     with urlopen(f"{url}/stats") as answer:  # noqa: S310 - our own server
         return json.load(answer)  # type: ignore[no-any-return]

@@ -69,7 +69,7 @@ def _ledger(path: str) -> Any:
 
 def ours(path: str) -> Figures:
     """What staging asks: the numbers of the broken rows, each with its reasons."""
-    import pandas  # noqa: ICN001, F401 - imported once a process, and only where a row is broken
+    import pandas  # noqa: F401 - imported once a process, and only where a row is broken
     import pandera.pandas  # noqa: F401
 
     from cloudcollect_pipeline.ledger.tables import TABLES

@@ -43,7 +43,7 @@ HERE = "cloudcollect_pipeline.dispatch.sql"
 GROUP = 40
 """Effects that one guard judges at least."""
 TURNS = 15
-"""Effects that one guard judges for each write under way: sent within a minute of its read by a slow counterparty too."""
+"""Effects that one guard judges for each write under way: a slow counterparty too takes them within a minute."""
 STOP_AFTER_UNCERTAIN = 3
 MOST_INTENTS = 3
 POLLS = 4

@@ -32,6 +32,12 @@ def threads_for(path: Path) -> int:
     return 1 if small else os.cpu_count() or 1
 
 
+def memory_for() -> str:
+    """An eighth of the machine's memory, since several companies may run at once; at most 1 GB."""
+    eighth = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8
+    return f"{min(eighth, 10**9) // 10**6}MB"
+
+
 class LedgerError(Exception):
     """The ledger file cannot be used; the message says which file, why, and what to do."""
 
@@ -90,7 +96,7 @@ class Ledger:
     """The facts that planning has laid beside the mirrors on this connection: the same are not laid again."""
 
     def __init__(
-        self, folder: Path, company: str, tenant: str, *, memory: str = "1GB", threads: int | None = None
+        self, folder: Path, company: str, tenant: str, *, memory: str | None = None, threads: int | None = None
     ) -> None:
         self.folder = folder
         self._made: set[str] = set()
@@ -108,7 +114,7 @@ class Ledger:
                     "autoinstall_known_extensions": "false",
                     "autoload_known_extensions": "false",
                     "allow_community_extensions": "false",
-                    "memory_limit": memory,
+                    "memory_limit": memory or memory_for(),
                     "threads": str(threads),
                     "temp_directory": str(spill),
                 },
@@ -282,9 +288,9 @@ class Ledger:
         for row in rows:
             line, spool = raw[row["n"]]
             key = row["key"] if "?" not in row["key"] else f"{row['key']} line {row['n']} of {spool}"
-            names = row["document_type"], row["number"], row["customer"]
+            subject = row["document_type"], row["number"], row["customer"]
             why = tuple(broken[row["n"]])
-            aside.append(SetAside(side, feed.name, key, *names, why, row["n"]))
+            aside.append(SetAside(side, feed.name, key, *subject, why, row["n"]))
             told = {"side": side, "feed": feed.name, "key": key, "reasons": "; ".join(why), "raw": line, "spool": spool}
             kept[key] = {**row, **told}
         if kept:

@@ -17,7 +17,5 @@ def known_effects(ledger: Ledger, kind: Kind, sources: Iterable[str] | None = No
         "where kind = $kind and ($only is null or source in (select unnest($only))) order by source, ordinal",
         {"kind": kind.value, "only": only},
     ):
-        known[row["source"]].append(
-            Known(row["reference"], row["ordinal"], row["state"], row["amount"], row["facts"])
-        )
+        known[row["source"]].append(Known(row["reference"], row["ordinal"], row["state"], row["amount"], row["facts"]))
     return {source: tuple(items) for source, items in known.items()}
