@@ -17,7 +17,19 @@ from typing import Any
 from benchmarks import results
 from benchmarks.measure import ROUNDS, Row
 
-MODULES = ("extraction",)
+MODULES = (
+    "extraction",
+    "validation",
+    "diff",
+    "mirror",
+    "history",
+    "plan",
+    "effects",
+    "night",
+    "orchestrated",
+    "companies",
+    "bad_input",
+)
 SIZES = {"small": [2_000], "full": [10_000, 100_000, 1_000_000, 10_000_000]}
 SHOWN = ("duckdb", "httpx", "msgspec", "pandas", "pandera", "pyarrow", "dagster")
 PEERS = ("dlt", "polars", "datacompy", "reladiff")
@@ -45,7 +57,7 @@ def main() -> int:
                 row.met = row.met if size == "full" else None
                 rows.append(row)
                 print(results.line(row), flush=True)
-                failed |= row.value is None
+                failed |= row.value is None and not row.reasons.get("ours", "").startswith("not run")
                 results.keep(path, machine(), name, rows)
         print(f"== {name}: {time.monotonic() - began:.0f} s", flush=True)
     if size == "full":

@@ -17,7 +17,7 @@ TARGETS = {8: 300, 32: 1100}
 def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """Three reductions a claim, which must be sent in order."""
     for flight, least in TARGETS.items():
-        claims = min(20 * flight, sizes[0] // 20)
+        claims = min(20 * flight, sizes[0] // (20 if len(sizes) > 1 else 100))
         effects = PER_CLAIM * claims
         with serving(2 * claims, delay=DELAY, every=1) as url:
             arguments = {"url": url, "claims": claims}

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 ROUNDS = 5
+SMALL = "not run in a small run"
+"""Why a contender that takes long is left out of a smoke run."""
 LONGEST = 900.0
 """Seconds after which a contender counts as dead."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import SMALL, Contender, Figures, Row, contest, row, stopwatch
 from benchmarks.server import serving
 
 ITEMS, ASSETS = 200, 12
@@ -20,7 +20,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
         results = contest(
             {
                 "ours": Contender("benchmarks.orchestrated:ours", {"url": url}),
-                "multiprocess executor": Contender("benchmarks.orchestrated:multiprocess"),
+                "multiprocess executor": Contender("benchmarks.orchestrated:multiprocess", {}, SMALL if len(sizes) == 1 else ""),
             },
             rounds,
         )

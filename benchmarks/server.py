@@ -1,9 +1,10 @@
 """Both counterparties as fast as they can be on raw sockets: answers are filled-in templates, nothing is remembered.
 
-    python -m benchmarks.server ITEMS [--changed N] [--every N] [--delay SECONDS] [--limit REQUESTS]
+    python -m benchmarks.server ITEMS [--changed N] [--every N] [--page N] [--delay SECONDS] [--limit REQUESTS]
 
 Receivables are numbered from FIRST on; every second one (`--every`) is at the agency as a claim of ours. A list asked
-for what has changed gives the first `changed` of them. `/stats` tells what was asked: requests, the most under way at once, and claims whose writes came out of order.
+for what has changed gives the first `changed` of them. `/stats` tells what was asked: requests, the most under way at
+once, and writes that came out of order.
 """
 
 import argparse
@@ -36,8 +37,8 @@ TEMPLATES = dict(
 class World:
     """What the two lists hold. `items` receivables; payments and customers are a fifth of them each."""
 
-    def __init__(self, items: int, changed: int, every: int = 2) -> None:
-        self.items, self.changed, self.every = items, changed, every
+    def __init__(self, items: int, changed: int, every: int = 2, page: int = PAGE) -> None:
+        self.items, self.changed, self.every, self.page = items, changed, every, page
         self.requests: dict[str, int] = defaultdict(int)
         self.under_way = self.most_under_way = self.out_of_order = 0
         self.last: dict[str, int] = {}
@@ -95,8 +96,8 @@ class World:
         if path in ("/v1/references", "/v1/questions"):
             return 200, b'{"items":[]}', ""
         if template or path in ("/v1/customerDebitNote", "/v1/customerOverdueCharge", "/v1/customerPayment"):
-            start = (int(query.get("pageNumber", ["1"])[0]) - 1) * PAGE
-            return 200, b"[%s]" % self._rows(template, held[start : start + PAGE], len(held)), ""
+            start = (int(query.get("pageNumber", ["1"])[0]) - 1) * self.page
+            return 200, b"[%s]" % self._rows(template, held[start : start + self.page], len(held)), ""
         kind, _, number = path.rpartition("/")
         single, _ = self.list(kind, {})
         if single:
@@ -180,9 +181,22 @@ class Connection(asyncio.Protocol):
 
 
 @contextmanager
-def serving(items: int, *, changed: int = 0, delay: float = 0.0, limit: int = 0, every: int = 2) -> Iterator[str]:
+def serving(
+    items: int, *, changed: int = 0, delay: float = 0.0, limit: int = 0, every: int = 2, page: int = PAGE
+) -> Iterator[str]:
     """A server in a process of its own; gives its address."""
-    options = ["--changed", str(changed), "--delay", str(delay), "--limit", str(limit), "--every", str(every)]
+    options = [
+        "--changed",
+        str(changed),
+        "--delay",
+        str(delay),
+        "--limit",
+        str(limit),
+        "--every",
+        str(every),
+        "--page",
+        str(page),
+    ]
     command = [sys.executable, "-m", "benchmarks.server", str(items), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -204,6 +218,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("items", type=int)
     parser.add_argument("--changed", type=int, default=0)
     parser.add_argument("--every", type=int, default=2)
+    parser.add_argument("--page", type=int, default=PAGE)
     parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--limit", type=int, default=0)
     return parser.parse_args()
@@ -212,7 +227,7 @@ def _arguments() -> argparse.Namespace:
 async def main() -> None:
     """Serve until ended."""
     told = _arguments()
-    world = World(told.items, told.changed, told.every)
+    world = World(told.items, told.changed, told.every, told.page)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(world, told.delay, told.limit), "127.0.0.1", 0
     )
