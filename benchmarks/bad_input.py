@@ -32,7 +32,9 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     yield _row("storing and reading a plan of so many effects", effects, plan, "every effect read back in order")
     with serving(100_000 // part) as url:
         arguments = {"url": url, "megabytes": 100}
-        disk = contest({"ours": Contender("benchmarks.bad_input:disk", arguments, SMALL if part > 1 else _no_disk())}, rounds)
+        disk = contest(
+            {"ours": Contender("benchmarks.bad_input:disk", arguments, SMALL if part > 1 else _no_disk())}, rounds
+        )
     yield _row(
         "a night for which the disk has so many MB left", LEFT, disk, "one line that says so; the next run goes on"
     )
@@ -106,7 +108,7 @@ def customer(items: int) -> Figures:
 
     ledger = Ledger(Path(tempfile.mkdtemp()), SLUG, TENANT)
     fill(ledger, items, every=1)
-    ledger.db.execute("update receivable set customer = 'C000000'")
+    ledger.db.execute("update receivable set customer = 'C00000000'")
     with stopwatch() as figures:
         plan = make_plan(ledger, facts())
     assert plan.version == 2

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 from benchmarks.server import serving, stats
 
 AT_ONCE = 4
@@ -19,9 +19,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """Quiet nights: a hundredth of a company's items has changed."""
     companies, items = (50, 20_000) if len(sizes) > 1 else (3, 500)
     made = str(folder / "companies")
-    contest(
-        {"made": Contender("benchmarks.companies:make", {"folder": made, "companies": companies, "items": items})}, 1
-    )
+    made_by(Contender("benchmarks.companies:make", {"folder": made, "companies": companies, "items": items}))
     with serving(items, changed=max(items // 100, 1), every=20) as url:
         arguments = {"folder": made, "url": url, "companies": companies}
         results = contest(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 from benchmarks.validation import most_of
 
 
@@ -13,7 +13,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """All items are at the agency; 1.4 per cent of them differ."""
     for size in sizes:
         made = str(folder / f"diff-{size}")
-        contest({"made": Contender("benchmarks.diff:make", {"folder": made, "items": size})}, 1)
+        made_by(Contender("benchmarks.diff:make", {"folder": made, "items": size}))
 
         def contender(function: str, most: int = size, made: str = made, size: int = size, **more: Any) -> Contender:
             return Contender(f"benchmarks.diff:{function}", {"folder": made, **more}, most_of(size, most))

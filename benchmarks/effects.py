@@ -115,7 +115,7 @@ def _reduction(facts: Any, i: int, turn: int) -> Any:
         f"R{i}-{turn}",
         f"T{i}/Payment {i}",
         turn,
-        Content(f"C{i // PER_CUSTOMER:06d}", document, f"clm{i}", "NOK", 100),
+        Content(f"C{i // PER_CUSTOMER:08d}", document, f"clm{i}", "NOK", 100),
         chain=f"T{i}",
         lane=f"T{i}",
         details={

@@ -10,7 +10,7 @@ from (values ('erp', ['documents', 'payments', 'customers', 'sweep']), ('agency'
 create temp macro amount_of(i) as cast(11000 + i * 7919 % 900000 as decimal(18, 2)) / 100;
 
 insert into receivable by name
-select 'Invoice' as document_type, cast($first + i as varchar) as number, 'C' || lpad(cast(i // $per_customer as varchar), 6, '0') as customer,
+select 'Invoice' as document_type, cast($first + i as varchar) as number, 'C' || lpad(cast(i // $per_customer as varchar), 8, '0') as customer,
        'Open' as status, date '2026-01-05' as document_date, date '2026-01-19' as due_date, 'NOK' as currency,
        amount_of(i) as amount, amount_of(i) as balance, cast($first + i as varchar) || '7' as kid,
        if(i % 1000 = 1, 1, 0) as dunning_level, date '2026-02-09' as dunning_date, false as excluded, false as revoked,
@@ -19,12 +19,12 @@ select 'Invoice' as document_type, cast($first + i as varchar) as number, 'C' ||
 from range($items) t(i);
 
 insert into customer by name
-select 'C' || lpad(cast(i as varchar), 6, '0') as number, 'Active' as status, false as excluded, false as business, 'NO' as country,
+select 'C' || lpad(cast(i as varchar), 8, '0') as number, 'Active' as status, false as excluded, false as business, 'NO' as country,
        'NOK' as currency, timestamptz '2026-02-09 06:00:00+01' as modified_at, 1 as valid_from
 from range($items // $per_customer + 1) t(i);
 
 insert into persons.person by name
-select 'C' || lpad(cast(i as varchar), 6, '0') as customer, 'Kunde ' || i as name, 'Veien 1' as address, '2150' as postal_code, 'Årnes' as city
+select 'C' || lpad(cast(i as varchar), 8, '0') as customer, 'Kunde ' || i as name, 'Veien 1' as address, '2150' as postal_code, 'Årnes' as city
 from range($items // $per_customer + 1) t(i);
 
 insert into claim by name
@@ -41,7 +41,7 @@ from range(0, $items, $every) t(i);
 
 insert into effect by name
 select 'T' || i as reference, 'transfer' as kind, 'Invoice ' || ($first + i) as source, 1 as ordinal, 'T' || i as chain,
-       'confirmed' as state, 'C' || lpad(cast(i // $per_customer as varchar), 6, '0') as party, 'Invoice ' || ($first + i) as document,
+       'confirmed' as state, 'C' || lpad(cast(i // $per_customer as varchar), 8, '0') as party, 'Invoice ' || ($first + i) as document,
        'bench' as account, 'NOK' as currency, cast(amount_of(i) * 100 as bigint) as amount, 'clm' || i as remote_id,
        '{"document_type": "Invoice", "number": "' || ($first + i) || '", "due_date": "2026-01-19", "baseline": {}, "facts": "1"}' as details,
        date '2026-02-10' as night, i as seq

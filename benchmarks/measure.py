@@ -108,6 +108,11 @@ def contest(contenders: Mapping[str, Contender], rounds: int = ROUNDS) -> dict[s
     return {name: _result(figures, died.get(name, "")) for name, figures in taken.items()}
 
 
+def made_by(maker: Contender) -> None:
+    """Run what makes something ready, in a process of its own too; raises `Died`."""
+    _run(maker)
+
+
 def row(
     name: str,
     size: int,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 
 TARGETS = {1_000_000: 0.15, 10_000_000: 0.7}
 
@@ -21,7 +21,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
             ("full reload", "reload", 100),
         ):
             made = str(folder / f"{function}-{share}-{size}")
-            contest({"made": Contender("benchmarks.mirror:make", {"folder": made, "items": size})}, 1)
+            made_by(Contender("benchmarks.mirror:make", {"folder": made, "items": size}))
             contenders[name] = Contender(f"benchmarks.mirror:{function}", {"folder": made, "share": share})
         results = contest(contenders, rounds)
         fewer = results.pop("ours at 0.1 %")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 from benchmarks.server import PAGE, serving
 from benchmarks.validation import most_of
 
@@ -44,7 +44,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     for size in sizes:
         made = str(folder / f"quiet-{size}")
         changed = max(size // 1000, 1)
-        contest({"made": Contender("benchmarks.night:make", {"folder": made, "items": size})}, 1)
+        made_by(Contender("benchmarks.night:make", {"folder": made, "items": size}))
         with serving(size, changed=changed, every=EVERY) as url:
             results = contest({"ours": Contender("benchmarks.night:quiet", {"folder": made, "url": url})}, rounds)
         wall, peak = results["ours"]["wall"], results["ours"]["peak"]

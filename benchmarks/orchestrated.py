@@ -20,7 +20,9 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
         results = contest(
             {
                 "ours": Contender("benchmarks.orchestrated:ours", {"url": url}),
-                "multiprocess executor": Contender("benchmarks.orchestrated:multiprocess", {}, SMALL if len(sizes) == 1 else ""),
+                "multiprocess executor": Contender(
+                    "benchmarks.orchestrated:multiprocess", {}, SMALL if len(sizes) == 1 else ""
+                ),
             },
             rounds,
         )

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 
 
 def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """A tenth of the items is at the agency, each with its effect in the journal; a thousandth may be handed over."""
     for size in sizes:
         made = str(folder / f"plan-{size}")
-        contest({"made": Contender("benchmarks.plan:make", {"folder": made, "items": size})}, 1)
+        made_by(Contender("benchmarks.plan:make", {"folder": made, "items": size}))
         results = contest(
             {
                 "ours": Contender("benchmarks.plan:ours", {"folder": made}),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, row, stopwatch
+from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
 
 BAD_EVERY = 1_400
 """One row in so many breaks its contract, each time in another way."""
@@ -15,7 +15,7 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """At each size: the production path, the rules written by hand, and pandera over the whole frame."""
     for size in sizes:
         path = str(folder / f"staged-{size}.parquet")
-        contest({"made": Contender("benchmarks.validation:make", {"path": path, "rows": size})}, 1)
+        made_by(Contender("benchmarks.validation:make", {"path": path, "rows": size}))
 
         def contender(function: str, most: int = size, path: str = path, size: int = size) -> Contender:
             return Contender(f"benchmarks.validation:{function}", {"path": path}, most_of(size, most))
