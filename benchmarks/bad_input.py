@@ -31,10 +31,8 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     plan = contest({"ours": Contender("benchmarks.bad_input:plan", {"effects": effects})}, rounds)
     yield _row("storing and reading a plan of so many effects", effects, plan, "every effect read back in order")
     with serving(100_000 // part) as url:
-        arguments = {"url": url, "megabytes": 100}
-        disk = contest(
-            {"ours": Contender("benchmarks.bad_input:disk", arguments, SMALL if part > 1 else _no_disk())}, rounds
-        )
+        arguments, unless = {"url": url, "megabytes": 100}, SMALL if part > 1 else _no_disk()
+        disk = contest({"ours": Contender("benchmarks.bad_input:disk", arguments, unless)}, rounds)
     yield _row(
         "a night for which the disk has so many MB left", LEFT, disk, "one line that says so; the next run goes on"
     )

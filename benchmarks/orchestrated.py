@@ -16,13 +16,12 @@ ITEMS, ASSETS = 200, 12
 
 def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
     """One row, whatever the size."""
+    unless = SMALL if len(sizes) == 1 else ""
     with serving(ITEMS) as url:
         results = contest(
             {
                 "ours": Contender("benchmarks.orchestrated:ours", {"url": url}),
-                "multiprocess executor": Contender(
-                    "benchmarks.orchestrated:multiprocess", {}, SMALL if len(sizes) == 1 else ""
-                ),
+                "multiprocess executor": Contender("benchmarks.orchestrated:multiprocess", {}, unless),
             },
             rounds,
         )
