@@ -17,19 +17,6 @@ from typing import Any
 from benchmarks import results
 from benchmarks.measure import ROUNDS, Row
 
-MODULES = (
-    "extraction",
-    "validation",
-    "diff",
-    "mirror",
-    "history",
-    "plan",
-    "effects",
-    "night",
-    "orchestrated",
-    "companies",
-    "bad_input",
-)
 SIZES = {"small": [2_000], "full": [10_000, 100_000, 1_000_000, 10_000_000]}
 SHOWN = ("duckdb", "httpx", "msgspec", "pandas", "pandera", "pyarrow", "dagster")
 PEERS = ("dlt", "polars", "datacompy", "reladiff")
@@ -38,15 +25,15 @@ PEERS = ("dlt", "polars", "datacompy", "reladiff")
 def main() -> int:
     """Measure what was asked for; 0 when every row could be measured."""
     size = os.environ.get("SIZE") or "full"
-    wanted = [name for name in os.environ.get("ROWS", "").split(",") if name] or list(MODULES)
-    unknown = set(wanted) - set(MODULES)
+    wanted = [name for name in os.environ.get("ROWS", "").split(",") if name] or list(results.STAGES)
+    unknown = set(wanted) - set(results.STAGES)
     if size not in SIZES or unknown:
-        print(f"SIZE is small or full; ROWS are of {', '.join(MODULES)}")
+        print(f"SIZE is small or full; ROWS are of {', '.join(results.STAGES)}")
         return 2
     path = results.PATH if size == "full" else Path(".venv-bench/results.json")
     rounds = ROUNDS if size == "full" else 1
     failed = False
-    for name in (name for name in MODULES if name in wanted):
+    for name in (name for name in results.STAGES if name in wanted):
         module = importlib.import_module(f"benchmarks.{name}")
         began = time.monotonic()
         print(f"== {name}", flush=True)

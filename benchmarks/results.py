@@ -7,6 +7,20 @@ from typing import Any
 
 from benchmarks.measure import Row
 
+STAGES = (
+    "extraction",
+    "validation",
+    "diff",
+    "mirror",
+    "history",
+    "plan",
+    "effects",
+    "night",
+    "orchestrated",
+    "companies",
+    "bad_input",
+)
+"""The modules in the order of the issue's table."""
 PATH = Path(__file__).with_name("results.json")
 
 
@@ -20,7 +34,8 @@ def keep(path: Path, machine: Mapping[str, Any], stage: str, rows: Sequence[Row]
     measured = [row.as_json() for row in rows]
     names = {(row["name"], row["size"]) for row in measured}
     others = [row for row in read(path)["rows"] if (row["name"], row["size"]) not in names]
-    path.write_text(json.dumps({"machine": machine, "rows": [*others, *measured]}, indent=1, ensure_ascii=False) + "\n")
+    rows = sorted([*others, *measured], key=lambda row: STAGES.index(row["stage"]) if row["stage"] else 0)
+    path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1, ensure_ascii=False) + "\n")
 
 
 def line(row: Row) -> str:

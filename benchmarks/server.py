@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
                     "out_of_order": world.out_of_order, "cpu": time.process_time()}  # fmt: skip
             self._send(200, json.dumps(told).encode(), "")
             return
-        world.requests[method] += 1
+        world.requests[method] += target != "/connect/token"
         world.under_way += 1
         world.most_under_way = max(world.most_under_way, world.under_way)
         # without a delay at once: a turn of the loop would cost as much as the answer
