@@ -3,6 +3,8 @@
 
 ARGS  ?=
 TIER   ?= core
+SIZE   ?= full
+ROWS   ?=
 SEEDS  ?= 10000
 NIGHTS ?= 90
 KILLS  ?= 1000
@@ -11,7 +13,7 @@ UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo test history simulate soak lint format lock up clean
+.PHONY: help demo bench test history simulate soak lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -34,6 +36,9 @@ simulate: $(READY) ## nights in which everything goes wrong, into docs/evidence.
 soak: $(READY) ## a thousand real runs killed at random moments, about half an hour
 	@.venv/bin/cloudcollect soak --kills $(KILLS)
 
+bench: .venv-bench/.ready ## what it costs beside floor and peers; SIZE=small is a smoke run, ROWS=diff,mirror some of it
+	@SIZE=$(SIZE) ROWS=$(ROWS) .venv-bench/bin/python -m benchmarks
+
 lint: $(READY) ## style, types and the order of the rooms
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -48,15 +53,25 @@ lock: .venv/bin/uv ## choose versions anew within pyproject.toml's bounds
 	@$(UV) pip compile pyproject.toml --group dev --universal --fork-strategy fewest --upgrade --generate-hashes \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 	  --custom-compile-command 'make lock' --output-file requirements.lock
+	@$(UV) pip compile pyproject.toml benchmarks/requirements.in --constraint requirements.lock --universal \
+	  --fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
+	  --custom-compile-command 'make lock' --output-file benchmarks/requirements.lock
 
 clean: ## remove .venv and caches; data/ stays
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find cloudcollect_pipeline tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml | .venv/bin/uv
 	@echo "Filling .venv from requirements.lock (once)"
 	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes --no-build requirements.lock
 	@$(UV) pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The peers live apart: none of them is a dependency of the product, or of its tests.
+.venv-bench/.ready: benchmarks/requirements.lock | .venv/bin/uv
+	@echo "Filling .venv-bench from benchmarks/requirements.lock (once)"
+	@test -x .venv-bench/bin/python || .venv/bin/python -m venv --clear --without-pip .venv-bench
+	@$(UV) pip sync --quiet --python .venv-bench/bin/python --require-hashes --no-build benchmarks/requirements.lock
 	@touch $@
 
 # uv comes from the lock too, fetched by pip where the machine has none.

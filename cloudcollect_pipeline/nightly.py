@@ -45,7 +45,7 @@ from cloudcollect_pipeline.planning.plan import HERE, VOUCHERS, Plan, make_plan,
 from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
-from cloudcollect_pipeline.settings import CompanySettings, Settings
+from cloudcollect_pipeline.settings import CompanySettings, MachineSettings, Settings
 from cloudcollect_pipeline.web import Budget
 
 FEEDS: Mapping[str, tuple[str, ...]] = {
@@ -158,6 +158,7 @@ class Night:
         who: str = "nightly",
         progress: Progress = silent,
         parallel: int = 8,
+        machine: MachineSettings | None = None,
     ) -> None:
         self.slug, self.settings, self.folder, self.clock = slug, settings, folder, clock
         self.who, self.progress, self.parallel = who, progress, parallel
@@ -171,7 +172,9 @@ class Night:
         self.siblings: Sequence[Path] = ()
         """Folders of the same creditor's books at other agencies."""
         with ExitStack() as opened:
-            self.ledger = Ledger(folder, slug, settings.erp.tenant_id)
+            limits = machine or MachineSettings()
+            memory, threads = limits.memory_limit, limits.threads
+            self.ledger = Ledger(folder, slug, settings.erp.tenant_id, memory=memory, threads=threads)
             opened.callback(self.ledger.close)
             self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
             opened.callback(self.journal.close)
@@ -218,7 +221,8 @@ class Night:
             known = {key: result.value for key, result in load(folder, company.erp.tenant_id).items()}
             connection = connect(company, clock, transport, known)
             try:
-                night = cls(slug, company, folder, clock, connection, who=who, progress=progress, parallel=parallel)
+                told: dict[str, Any] = {"who": who, "progress": progress, "parallel": parallel}
+                night = cls(slug, company, folder, clock, connection, machine=settings.machine, **told)
                 night.siblings = [settings.data_dir / other for other in others]
                 try:
                     yield night

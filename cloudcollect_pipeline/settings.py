@@ -424,12 +424,22 @@ class AlertSettings(_Section):
     email: EmailSettings | None = None
 
 
+class MachineSettings(_Section):
+    """What one company's night may take of the machine; what needs more memory is written to its folder meanwhile."""
+
+    memory_limit: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,5} ?(MB|GB)$")] | None = None
+    """Memory of its ledger, such as 500MB; empty is an eighth of the machine's, at most 1 GB."""
+    threads: int | None = Field(default=None, ge=1, le=256)
+    """Threads of its ledger; empty is one for a small ledger and all cores for a large one."""
+
+
 class Settings(_Section):
     """Everything a person decides."""
 
     data_dir: Path = Path("data")
     """Folder of all that the pipeline writes."""
     alerts: AlertSettings = AlertSettings()
+    machine: MachineSettings = MachineSettings()
     companies: Annotated[dict[Slug, CompanySettings], Field(min_length=1)]
 
     _origins: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)

@@ -27,12 +27,24 @@ def locked() -> dict[str, tuple[str, int]]:
     return {m[1]: (m[2], m.string.count("--hash=sha256:")) for m in found if m}
 
 
-def test_the_lock_records_no_download_address():
-    assert not re.search(r"://|--(extra-)?index-url|--find-links|@", (ROOT / "requirements.lock").read_text())
+@pytest.mark.parametrize("lock", ["requirements.lock", "benchmarks/requirements.lock"])
+def test_a_lock_records_no_download_address_and_a_hash_for_every_version(lock):
+    text = (ROOT / lock).read_text()
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|@", text)
+    blocks = [block for block in re.split(r"\n(?=\S)", text) if re.match(r"[a-z0-9]", block)]
+    assert len(blocks) > 50
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
-def test_every_locked_version_has_a_hash():
-    assert [name for name, (_, hashes) in locked().items() if not hashes] == []
+def test_what_is_benchmarked_has_the_versions_that_are_run():
+    def versions(lock):
+        return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+    ours, benched = versions("requirements.lock"), versions("benchmarks/requirements.lock")
+    assert {name: benched[name] for name in ours.keys() & benched} == {
+        name: ours[name] for name in ours.keys() & benched
+    }
+    assert {"duckdb", "httpx", "dagster", "polars"} <= benched.keys()
 
 
 @pytest.mark.parametrize("line", direct_dependencies())

@@ -20,7 +20,7 @@ import duckdb
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.cli.exits import Stop
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, sql, threads_for
+from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, memory_for, sql, threads_for
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE, HeldBack, judge, prepare, raise_fence
 from cloudcollect_pipeline.planning.rules import own_rules
@@ -39,7 +39,7 @@ class PublishedLedger(Ledger):
     statement does can be spilled, so a tighter limit would refuse ledgers that the night can write.
     """
 
-    def __init__(self, path: Path, *, memory: str = "1GB") -> None:
+    def __init__(self, path: Path, *, memory: str | None = None) -> None:
         self.path = path
         self._made = set()
         self._spill = TemporaryDirectory(prefix="cloudcollect-", ignore_cleanup_errors=True)
@@ -47,7 +47,7 @@ class PublishedLedger(Ledger):
             config={
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
-                "memory_limit": memory,
+                "memory_limit": memory or memory_for(),
                 "threads": str(threads_for(path)),
                 "temp_directory": self._spill.name,
             }

@@ -38,7 +38,9 @@ from cloudcollect_pipeline.planning.deltas import from_json
 from cloudcollect_pipeline.planning.facts import Facts
 
 GROUP = 40
-"""Effects judged by one guard: small enough to be sent within a minute of the read."""
+"""Effects that one guard judges at least."""
+TURNS = 15
+"""Effects that one guard judges for each write under way: a slow counterparty too takes them within a minute."""
 STOP_AFTER_UNCERTAIN = 3
 MOST_INTENTS = 3
 POLLS = 4
@@ -231,7 +233,7 @@ class Dispatcher:
         index = self._index(effects)
         indexed_at = self.clock.now()
         effects = self._without_changed_entries(effects)
-        for group in _groups(effects):
+        for group in _groups(effects, max(GROUP, TURNS * self.parallel)):
             if self.clock.now() - indexed_at > RECHECK:
                 index = self._index(effects)
                 indexed_at = self.clock.now()
@@ -742,8 +744,8 @@ def _effect(body: str) -> Effect:
     return from_json(json.loads(body))
 
 
-def _groups(effects: Sequence[Effect]) -> list[list[Effect]]:
-    """Groups of about `GROUP` effects of one kind, lanes never split.
+def _groups(effects: Sequence[Effect], size: int) -> list[list[Effect]]:
+    """Groups of about `size` effects of one kind, lanes never split.
 
     One kind at a time, so that what is posted again after a void is judged by a read that saw the void.
     """
@@ -756,7 +758,7 @@ def _groups(effects: Sequence[Effect]) -> list[list[Effect]]:
         current: list[Effect] = []
         for lane in lanes.values():
             current += lane
-            if len(current) >= GROUP:
+            if len(current) >= size:
                 groups.append(current)
                 current = []
         if current:

@@ -1,7 +1,8 @@
 """Pandera contracts of the nightly deltas: which rows may enter a mirror, and why the others may not.
 
-Validation runs on the delta only, as Arrow-backed frames, so that money stays decimal. A row that breaks its contract
-is set aside with its reasons; the others go on.
+Validation runs on the delta only. The contract's rules as SQL find the rows that break it, and pandera says of these
+why, on Arrow-backed frames so that money stays decimal: a sound delta of any size costs one scan and no frame. A row
+that breaks its contract is set aside with its reasons; the others go on.
 """
 
 from collections import defaultdict
@@ -13,6 +14,14 @@ from cloudcollect_pipeline.ledger.tables import MONEY, TABLES, Table
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
+
+
+_AMOUNTS = "lines.list_transform(lambda line: line.amount)"
+ADDS_UP = {
+    "entry": f"list_sum({_AMOUNTS}) is not distinct from amount and list_count({_AMOUNTS}) = len(lines)",
+    "settlement": f"list_count({_AMOUNTS}) = len(lines)",
+}
+"""SQL over rows with lines: whether every amount could be read, and they are the row's."""
 
 
 @cache
@@ -51,6 +60,40 @@ def contract(name: str) -> "pa.DataFrameSchema":
             )
         )
     return pa.DataFrameSchema(columns, checks=checks, name=name)
+
+
+def checked(name: str) -> str:
+    """SQL list of what a contract looks at in a staged row."""
+    selected = ["n", *(c.name for c in TABLES[name].columns if (c.required or c.one_of) and c.name != "lines")]
+    if name in ADDS_UP:
+        selected += [f"{ADDS_UP[name]} as adds_up", "case when lines is not null then '' end as lines"]
+    return ", ".join(selected)
+
+
+@cache
+def breaks(name: str) -> str:
+    """SQL over a staged row: true where it breaks its table's contract, false or NULL where it does not."""
+    rules: list[str] = []
+    for column in TABLES[name].columns:
+        if not column.required and not column.one_of:
+            continue
+        if column.required:
+            rules.append(f"{column.name} is null")
+        if column.one_of:
+            rules.append(f"{column.name} not in ({', '.join(map(_quoted, column.one_of))})")
+        if column.pattern:
+            rules.append(f"not regexp_full_match({column.name}, {_quoted(column.pattern)})")
+        if column.minimum is not None:
+            rules.append(f"{column.name} < {column.minimum}")
+    if name == "receivable":
+        rules.append("balance > amount")
+    if name in ADDS_UP:
+        rules.append(f"({ADDS_UP[name]}) is not true")
+    return " or ".join(rules)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def broken_rows(table: Table, rows: "pd.DataFrame") -> dict[int, list[str]]:

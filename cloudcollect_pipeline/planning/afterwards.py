@@ -215,8 +215,9 @@ def plan_case_references(ledger: Ledger, facts: Facts, effects: list[Effect], fi
     """Put the agency's case on the invoices that do not show it as the agency words it now."""
     if not facts.case_fields:
         return
-    known = known_effects(ledger, Kind.CASE_REFERENCE)
-    case_references(ledger.rows(sql("case_references", HERE)), known, facts, effects, findings)
+    rows = ledger.rows(sql("case_references", HERE))
+    known = known_effects(ledger, Kind.CASE_REFERENCE, (row["document"] for row in rows))
+    case_references(rows, known, facts, effects, findings)
 
 
 def case_references(

@@ -227,7 +227,8 @@ def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
 
 def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
     passed = ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document")
-    transfers(passed, known_effects(ledger, Kind.TRANSFER), facts, effects, findings)
+    known = known_effects(ledger, Kind.TRANSFER, (row["document"] for row in passed))
+    transfers(passed, known, facts, effects, findings)
     held: list[HeldBack] = []
     for row in ledger.rows(
         "select * from verdict where len(failed) > 0 "

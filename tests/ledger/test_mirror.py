@@ -134,3 +134,22 @@ def test_any_past_night_reads_as_it_was(tmp_path_factory, nights):
         expected[version] = dict(known)
     assert {version: company.open_as_of(version) for version in expected} == expected
     company.ledger.close()
+
+
+def test_a_ledger_takes_the_memory_and_threads_it_is_given_and_spills_into_its_own_folder(tmp_path):
+    ledger = Ledger(tmp_path, "nordlys", "t1", memory="100MB", threads=2)
+    settings = ("memory_limit", "threads", "temp_directory")
+    limit, threads, spill = (str(ledger.value(f"select current_setting('{name}')")) for name in settings)
+    assert (limit, threads) == ("95.3 MiB", "2")
+    assert spill == str(tmp_path / "spill")
+    assert (tmp_path / "spill").stat().st_mode & 0o777 == 0o700
+    ledger.value("select count(distinct (i, i::varchar)) from range(3_000_000) t(i)")  # twice what the limit holds
+    ledger.close()
+
+
+def test_a_thousand_broken_records_are_set_aside_in_the_time_of_one(company):
+    mirrored = company.mirror(*(claim(n, principal_open="much") for n in range(1000)), claim(1000))
+    assert len(mirrored.set_aside) == 1000
+    assert mirrored.changed["claim"] == 1
+    kept = company.ledger.rows("select count(*) as n, min(reasons) as why from persons.set_aside")
+    assert kept == [{"n": 1000, "why": "principal_open is missing or not an amount"}]

@@ -1,3 +1,5 @@
+-- A list is unnested in a select of its own: beside its table DuckDB would join the two again.
+
 -- What every paying document has settled of every receivable, net. A voided document counts as nothing and its
 -- VoidPayment is left out: the rows of both would cancel, whichever way the ERP lists them (rules §4).
 create or replace temp view payment_line as
@@ -6,7 +8,7 @@ select p.document_type, p.number, p.customer, p.status, p.reference, p.cash_acco
        case when p.document_type = 'WriteOff' then 0 else coalesce(line.amount, 0) + coalesce(line.discount, 0) end as paid,
        case when p.document_type = 'WriteOff' then coalesce(line.amount, 0) + coalesce(line.discount, 0) else 0 end
            + coalesce(line.write_off, 0) as write_off
-from payment_now p, unnest(p.lines) as unnested(line)
+from (select *, unnest(lines) as line from payment_now) p
 where p.document_type not in ('VoidPayment', 'Refund');
 
 create or replace temp view application as
@@ -22,7 +24,7 @@ select r.document_type, r.number, shown.document_type, shown.number, any_value(s
        min(shown.application_date),
        coalesce(sum(coalesce(shown.amount, 0) + coalesce(shown.discount, 0)) filter (shown.document_type <> 'WriteOff'), 0),
        coalesce(sum(coalesce(shown.amount, 0) + coalesce(shown.discount, 0)) filter (shown.document_type = 'WriteOff'), 0)
-from receivable_now r, unnest(r.applications) as unnested(shown)
+from (select *, unnest(applications) as shown from receivable_now) r
 where shown.released and not coalesce(shown.voided, false) and shown.document_type not in ('VoidPayment', 'Refund')
   and not exists (select 1 from payment_now p where p.document_type = shown.document_type and p.number = shown.number)
 group by r.document_type, r.number, shown.document_type, shown.number;
@@ -30,11 +32,11 @@ group by r.document_type, r.number, shown.document_type, shown.number;
 create or replace temp view entry_line as
 select e.entry_id, coalesce(e.reverses, e.entry_id) as parent, e.kind, e.received_by, e.reference, e.value_date, e.currency,
        e.recorded_at, e.source_document_type, e.source_document_number, e.cancelled, line.claim_id, line.bucket, line.amount
-from entry_now e, unnest(e.lines) as unnested(line);
+from (select *, unnest(lines) as line from entry_now) e;
 
 create or replace temp view settlement_line as
 select s.settlement_id, s.status, s.booking_date, line.entry_id, line.claim_id, line.bucket, line.amount, line.vat
-from settlement_now s, unnest(s.lines) as unnested(line);
+from (select *, unnest(lines) as line from settlement_now) s;
 
 -- The original entry that a reversal, or a reversal of a reallocation, goes back to.
 create or replace temp view entry_root as

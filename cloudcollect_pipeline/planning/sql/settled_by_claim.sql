@@ -4,7 +4,7 @@ create or replace temp view settlement_line as
 with shown as (
     select s.settlement_id, s.status, s.booking_date, line.entry_id, line.claim_id, line.bucket, line.amount, line.vat,
            line.entry_id is null and line.bucket = 'principal' and s.status = 'PUBLISHED' as spread
-    from settlement_now s, unnest(s.lines) as unnested(line)
+    from (select *, unnest(lines) as line from settlement_now) s
 ),
 to_spread as (
     select settlement_id, status, booking_date, claim_id, sign(sum(amount)) as sign, abs(sum(amount)) as amount,

@@ -2,7 +2,7 @@
 -- settlements name entries: money that is spread over a claim's oldest entries may well end within one.
 with named as (
     select s.number, s.booking_date, s.settlement_id, line.entry_id, line.claim_id, line.amount
-    from settlement_now s, unnest(s.lines) as unnested(line)
+    from (select *, unnest(lines) as line from settlement_now) s
     where s.status = 'PUBLISHED' and line.bucket = 'principal' and line.entry_id is not null
 ),
 paid as (

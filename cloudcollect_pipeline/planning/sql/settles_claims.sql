@@ -1,5 +1,5 @@
 -- Whether a settlement names claims and no entries.
 select exists (
-    select 1 from settlement s, unnest(s.lines) as unnested(line)
+    select 1 from (select *, unnest(lines) as line from settlement) s
     where line.entry_id is null and line.bucket = 'principal'
 );

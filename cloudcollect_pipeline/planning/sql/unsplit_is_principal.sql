@@ -4,4 +4,4 @@ select e.entry_id, coalesce(e.reverses, e.entry_id) as parent, e.kind, e.receive
        e.recorded_at, e.source_document_type, e.source_document_number, e.cancelled, line.claim_id,
        case when line.bucket = 'unallocated' and line.claim_id is not null and e.received_by = 'AGENCY' then 'principal' else line.bucket end as bucket,
        line.amount
-from entry_now e, unnest(e.lines) as unnested(line);
+from (select *, unnest(lines) as line from entry_now) e;
