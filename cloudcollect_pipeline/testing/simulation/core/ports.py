@@ -47,6 +47,7 @@ COUNTED = frozenset(
         "erp customers",
         "touched receivables",
         "drafts",
+        "guard payments",
         "look-up of payments",
         "look-up of vouchers",
     }
