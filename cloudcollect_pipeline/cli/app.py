@@ -337,6 +337,8 @@ def simulate(
     evidence: Annotated[Path | None, typer.Option(help="Folder for evidence.md and evidence.json.")] = None,
     commit: Annotated[str, typer.Option(help="The commit that the evidence is of.")] = "",
     replay: Annotated[Path | None, typer.Option(help="Live this script again instead.")] = None,
+    exhaustive: Annotated[bool, typer.Option(help="One story, with every fault at every boundary.")] = False,
+    pairs: Annotated[bool, typer.Option(help="With every two crashes too: a quarter of an hour.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate nights in which everything goes wrong, and judge them; no counterparty and no data are touched."""
@@ -344,6 +346,8 @@ def simulate(
 
     if replay is not None:
         raise typer.Exit(simulation.replay(replay))
+    if exhaustive or pairs:
+        raise typer.Exit(simulation.explore(processes, pairs=pairs, as_json=as_json))
     raise typer.Exit(
         simulation.survey(tier, seeds, first, nights, faults, processes, evidence, commit, as_json=as_json)
     )

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json
-from cloudcollect_pipeline.testing.simulation import evidence
+from cloudcollect_pipeline.testing.simulation import evidence, exhaustive
+from cloudcollect_pipeline.testing.simulation.exhaustive import Explored
 from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS
 from cloudcollect_pipeline.testing.simulation.script import Script, shrunk
 from cloudcollect_pipeline.testing.simulation.tiers import TIERS, live
+
+EVERY = 500
+"""Stories between two lines of progress."""
 
 
 def survey(
@@ -82,6 +86,32 @@ def replay(path: Path) -> int:
         say(str(violation))
     say(f"{lived.nights} nights, {len(lived.violations)} violations, history {lived.hash[:16]}")
     return ERROR if lived.violations else OK
+
+
+def explore(processes: int, *, pairs: bool, as_json: bool) -> int:
+    """Every fault at every boundary of one story, and every two crashes; an error where something does not hold."""
+    told = 0
+
+    def progress(explored: Explored) -> None:
+        nonlocal told
+        if not as_json and explored.boundaries.total() + explored.pairs >= told + EVERY:
+            told = explored.boundaries.total() + explored.pairs
+            say(f"{told} stories told")
+
+    found = exhaustive.explore(pairs=pairs, processes=processes, tell=progress)
+    if as_json:
+        say_json(found.as_json())
+    else:
+        say(
+            f"{found.boundaries.total()} boundaries of {len(found.boundaries)} kinds of faults, "
+            f"{found.pairs} pairs of crashes: {len(found.violations)} violations"
+        )
+        if found.violations:
+            script, violation = found.violations[0]
+            target = Path(f"story-{violation.invariant}.json")
+            target.write_text(script.as_json() + "\n")
+            say(f"{violation} ({INVARIANTS[violation.invariant]})", f"cloudcollect simulate --replay {target}")
+    return ERROR if found.violations else OK
 
 
 def _fails(script: Script, invariant: str) -> bool:

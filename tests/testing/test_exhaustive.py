@@ -1,0 +1,39 @@
+"""One story with every fault at every boundary; the suite takes every write, every commit and a sample of the pairs."""
+
+import pytest
+
+from cloudcollect_pipeline.testing.simulation.ablation import without
+from cloudcollect_pipeline.testing.simulation.exhaustive import CRASHES, STORY, Explored, after, each
+from cloudcollect_pipeline.testing.simulation.script import Step
+from cloudcollect_pipeline.testing.simulation.tiers import CORE
+
+EFFECTS = {"transfer", "reduction", "hold", "case_reference", "posting", "void", "settlement"}
+QUICK = tuple(kind for kind, fault in CORE.faults.items() if fault.place in ("write", "commit", "night"))
+"""Reads and readings of the clock have many boundaries: `cloudcollect simulate --exhaustive` takes them too."""
+
+
+def test_the_story_has_every_kind_of_effect_and_breaks_nothing_by_itself() -> None:
+    lived = CORE.live(STORY)
+    assert lived.violations == []
+    assert set(lived.effects) == EFFECTS
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_a_fault_at_any_boundary_of_the_story_breaks_nothing(kind: str) -> None:
+    explored = each(kind)
+    assert explored.violations == []
+    assert explored.boundaries[kind] >= 6
+
+
+def test_a_second_crash_anywhere_after_the_first_breaks_nothing() -> None:
+    explored = after(Step(0, "killed after a write", 4, 1))
+    assert explored.violations == []
+    assert explored.pairs > len(CRASHES)
+
+
+def test_without_a_safeguard_the_story_breaks() -> None:
+    with without("nothing is looked up before a write"):
+        explored = Explored()
+        explored += each("journal lost")
+        explored += each("everything of an earlier night")
+    assert {violation.invariant for _, violation in explored.violations} & {"S1", "S3", "S5"}
