@@ -820,8 +820,8 @@ class Store:
                 found.append(Finding("LEDGER_ROW_INCONSISTENT", receivable.name, f"{receivable.name} does not add up"))
         parked = {row["party"] for row in self.effects.values() if row["state"] == "quarantined"}
         for claim in self.claims.values():
-            receivable = self.receivables.get(claim.document)
-            if receivable and receivable.customer in parked and receivable.balance != claim.principal_open:
+            owed = self.receivables.get(claim.document)
+            if owed and owed.customer in parked and receivable.balance != claim.principal_open:
                 found.append(
                     Finding("BALANCES_DIFFER", claim.document, f"{claim.document} of a parked customer differs")
                 )
