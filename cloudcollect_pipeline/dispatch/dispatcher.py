@@ -232,7 +232,8 @@ class Dispatcher:
         self.guard.reads.prepare()
         index = self._index(effects)
         indexed_at = self.clock.now()
-        effects = self._without_changed_entries(effects)
+        plan = self.journal.plan(plan_hash)
+        effects = self._without_changed_entries(effects, plan["version"] if plan else 0)
         for group in _groups(effects, max(GROUP, TURNS * self.parallel)):
             if self.clock.now() - indexed_at > RECHECK:
                 index = self._index(effects)
@@ -267,13 +268,13 @@ class Dispatcher:
             return effect.kind in (Kind.POSTING, Kind.SETTLEMENT)
         return not (known.intent_at and self.clock.now() - known.intent_at < SETTLE)
 
-    def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
-        """Money facts that changed since the mirror are planned anew, not posted as they were."""
+    def _without_changed_entries(self, effects: list[Effect], version: int) -> list[Effect]:
+        """Money facts that changed since the plan's mirror version are planned anew, not posted as they were."""
         roots = {str(e.details["entry"]) for e in effects if e.kind in (Kind.POSTING, Kind.VOID)}
         if not roots:
             return effects
         try:
-            changed = self.guard.changed_entries(roots)
+            changed = self.guard.changed_entries(roots, version)
         except CounterpartyError as error:
             for effect in effects:
                 if effect.kind in (Kind.POSTING, Kind.VOID):

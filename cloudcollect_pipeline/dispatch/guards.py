@@ -56,8 +56,8 @@ class Reads(Protocol):
         """Of the receivables and claims read last: verdicts."""
         ...
 
-    def changed_entries(self) -> Sequence[Row]:
-        """Entries with news since the plan: `entry_id`, what it `reverses`, and the `root` of that."""
+    def changed_entries(self, version: int) -> Sequence[Row]:
+        """Entries with news since a mirror version: `entry_id`, what it `reverses`, and the `root` of that."""
         ...
 
     def words(self, customer: str, text: str) -> list[str]:
@@ -180,9 +180,12 @@ class Guard:
         if told != (effect.expect["status"], effect.expect["terms"]):
             fresh.refused[effect.reference] = "the settlement changed since the plan"
 
-    def changed_entries(self, roots: set[str]) -> set[str]:
-        """Which of these entries have news since the mirror: they are planned anew on the next night."""
-        changed = self.reads.changed_entries()
+    def changed_entries(self, roots: set[str], version: int) -> set[str]:
+        """Which of these entries have news since the version that the plan was made of: they are planned anew.
+
+        The mirror may have learnt of it meanwhile: a plan that waits for a person is older than what was read after it.
+        """
+        changed = self.reads.changed_entries(version)
         return {name for row in changed for name in (row["entry_id"], row["reverses"], row["root"]) if name in roots}
 
 

@@ -77,13 +77,13 @@ class LedgerReads:
         with self._laid_over("guard_views", "guard_claims"):
             return self._verdicts()
 
-    def changed_entries(self) -> list[Row]:
-        """Entries with news since the mirror: the entry, what it reverses, and its root."""
+    def changed_entries(self, version: int) -> list[Row]:
+        """Entries with news since a mirror version: the entry, what it reverses, and its root."""
         since = self.ledger.watermark("agency", "entries")
         self._load(
             "agency", "entries", [raw for page in self.agency.pages("entries", since) for raw in page], "fresh_entry"
         )
-        return self.ledger.rows(sql("changed_entries", HERE))
+        return self.ledger.rows(sql("changed_entries", HERE), {"version": version})
 
     def words(self, customer: str, text: str) -> list[str]:
         """What of a text about a customer names a person, the longest first."""

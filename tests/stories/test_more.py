@@ -33,6 +33,21 @@ def test_payment_between_the_plan_and_the_send_drops_the_transfer(story):
     ends_equal(story, invoice)
 
 
+def test_money_taken_back_after_the_plan_is_not_posted_though_the_mirror_has_learnt_of_it_meanwhile(story):
+    invoice = transferred(story)
+    entry = story.collect(invoice, 2500)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        story.agency.reverse(entry)
+        night.read_again()  # as after a plan that waits for a person
+    with story.opened() as night:
+        night.carry_out(night.approve(plan.plan.hash))
+    assert [p.number for p in story.erp.documents("Payment") if p.cash_account == "1510"] == []
+    story.night()
+    ends_equal(story, invoice)
+
+
 def test_release_that_fails_leaves_the_payment_balanced_and_is_finished_not_repeated(story):
     invoice = transferred(story)
     story.collect(invoice, 2500)

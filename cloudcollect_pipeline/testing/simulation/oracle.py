@@ -297,15 +297,13 @@ class Oracle:
             self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
 
     def _of_an_earlier_episode(self, payment: Document) -> bool:
-        """Whether it settles a receivable with a live claim on which its money was not received: that must be told."""
-        received = {
-            claim.id
-            for entry, source, _ in self._carried()
-            if payment.reference in self.names("posting", source)
-            for claim, _ in entry.carried
-        }
-        live = [c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED]
-        return any(claim.id not in received for claim in live)
+        """Whether its money was received on another claim than the live one that it settles, which must be told."""
+        received: set[Claim] = set()
+        for entry, source, _ in self._carried():
+            if payment.reference in self.names("posting", source):
+                received |= {claim for (claim, bucket), left in entry.carried.items() if bucket == "principal" and left}
+        live = {c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED}
+        return bool(live - received) or any(claim.status in ENDED for claim in received)
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""

@@ -19,6 +19,7 @@ from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
 from cloudcollect_pipeline.dispatch.gate import approve
 from cloudcollect_pipeline.dispatch.journal import JournalError
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy, company_lock
+from cloudcollect_pipeline.dispatch.verify import read_head
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.erp import Status
@@ -42,6 +43,11 @@ QUIET_NIGHTS = 14
 AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
 LOOK_EVERY = 8
 """All books are looked through after so many nights with news; each write is judged when it is sent."""
+WRONG = {
+    "clock an hour ahead": timedelta(hours=1),
+    "clock an hour behind": -timedelta(hours=1),
+    "clock two days behind": -timedelta(days=2),
+}
 KEPT_EVERY = 4
 """Of so many nights with news one leaves a copy behind."""
 
@@ -54,6 +60,11 @@ class MemoryOracle(Oracle):
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
         yield self.life.journal.db
+
+    def look_at_journal(self) -> None:
+        """What is committed beyond the head was acted on by nobody: a copy without it is no other history."""
+        super().look_at_journal()
+        self._head = read_head(self.life.journal.image()[1])
 
 
 @cache
@@ -291,13 +302,11 @@ class Life:
                         continue  # lists that lag for two nights, or when nothing of ours remembers, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
-                case "clock an hour ahead":
-                    self.clock.wrong = timedelta(hours=1)
-                case "clock an hour behind":
-                    self.clock.wrong = -timedelta(hours=1)
-                case "clock two days behind":
-                    self.clock.wrong = -timedelta(days=2)
-                    self.oracle.may_write = False
+                case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
+                    if self.clock.wrong:
+                        continue
+                    self.clock.wrong = WRONG[what]
+                    self.oracle.may_write = what != "clock two days behind"
                 case _:
                     continue
             self.chaos.strike(step)

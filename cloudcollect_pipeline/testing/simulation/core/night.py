@@ -114,10 +114,14 @@ class StoreReads:
         view = self.store.over(self._receivables, self.erp.customers(customers), self._claims)
         return {receivable.name: view.verdict(receivable, self.facts) for receivable in self._receivables}
 
-    def changed_entries(self) -> Sequence[Row]:
+    def changed_entries(self, version: int) -> Sequence[Row]:
         """See `Reads`."""
         known = self.store.entries
-        found: list[Row] = []
+        found = [
+            {"entry_id": name, "reverses": entry.reverses or "", "root": self.store.root(entry).name}
+            for name, entry in known.items()
+            if self.store.entry_version[name] > version
+        ]
         for entry in self.agency.changed("entries", self.store.read_at.get("agency entries"), "guard entries"):
             before = known.get(entry.name)
             if before is None or (before.amount, before.lines, before.cancelled) != (
@@ -354,9 +358,9 @@ class Run:
             return []
 
     def _mirror(self, records: Sequence[Any], read_at: Mapping[str, Any]) -> None:
+        self.store.version += 1
         self.store.mirror(records)
         self.store.read_at.update(read_at)
-        self.store.version += 1
 
     def _touched(self, names: Sequence[str], read_at: dict[str, Any]) -> list[Receivable]:
         """Receivables that changed payments name: their own clock need not have moved."""

@@ -63,6 +63,8 @@ class Store:
         self.settlements: dict[str, Settlement] = {}
         self.effects: dict[str, Row] = {}
         self.version = 0
+        self.entry_version: dict[str, int] = {}
+        """Entry -> the version of the mirrors with which its newest content came in."""
         self.dirty: set[str] = set()
         self.settlements_dirty = False
         self.shown = True
@@ -84,6 +86,7 @@ class Store:
         for name in ("receivables", "payments", "customers", "claims", "cases", "entries", "settlements", "effects"):
             setattr(other, name, dict(getattr(self, name)))
         other.version, other._known = self.version, self._known
+        other.entry_version = dict(self.entry_version)
         other.dirty, other.settlements_dirty, other.shown = set(self.dirty), self.settlements_dirty, self.shown
         other.read_at, other.open = dict(self.read_at), set(self.open)
         for name in ("_claims_on", "_entries_on", "_payments_of", "_receivables_of"):
@@ -141,6 +144,7 @@ class Store:
                 case Entry():
                     if self.entries.get(record.name) != record:
                         self.entries[record.name] = record
+                        self.entry_version[record.name] = self.version
                         self.settlements_dirty = self.shown = True
                         for name, _, _ in record.lines:
                             self._entries_on[name][record.name] = None
@@ -823,7 +827,13 @@ class Store:
         for receivable in self.receivables.values():
             if receivable.status in ("Open", "Closed") and not self.consistent(receivable):
                 found.append(Finding("LEDGER_ROW_INCONSISTENT", receivable.name, f"{receivable.name} does not add up"))
+        parked = {row["party"] for row in self.effects.values() if row["state"] == "quarantined"}
         for claim in self.claims.values():
+            owed = self.receivables.get(claim.document)
+            if owed and owed.customer in parked and receivable.balance != claim.principal_open:
+                found.append(
+                    Finding("BALANCES_DIFFER", claim.document, f"{claim.document} of a parked customer differs")
+                )
             if not self.transfer_of(claim):
                 found.append(Finding("CLAIM_UNKNOWN", claim.name, f"claim {claim.name} for {claim.document}"))
         return found
