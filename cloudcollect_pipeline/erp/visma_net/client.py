@@ -5,6 +5,7 @@ There is no idempotency key, so every write is one attempt, and what a lost answ
 reference (`posted_payments`, `posted_vouchers`). A 5xx stays `Uncertain` even when its body names a business error.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -105,9 +106,11 @@ class VismaNet:
         news, web = ((), self._long) if since is None else (self._modified_since(since), self._web)
         if feed == "documents":
             # whether a dunning letter moves the clock of what it lists is unconfirmed, so both are asked for
+            told: set[bytes] = set()
             for asked in (news,) if since is None else (news, self._dunned_since(since)):
                 for path in DOCUMENTS.values():
-                    yield from self._pages(path, (*EXPANDED, *asked), DocumentRow, web)
+                    for page in self._pages(path, (*EXPANDED, *asked), DocumentRow, web):
+                        yield page if since is None else _untold(page, told)
         elif feed == "payments":
             credit_notes = () if self.settings.credit_notes_listed else (CREDIT_NOTES,)
             write_offs = () if self.settings.write_offs_listed else (WRITE_OFFS,)
@@ -376,3 +379,11 @@ def _collection(key: DocumentKey) -> str:
     if key.document_type not in DOCUMENTS:
         raise ValueError(f"{key.document_type} is not a receivable")
     return DOCUMENTS[key.document_type]
+
+
+def _untold(page: list[bytes], told: set[bytes]) -> list[bytes]:
+    """The records of a page that no page before it had, byte for byte; `told` keeps a mark of each."""
+    marks = {hashlib.blake2b(raw, digest_size=16).digest(): raw for raw in page}
+    fresh = [raw for mark, raw in marks.items() if mark not in told]
+    told.update(marks)
+    return fresh
