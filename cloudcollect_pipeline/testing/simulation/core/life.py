@@ -5,6 +5,7 @@ the dying run survives beside that.
 """
 
 import hashlib
+import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
@@ -60,6 +62,12 @@ class MemoryOracle(Oracle):
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
         yield self.life.journal.db
+
+    def usual(self) -> int:
+        """Three times the median of the plans that were carried out, as the caps say."""
+        rows = self.life.journal.rows("select totals from plan where state = 'dispatched' order by seq desc limit 20")
+        counts = [json.loads(row["totals"]).get("transfer", {}).get("count", 0) for row in rows]
+        return int(3 * median(counts or [0]))
 
     def look_at_journal(self) -> None:
         """What is committed beyond the head was acted on by nobody: a copy without it is no other history."""
