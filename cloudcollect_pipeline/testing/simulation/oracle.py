@@ -406,7 +406,13 @@ class Oracle:
         truth = self.world.truth()[self.stage.slug]
         for document, balances in truth.unequal.items():
             claims = [c for c in self.stage.account.by_document[document.split()[1]] if c.status not in ENDED]
-            entries = [e.id for e in self.stage.account.entries.values() if any(x.claim in claims for x in e.lines)]
+            entries = [
+                each.id
+                for entry in self.stage.account.entries.values()
+                if any(line.claim in claims for line in entry.lines)
+                for each in (entry, entry.reverses)
+                if each is not None
+            ]
             words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
             yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
         for entry, source, carried in self._carried():

@@ -45,6 +45,7 @@ QUIET_NIGHTS = 14
 AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
 LOOK_EVERY = 8
 """All books are looked through after so many nights with news; each write is judged when it is sent."""
+FORGETFUL = {"everything of an earlier night", "mirrors lost", "journal and mirrors lost"}
 WRONG = {
     "clock an hour ahead": timedelta(hours=1),
     "clock an hour behind": -timedelta(hours=1),
@@ -306,8 +307,8 @@ class Life:
                 case "mirrors lost":
                     self.store = Store()
                 case "nothing new is listed":
-                    if self._unlisted_on > self.oracle.night - 3 or "everything of an earlier night" in whole:
-                        continue  # lists that lag for two nights, or when nothing of ours remembers, cannot be told
+                    if self._unlisted_on > self.oracle.night - 3 or FORGETFUL & set(whole):
+                        continue  # lists that lag for two nights, or when all is read from the beginning, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
