@@ -308,7 +308,7 @@ class Life:
                     self.store = Store()
                 case "nothing new is listed":
                     if self._unlisted_on > self.oracle.night - 3 or FORGETFUL & set(whole):
-                        continue  # lists that lag for two nights, or when all is read from the beginning, cannot be told
+                        continue  # lists that lag for two nights, or when all is read anew, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
