@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -108,6 +108,9 @@ class Dispatcher:
         self._uncertain_in_a_row = 0
         self._stopped = ""
         self._blocked: set[str] = set()
+        self._version = 0
+        self._entries_at: datetime | None = None
+        self._read_at: datetime | None = None
         self._periods: list[Period] | None = None
         self._fee_days: dict[str, str] = {}
 
@@ -233,7 +236,8 @@ class Dispatcher:
         index = self._index(effects)
         indexed_at = self.clock.now()
         plan = self.journal.plan(plan_hash)
-        effects = self._without_changed_entries(effects, plan["version"] if plan else 0)
+        self._version = plan["version"] if plan else 0
+        effects = self._without_changed_entries(effects)
         for group in _groups(effects, max(GROUP, TURNS * self.parallel)):
             if self.clock.now() - indexed_at > RECHECK:
                 index = self._index(effects)
@@ -268,13 +272,18 @@ class Dispatcher:
             return effect.kind in (Kind.POSTING, Kind.SETTLEMENT)
         return not (known.intent_at and self.clock.now() - known.intent_at < SETTLE)
 
-    def _without_changed_entries(self, effects: list[Effect], version: int) -> list[Effect]:
-        """Money facts that changed since the plan's mirror version are planned anew, not posted as they were."""
+    def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
+        """Money facts that changed since the plan's mirror version are planned anew, not posted as they were.
+
+        Asked for all at once, and again where that was more than a minute ago.
+        """
         roots = {str(e.details["entry"]) for e in effects if e.kind in (Kind.POSTING, Kind.VOID)}
-        if not roots:
+        now = self.clock.now()
+        if not roots or (self._entries_at is not None and now - self._entries_at <= GUARD_LIFE):
             return effects
+        self._entries_at = now
         try:
-            changed = self.guard.changed_entries(roots, version)
+            changed = self.guard.changed_entries(roots, self._version)
         except CounterpartyError as error:
             for effect in effects:
                 if effect.kind in (Kind.POSTING, Kind.VOID):
@@ -288,7 +297,7 @@ class Dispatcher:
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
         """Read a group's ground again and send it; what was not sent within a minute of the read is read once more."""
         left = list(group)
-        while left and not (self._stopped or self.journal.paused()):
+        while (left := self._without_changed_entries(left)) and not (self._stopped or self.journal.paused()):
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:
@@ -304,6 +313,7 @@ class Dispatcher:
 
     def _send_group(self, group: Sequence[Effect], fresh: Fresh, index: Index) -> list[Effect]:
         """Send a group, lane by lane; returns what the guard's read had grown too old for."""
+        self._read_at = fresh.read_at
         lanes: dict[str, list[Effect]] = defaultdict(list)
         for effect in group:
             lanes[effect.lane].append(effect)
@@ -419,6 +429,8 @@ class Dispatcher:
     ) -> tuple[str, str | None, str]:
         """Durable intent, one write, its outcome: (state, remote id, note)."""
         self._journal(effect, "intent", details=details)
+        if self._read_at is not None and self.clock.now() - self._read_at > GUARD_LIFE:
+            return "later", None, "the guard's read grew too old on the way"
         try:
             return "confirmed", write(), ""
         except NotSent as error:

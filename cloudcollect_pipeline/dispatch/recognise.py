@@ -238,8 +238,15 @@ def recognise_transfers(shows: Shows, journal: Journal, facts: Facts, at: dateti
                 "document_type": row["document_type"],
             },
         )
+        # Whatever the journal still knows of an earlier try is not what the agency took.
         journal.record(
-            effect, "confirmed", at, facts.night, remote_id=row["claim_id"], note="found again at the agency"
+            effect,
+            "confirmed",
+            at,
+            facts.night,
+            remote_id=row["claim_id"],
+            note="found again at the agency",
+            details=effect.details,
         )
 
 
@@ -297,7 +304,13 @@ def _reductions(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> N
             details={"claim_id": row["claim_id"], "kind": row["kind"], "receivable": row["document"]},
         )
         journal.record(
-            effect, "confirmed", at, facts.night, remote_id=row["entry_id"], note="found again at the agency"
+            effect,
+            "confirmed",
+            at,
+            facts.night,
+            remote_id=row["entry_id"],
+            note="found again at the agency",
+            details=effect.details,
         )
 
 
@@ -347,7 +360,15 @@ def _postings(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> Non
                 lane=f"customer {row['customer']}",
                 details={"entry": root, "customer": row["customer"], "value_date": row["payment_date"].isoformat()},
             )
-            journal.record(effect, state, at, facts.night, remote_id=row["number"], note="found again in the ERP")
+            journal.record(
+                effect,
+                state,
+                at,
+                facts.night,
+                remote_id=row["number"],
+                note="found again in the ERP",
+                details=effect.details,
+            )
             break
 
 

@@ -1,7 +1,7 @@
 """Stories beside the rules: what else has gone wrong in such integrations, and must not here."""
 
 import shutil
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -45,6 +45,44 @@ def test_money_taken_back_after_the_plan_is_not_posted_though_the_mirror_has_lea
         night.carry_out(night.approve(plan.plan.hash))
     assert [p.number for p in story.erp.documents("Payment") if p.cash_account == "1510"] == []
     story.night()
+    ends_equal(story, invoice)
+
+
+def test_transfer_found_again_keeps_its_baseline_though_the_journal_knows_an_earlier_try(story, tmp_path):
+    invoice = story.receivable(6000)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        payment = story.erp.pay(invoice, 2000)
+        night.carry_out(night.approve(plan.plan.hash))  # dropped: another balance than planned
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
+    story.night()
+    assert story.claim(invoice).principal == 4000
+    for path in folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    story.quiet(3)
+    story.erp.void(payment)
+    story.night()
+    assert story.open_at_agency(invoice) == 6000
+    ends_equal(story, invoice)
+
+
+def test_a_slow_pdf_does_not_send_what_the_guard_read_long_before(tmp_path):
+    story = Story(tmp_path, attach_pdf=True)
+    invoice = story.receivable(6000)
+
+    def slowly(answer):
+        story.world.advance(story.world.now + timedelta(minutes=5))
+        story.erp.pay(invoice, 2000)
+        return answer
+
+    story.world.erp_faults.add("mutate", "GET", r"/print", mutate=slowly)
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    story.night()
+    assert story.claim(invoice).principal == 4000
     ends_equal(story, invoice)
 
 

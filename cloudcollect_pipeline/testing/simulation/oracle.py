@@ -115,6 +115,10 @@ class Oracle:
 
     # -- what may be sent ----------------------------------------------------------------------------------------
 
+    def usual(self) -> int:
+        """How many more may go because so many usually do."""
+        return 0
+
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
         told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if not self.stops(d)}
@@ -212,7 +216,7 @@ class Oracle:
         match operation:
             case "transfer":
                 self._transfers += 1
-                if self._transfers > self.most_transfers and not self._approved:
+                if self._transfers > self.most_transfers and not self._approved and self._transfers > self.usual():
                     self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
                 if not self._true(f"transfer {write.document}", write.amount):
                     kind, _, number = write.document.partition(" ")
@@ -297,13 +301,18 @@ class Oracle:
             self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
 
     def _of_an_earlier_episode(self, payment: Document) -> bool:
-        """Whether its money was received on another claim than the live one that it settles, which must be told."""
-        received: set[Claim] = set()
+        """Whether it settles a live claim with money that the agency received on, or moved to, one that has ended."""
+        told: set[Claim] = set()
+        moved_to: set[Claim] = set()
         for entry, source, _ in self._carried():
             if payment.reference in self.names("posting", source):
-                received |= {claim for (claim, bucket), left in entry.carried.items() if bucket == "principal" and left}
+                for (claim, bucket), left in entry.carried.items():
+                    if bucket == "principal":
+                        told.add(claim)
+                        if left > 0 and claim.status in ENDED:
+                            moved_to.add(claim)
         live = {c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED}
-        return bool(live - received) or any(claim.status in ENDED for claim in received)
+        return bool(live - told or moved_to)
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
@@ -397,7 +406,13 @@ class Oracle:
         truth = self.world.truth()[self.stage.slug]
         for document, balances in truth.unequal.items():
             claims = [c for c in self.stage.account.by_document[document.split()[1]] if c.status not in ENDED]
-            entries = [e.id for e in self.stage.account.entries.values() if any(x.claim in claims for x in e.lines)]
+            entries = [
+                each.id
+                for entry in self.stage.account.entries.values()
+                if any(line.claim in claims for line in entry.lines)
+                for each in (entry, entry.reverses)
+                if each is not None
+            ]
             words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
             yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
         for entry, source, carried in self._carried():

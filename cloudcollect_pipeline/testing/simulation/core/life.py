@@ -5,6 +5,7 @@ the dying run survives beside that.
 """
 
 import hashlib
+import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
@@ -43,6 +45,7 @@ QUIET_NIGHTS = 14
 AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
 LOOK_EVERY = 8
 """All books are looked through after so many nights with news; each write is judged when it is sent."""
+FORGETFUL = {"everything of an earlier night", "mirrors lost", "journal and mirrors lost"}
 WRONG = {
     "clock an hour ahead": timedelta(hours=1),
     "clock an hour behind": -timedelta(hours=1),
@@ -60,6 +63,12 @@ class MemoryOracle(Oracle):
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
         yield self.life.journal.db
+
+    def usual(self) -> int:
+        """Three times the median of the plans that were carried out, as the caps say."""
+        rows = self.life.journal.rows("select totals from plan where state = 'dispatched' order by seq desc limit 20")
+        counts = [json.loads(row["totals"]).get("transfer", {}).get("count", 0) for row in rows]
+        return int(3 * median(counts or [0]))
 
     def look_at_journal(self) -> None:
         """What is committed beyond the head was acted on by nobody: a copy without it is no other history."""
@@ -298,8 +307,8 @@ class Life:
                 case "mirrors lost":
                     self.store = Store()
                 case "nothing new is listed":
-                    if self._unlisted_on > self.oracle.night - 3 or "everything of an earlier night" in whole:
-                        continue  # lists that lag for two nights, or when nothing of ours remembers, cannot be told
+                    if self._unlisted_on > self.oracle.night - 3 or FORGETFUL & set(whole):
+                        continue  # lists that lag for two nights, or when all is read anew, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
