@@ -65,6 +65,7 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
     from cloudcollect_pipeline.dispatch.guards import Guard
     from cloudcollect_pipeline.dispatch.journal import Journal
+    from cloudcollect_pipeline.dispatch.reads import LedgerReads
     from cloudcollect_pipeline.domain.effect import Kind
     from cloudcollect_pipeline.erp.visma_net import connect as connect_erp
     from cloudcollect_pipeline.landing import Landing
@@ -94,8 +95,9 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
             guarding += taken["wall"]
             return fresh
 
-    guard = Timed(ledger, Landing(folder / "landing"), erp, agency, facts, clock)
-    dispatcher = Dispatcher(journal, ledger, guard, erp, agency, facts, clock, parallel=parallel)
+    reads = LedgerReads(ledger, Landing(folder / "landing"), erp, agency, facts, clock)
+    guard = Timed(reads, facts, clock)
+    dispatcher = Dispatcher(journal, guard, erp, agency, facts, clock, parallel=parallel)
     with stopwatch() as figures:
         done = dispatcher.dispatch("plan")
     counts = done.counts[Kind.REDUCTION.value]
