@@ -138,6 +138,14 @@ LEFT = 2
 
 def disk(url: str, megabytes: int) -> Figures:
     """A night on a file system that fills up, and one after more room was made."""
+    import sqlite3
+
+    import duckdb
+
+    from cloudcollect_pipeline.dispatch.journal import JournalError
+    from cloudcollect_pipeline.domain.errors import CounterpartyError
+    from cloudcollect_pipeline.ledger.ledger import LedgerError
+
     folder = tempfile.mkdtemp()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
     try:
@@ -147,7 +155,7 @@ def disk(url: str, megabytes: int) -> Figures:
         with stopwatch() as figures:
             try:
                 night(folder, url)
-            except Exception as error:  # noqa: BLE001 - what comes is what is looked at
+            except (JournalError, LedgerError, CounterpartyError, OSError, duckdb.Error, sqlite3.Error) as error:
                 outcome = f"{type(error).__name__}: {error}"
                 print(outcome)
         filler.unlink()

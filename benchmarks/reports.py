@@ -1,6 +1,6 @@
 """What a large night's reports cost: 100,000 open items in the account and 1,000 settlements.
 
-    python benchmarks/reports.py [ITEMS] [SETTLEMENTS]
+    python -m benchmarks.reports [ITEMS] [SETTLEMENTS]
 
 Makes a ledger and a journal in a temporary folder, then measures in a process of its own: the statement as of the
 last night and of one in the middle, the books, the workbook and the page; seconds, CPU-seconds of all threads, and
@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.company import company
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.cli.reading import PublishedLedger
 from cloudcollect_pipeline.dispatch.journal import Journal
@@ -32,36 +33,10 @@ from cloudcollect_pipeline.reconciliation.statement import make_statement
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.page import page
 from cloudcollect_pipeline.reporting.workbook import write_workbook
-from cloudcollect_pipeline.settings import CompanySettings
 
 FIRST, NIGHTS = date(2025, 1, 6), 100
 PER_SETTLEMENT = 20
-COMPANY = CompanySettings.model_validate(
-    {
-        "name": "Benchmark AS",
-        "go_live": FIRST - timedelta(days=400),
-        "erp": {
-            "base_url": "http://127.0.0.1:1",
-            "token_url": "http://127.0.0.1:1/token",
-            "tenant_id": "1",
-            "client_id": "c",
-            "client_secret": "s",
-            "suspense_cash_account": "1510",
-            "suspense_account": "1510",
-            "payment_method": "4",
-        },
-        "agency": {"id": "bench", "base_url": "http://127.0.0.1:1", "api_key": "k"},
-        "accounts": {
-            "payout_clearing": "1511",
-            "interest_income": "8050",
-            "fee_income": "3900",
-            "commission_cost": "7790",
-            "expense_cost": "7798",
-            "input_vat": "2710",
-            "rounding": "7770",
-        },
-    }
-)
+COMPANY = company().model_copy(update={"go_live": FIRST - timedelta(days=400)})
 
 
 def make(folder: Path, items: int, settlements: int) -> None:
@@ -154,7 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Each in a process of its own: a process starts with the most memory that its parent has held.
         for command in (["--make", folder, *sizes], ["--measure", folder]):
-            subprocess.run([sys.executable, __file__, *command], check=True)
+            subprocess.run([sys.executable, "-m", "benchmarks.reports", *command], check=True)
 
 
 if __name__ == "__main__":

@@ -221,8 +221,17 @@ class Night:
             known = {key: result.value for key, result in load(folder, company.erp.tenant_id).items()}
             connection = connect(company, clock, transport, known)
             try:
-                told: dict[str, Any] = {"who": who, "progress": progress, "parallel": parallel}
-                night = cls(slug, company, folder, clock, connection, machine=settings.machine, **told)
+                night = cls(
+                    slug,
+                    company,
+                    folder,
+                    clock,
+                    connection,
+                    who=who,
+                    progress=progress,
+                    parallel=parallel,
+                    machine=settings.machine,
+                )
                 night.siblings = [settings.data_dir / other for other in others]
                 try:
                     yield night
@@ -402,13 +411,12 @@ class Night:
         """What tonight's dropped effects rest on: a list that left a change out once may never tell it."""
         if feed not in ("documents", "claims"):
             return []
-        dropped = [effect for effect in self.journal.effects(states=("dropped",)) if effect.night == self.night]
+        dropped = self.journal.effects(states=("dropped",), night=self.night)
         if feed == "claims":
-            return [
-                {"id": name} for name in sorted({e.details["claim_id"] for e in dropped if "claim_id" in e.details})
-            ]
-        keys = sorted({tuple(e.content.document.split(" ")) for e in dropped if e.kind in ON_RECEIVABLES})
-        return [{"document_type": key[0], "id": key[1]} for key in keys if len(key) == 2]
+            named = {effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details}
+            return [{"id": claim} for claim in sorted(named)]
+        keys = {DocumentKey.named(effect.content.document) for effect in dropped if effect.kind in ON_RECEIVABLES}
+        return [{"document_type": key.document_type, "id": key.number} for key in sorted(keys)]
 
     def _read_questions(self) -> None:
         """The agency's questions, kept with the persons since their text may name one."""

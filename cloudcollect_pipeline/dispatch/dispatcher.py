@@ -429,6 +429,7 @@ class Dispatcher:
     ) -> tuple[str, str | None, str]:
         """Durable intent, one write, its outcome: (state, remote id, note)."""
         self._journal(effect, "intent", details=details)
+        # The last moment at which a process that stood still, or a slow PDF, can be noticed.
         if self._read_at is not None and self.clock.now() - self._read_at > GUARD_LIFE:
             return "later", None, "the guard's read grew too old on the way"
         try:
@@ -452,7 +453,7 @@ class Dispatcher:
         with self._lock:
             words = self.guard.reads.words(effect.content.party, text)
         for word in words:
-            text = re.sub(re.escape(word), "***", text, flags=re.IGNORECASE)
+            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "***", text, flags=re.IGNORECASE)
         return text
 
     def _transfer(self, effect: Effect, fresh: Fresh) -> str:
@@ -584,8 +585,8 @@ class Dispatcher:
         for document, amount in sorted(told["carried"].items()):
             share = min(amount, fresh.balances.get(document, 0), left)
             if share > 0:
-                document_type, _, number = document.partition(" ")
-                lines.append(PaymentLine(document_type, number, share))
+                key = DocumentKey.named(document)
+                lines.append(PaymentLine(key.document_type, key.number, share))
                 left -= share
         if left:
             text = (

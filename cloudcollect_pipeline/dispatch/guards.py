@@ -177,7 +177,7 @@ class Guard:
         row = self.reads.settlement(effect.details["settlement_id"])
         readable = row is not None and None not in (row[term] for term in TERMS)
         told = (row["status"], terms_of(row)) if row is not None and readable else None
-        if told != (effect.expect["status"], effect.expect["terms"]):
+        if told != (effect.expect["status"], effect.expect.get("terms")):
             fresh.refused[effect.reference] = "the settlement changed since the plan"
 
     def changed_entries(self, roots: set[str], version: int) -> set[str]:
@@ -196,14 +196,9 @@ def _keys(effects: Sequence[Effect]) -> list[DocumentKey]:
         if effect.kind in (Kind.TRANSFER, Kind.CASE_REFERENCE):
             wanted.add(DocumentKey(effect.details["document_type"], effect.details["number"]))
         elif effect.kind in (Kind.HOLD, Kind.DEBTOR):
-            wanted.add(_key(effect.details["document"]))
+            wanted.add(DocumentKey.named(effect.details["document"]))
         elif effect.kind == Kind.REDUCTION:
-            wanted.add(_key(effect.details["receivable"]))
+            wanted.add(DocumentKey.named(effect.details["receivable"]))
         elif effect.kind == Kind.POSTING:
-            wanted |= {_key(document) for document in effect.details["carried"]}
+            wanted |= {DocumentKey.named(document) for document in effect.details["carried"]}
     return sorted(wanted)
-
-
-def _key(document: str) -> DocumentKey:
-    document_type, _, number = document.partition(" ")
-    return DocumentKey(document_type, number)

@@ -297,7 +297,12 @@ class Journal:
         return _row(row) if row else None
 
     def effects(
-        self, *, states: Iterable[str] = (), kind: Kind | None = None, source: str | None = None
+        self,
+        *,
+        states: Iterable[str] = (),
+        kind: Kind | None = None,
+        source: str | None = None,
+        night: date | None = None,
     ) -> list[EffectRow]:
         """Effects in order of reference, narrowed by what is given."""
         wanted = sorted(states)
@@ -312,6 +317,9 @@ class Journal:
         if source is not None:
             where.append("source = ?")
             values.append(source)
+        if night is not None:
+            where.append("night = ?")
+            values.append(night.isoformat())
         query = f"select * from effect where {' and '.join(where)} order by reference"
         return [_row(row) for row in self.db.execute(query, values)]
 

@@ -29,6 +29,12 @@ class DocumentKey:
     document_type: str
     number: str
 
+    @classmethod
+    def named(cls, document: str) -> "DocumentKey":
+        """The key of a document as it is written everywhere, such as `Invoice 100001`."""
+        document_type, _, number = document.partition(" ")
+        return cls(document_type, number)
+
 
 @dataclass(frozen=True)
 class Receipt:

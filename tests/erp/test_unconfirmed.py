@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -158,8 +159,7 @@ def at_par(answer: Response) -> Response:
 
 
 def periods(company: Company, change: Callable[[Any], Any]) -> None:
-    mutate = lambda answer: changed(answer, change)  # noqa: E731
-    company.faults.add("mutate", "GET", "financialPeriod", mutate=mutate, count=9)
+    company.faults.add("mutate", "GET", "financialPeriod", mutate=partial(changed, change=change), count=9)
 
 
 def adjustment(rows: Any) -> Any:
@@ -169,8 +169,8 @@ def adjustment(rows: Any) -> Any:
 
 
 def day_after(rows: Any) -> Any:
-    after = lambda text: (date.fromisoformat(text[:10]) + timedelta(days=1)).isoformat()  # noqa: E731
-    return [{**row, "endDate": after(row["endDate"])} for row in rows]
+    ends = [date.fromisoformat(row["endDate"][:10]) + timedelta(days=1) for row in rows]
+    return [{**row, "endDate": end.isoformat()} for row, end in zip(rows, ends, strict=True)]
 
 
 def shut(rows: Any) -> Any:

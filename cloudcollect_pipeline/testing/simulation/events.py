@@ -5,16 +5,17 @@ An event picks its subjects with its own dice among what is there; where nothing
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from random import Random
 from typing import TypeVar
 
+from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.sandbox.agency.books import Account, Claim, Entry
 from cloudcollect_pipeline.sandbox.agency.records import Refusal
 from cloudcollect_pipeline.sandbox.erp import DocumentType, ErpCompany, Status
 from cloudcollect_pipeline.sandbox.erp.documents import BooksError, Document
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry as VoucherEntry
-from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.sandbox.world import World, local
 
 T = TypeVar("T")
 
@@ -30,6 +31,12 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         [self.slug] = world.companies
+
+    def until(self, at: time) -> None:
+        """Let time pass until the clocks of Norway next say so."""
+        now = self.world.now.astimezone(OSLO)
+        moment = local(now.date(), at)
+        self.world.advance(moment if moment > now else local(now.date() + timedelta(days=1), at))
 
     @property
     def erp(self) -> ErpCompany:

@@ -25,7 +25,7 @@ from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.sandbox.erp import Status
 from cloudcollect_pipeline.sandbox.serve import Servers, company_settings
-from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
+from cloudcollect_pipeline.sandbox.world import FRIDAY, World
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
@@ -130,7 +130,7 @@ class Life:
         whole = {step.what: step for step in faults if FAULTS[step.what].place == "night"}
         self.chaos.arm(faults)
         late = "run past midnight" in whole
-        self._until(BEFORE_MIDNIGHT if late else time(1))
+        self.stage.until(BEFORE_MIDNIGHT if late else time(1))
         if not late:
             self._batches()
         self.network.latency = SLOW if late else timedelta(milliseconds=200)
@@ -142,18 +142,13 @@ class Life:
         else:
             self._run(whole)
         if late:
-            self._until(time(1))
+            self.stage.until(time(1))
             self._batches()
-        self._until(IN_THE_MORNING)
+        self.stage.until(IN_THE_MORNING)
         self.oracle.look()
 
     def _pass(self, while_: timedelta) -> None:
         self.world.advance(self.world.now + while_)
-
-    def _until(self, at: time) -> None:
-        now = self.world.now.astimezone(OSLO)
-        moment = local(now.date(), at)
-        self.world.advance(moment if moment > now else local(now.date() + timedelta(days=1), at))
 
     def _batches(self) -> None:
         """The routines of both sides at one and two at night; on Fridays the agency settles."""
@@ -162,7 +157,7 @@ class Life:
         self.world.agency.tick()
         if self.world.today.weekday() == FRIDAY and not self.quiet:
             happen(self.stage, "settle", 0)
-        self._until(AT_NIGHT)
+        self.stage.until(AT_NIGHT)
 
     # -- a run ---------------------------------------------------------------------------------------------------
 
@@ -271,9 +266,9 @@ class Life:
             return result
         dice = Random(f"{self.script.seed} {self.oracle.night}")
         if not self.quiet and dice.random() < 0.5:
-            self._until(time(6))
+            self.stage.until(time(6))
             happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
-        self._until(IN_THE_MORNING)
+        self.stage.until(IN_THE_MORNING)
         try:
             with self._opened() as night:
                 digest = night.approve(result.plan.plan.hash)
@@ -326,10 +321,10 @@ class Life:
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.chaos.arm(())
-            self._until(time(1))
+            self.stage.until(time(1))
             self._batches()
             result = self._run({})
-            self._until(IN_THE_MORNING)
+            self.stage.until(IN_THE_MORNING)
             self.oracle.look()
             if number >= 2 and self._at_rest(result):
                 self.lived.quiet_after = number + 1

@@ -26,7 +26,7 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.erp import Status
 from cloudcollect_pipeline.sandbox.serve import company_settings
-from cloudcollect_pipeline.sandbox.world import FRIDAY, World, local
+from cloudcollect_pipeline.sandbox.world import FRIDAY, World
 from cloudcollect_pipeline.settings import CompanySettings
 from cloudcollect_pipeline.testing.simulation.core.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
@@ -155,7 +155,7 @@ class Life:
             else:
                 self.chaos.arm([step])
         late = "run past midnight" in whole
-        self._until(BEFORE_MIDNIGHT if late else AT_NIGHT)
+        self.stage.until(BEFORE_MIDNIGHT if late else AT_NIGHT)
         if late:
             self.chaos.strike(whole["run past midnight"])
             self.wire.latency = SLOW
@@ -171,13 +171,8 @@ class Life:
             self._run(whole)
         if late:
             self.wire.latency = LATENCY
-            self._until(AT_NIGHT)
+            self.stage.until(AT_NIGHT)
             self._batches()
-
-    def _until(self, at: time) -> None:
-        now = self.world.now.astimezone(OSLO)
-        moment = local(now.date(), at)
-        self.world.advance(moment if moment > now else local(now.date() + timedelta(days=1), at))
 
     def _batches(self) -> None:
         """The routines of both sides; on Fridays the agency settles."""
@@ -275,7 +270,7 @@ class Life:
         """A person approves in the morning what waits for it; life goes on meanwhile."""
         dice = Random(f"{self.script.seed} {self.oracle.night}")
         if not self.quiet and dice.random() < 0.5:
-            self._until(time(6))
+            self.stage.until(time(6))
             happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
         result: Ran | None = ran
         for _ in range(2 if "approved twice" in whole else 1):
@@ -414,7 +409,7 @@ class Life:
         ran: Ran | None = None
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
-            self._until(AT_NIGHT)
+            self.stage.until(AT_NIGHT)
             self._batches()
             ran = self._run({})
             self.lived.nights += 1

@@ -350,7 +350,7 @@ class Run:
 
     def _found_changed(self) -> list[Claim]:
         """The claims of tonight's dropped effects: a list that left a change out once may never tell it."""
-        dropped = [e for e in self.journal.effects(states=("dropped",)) if e.night == self.night] if self.sent else []
+        dropped = self.journal.effects(states=("dropped",), night=self.night) if self.sent else []
         ids = sorted({effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details})
         try:
             return self.agency.claims(ids) if ids else []
