@@ -453,7 +453,8 @@ class Dispatcher:
         with self._lock:
             words = self.guard.reads.words(effect.content.party, text)
         for word in words:
-            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "***", text, flags=re.IGNORECASE)
+            # within other words too: a genitive would tell the name as well
+            text = re.sub(re.escape(word), "***", text, flags=re.IGNORECASE)
         return text
 
     def _transfer(self, effect: Effect, fresh: Fresh) -> str:

@@ -195,7 +195,7 @@ def test_an_agency_that_lists_almost_nothing_stops_the_plan(tmp_path):
 def test_a_refusal_in_the_erps_own_words_names_nobody(story, path, code):
     invoice = transferred(story)
     story.collect(invoice, 2500)
-    said = '{"message": "Customer Debtor Ærlig, Storgata 1, is blocked."}'.encode()
+    said = '{"message": "Customer Debtor Ærlig, Storgata 1, is blocked; see Ærligs other invoices."}'.encode()
     story.world.erp_faults.add("status_before", "POST", path, status=400, body=said)
     story.night()
     (finding,) = [f for f in story.with_journal(lambda journal: journal.findings()) if f["code"] == code]

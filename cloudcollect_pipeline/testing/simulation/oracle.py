@@ -116,7 +116,7 @@ class Oracle:
     # -- what may be sent ----------------------------------------------------------------------------------------
 
     def usual(self) -> int:
-        """How many more may go because so many usually do."""
+        """How many may go at least because so many usually do."""
         return 0
 
     def facts(self) -> dict[str, int]:
@@ -216,7 +216,7 @@ class Oracle:
         match operation:
             case "transfer":
                 self._transfers += 1
-                if self._transfers > self.most_transfers and not self._approved and self._transfers > self.usual():
+                if not self._approved and self._transfers > max(self.most_transfers, self.usual()):
                     self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
                 if not self._true(f"transfer {write.document}", write.amount):
                     kind, _, number = write.document.partition(" ")
