@@ -1,9 +1,11 @@
 """One story with every fault at every boundary; the suite takes every write, every commit and a sample of the pairs."""
 
+from collections import Counter
+
 import pytest
 
 from cloudcollect_pipeline.testing.simulation.ablation import without
-from cloudcollect_pipeline.testing.simulation.exhaustive import CRASHES, STORY, Explored, after, each
+from cloudcollect_pipeline.testing.simulation.exhaustive import CRASHES, STORY, Explored, after, each, explore
 from cloudcollect_pipeline.testing.simulation.script import Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
@@ -29,6 +31,13 @@ def test_a_second_crash_anywhere_after_the_first_breaks_nothing() -> None:
     explored = after(Step(0, "killed after a write", 4, 1))
     assert explored.violations == []
     assert explored.pairs > len(CRASHES)
+
+
+def test_several_processes_explore_what_one_does() -> None:
+    kinds = ("write lost", "killed before a write")
+    together = explore(pairs=False, processes=2, kinds=kinds)
+    assert together.violations == []
+    assert together.boundaries == sum((each(kind).boundaries for kind in kinds), Counter())
 
 
 def test_without_a_safeguard_the_story_breaks() -> None:

@@ -81,11 +81,17 @@ def after(first: Step) -> Explored:
     return explored
 
 
-def explore(*, pairs: bool, processes: int = 0, tell: Callable[[Explored], None] = lambda _: None) -> Explored:
-    """Every fault at every boundary; with `pairs` every two crashes too."""
+def explore(
+    *,
+    pairs: bool,
+    processes: int = 0,
+    kinds: Sequence[str] = tuple(CORE.faults),
+    tell: Callable[[Explored], None] = lambda _: None,
+) -> Explored:
+    """Every fault of these kinds at every boundary; with `pairs` every two crashes that begin with one of them too."""
     explored = Explored()
     with ProcessPoolExecutor(processes or os.cpu_count() or 1) as pool:
-        for found in pool.map(each, CORE.faults):
+        for found in pool.map(each, kinds):
             explored += found
             tell(explored)
         firsts = [Step(0, kind, nth, 1) for kind in CRASHES for nth in range(explored.boundaries[kind])]
