@@ -22,8 +22,7 @@ from cloudcollect_pipeline.cli.exits import Stop
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, memory_for, sql, threads_for
 from cloudcollect_pipeline.planning.facts import Facts
-from cloudcollect_pipeline.planning.plan import HERE, HeldBack, judge, prepare, raise_fence
-from cloudcollect_pipeline.planning.rules import own_rules
+from cloudcollect_pipeline.planning.plan import HeldBack, judge_all, prepare, raise_fence
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 
 QUERIES = "cloudcollect_pipeline.cli.sql"
@@ -143,8 +142,7 @@ class Snapshot:
     def held_back(self) -> list[HeldBack]:
         """Receivables that dunning picked and that are old enough, with the rules that keep them back."""
         ledger = self.ledger
-        ledger.db.execute(sql("subject", HERE).format(own_rules=own_rules()))
-        judge(ledger)
+        judge_all(ledger)
         held = []
         for row in ledger.rows(sql("held_back", QUERIES)):
             failed = tuple(code for code in row["failed"] if code not in UNKNOWN_HERE)

@@ -110,9 +110,7 @@ class LedgerReads:
             self.ledger.db.execute("create or replace temp view person_now as select * from persons.person")
 
     def _verdicts(self) -> dict[str, Row]:
-        self.ledger.db.execute(
-            "create or replace temp table subject as select document_type, number, customer from fresh_receivable"
-        )
+        self.ledger.db.execute("create or replace temp table subject as select * exclude (n) from fresh_receivable")
         judge(self.ledger)
         return {row["document"]: row for row in self.ledger.rows("select * from verdict")}
 

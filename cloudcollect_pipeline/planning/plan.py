@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -37,7 +38,7 @@ from cloudcollect_pipeline.planning.deltas import (
 )
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects
-from cloudcollect_pipeline.planning.rules import failed_codes, own_rules
+from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, stop_rules
 from cloudcollect_pipeline.planning.settlements import plan_settlements
 
 HERE = "cloudcollect_pipeline.planning.sql"
@@ -94,7 +95,7 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
     if ledger.laid != facts:
         _lay(ledger, facts)
         ledger.laid = facts
-    ledger.once("planning views", sql("planning_views", HERE))
+    ledger.once("planning views", sql("claims", HERE) + sql("planning_views", HERE))
     if facts.settings.agency.unallocated == "principal":
         ledger.once("unsplit is principal", sql("unsplit_is_principal", HERE))
     if ledger.value(sql("settles_claims", HERE)):
@@ -174,24 +175,30 @@ def judge(ledger: Ledger) -> None:
         ledger.db.execute(sql("verdicts", HERE).format(failed_codes=failed_codes()))
 
 
+def judge_all(ledger: Ledger) -> None:
+    """Judge every receivable that may have to be handed over, held or let go tonight, into the table `verdict`."""
+    ledger.db.execute(sql("subject", HERE).format(own_rules=own_rules(), stop_rules=stop_rules()))
+    judge(ledger)
+
+
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     """Everything tonight's facts ask for. Reads the ledger only; the same ledger and facts give the same plan."""
     prepare(ledger, facts)
-    raise_fence(ledger, again=True)
-    ledger.db.execute(sql("subject", HERE).format(own_rules=own_rules()))
-    judge(ledger)
     effects: list[Effect] = []
     findings: list[Finding] = []
-    held_back = _transfers(ledger, facts, effects, findings)
-    _customers(ledger, facts, effects, findings)
-    plan_holds(ledger, facts, effects, findings)
-    plan_debtors(ledger, facts, effects, findings)
-    plan_questions(ledger, facts, effects, findings)
-    plan_case_references(ledger, facts, effects, findings)
-    if not facts.missing(*SETTLEMENT_FEEDS):
-        plan_settlements(ledger, facts, effects, findings)
-    _standing_findings(ledger, facts, findings)
-    effects = _allowed(ledger, effects, facts, findings)
+    with _claims_worked_out(ledger):
+        raise_fence(ledger, again=True)
+        judge_all(ledger)
+        held_back = _transfers(ledger, facts, effects, findings)
+        _customers(ledger, facts, effects, findings)
+        plan_holds(ledger, facts, effects, findings)
+        plan_debtors(ledger, facts, effects, findings)
+        plan_questions(ledger, facts, effects, findings)
+        plan_case_references(ledger, facts, effects, findings)
+        if not facts.missing(*SETTLEMENT_FEEDS):
+            plan_settlements(ledger, facts, effects, findings)
+        _standing_findings(ledger, facts, findings)
+        effects = _allowed(ledger, effects, facts, findings)
     effects.sort(key=sending_order)
     version = ledger.version()
     return Plan(
@@ -202,6 +209,19 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
         tuple(sorted(set(findings), key=_finding_order)),
         tuple(held_back),
     )
+
+
+@contextmanager
+def _claims_worked_out(ledger: Ledger) -> Iterator[None]:
+    """All of a plan asks for claims of ours and their receivables: they are joined once, and stand until it is made."""
+    names = ("our_claim", "claimed_receivable")
+    ledger.work_out(*names)
+    try:
+        yield
+    finally:
+        ledger.db.execute(sql("claims", HERE))
+        for name in names:
+            ledger.db.execute(f"drop table {name}_worked_out")
 
 
 def _finding_order(finding: Finding) -> tuple[str, str, str, int]:

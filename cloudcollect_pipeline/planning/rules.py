@@ -36,6 +36,11 @@ def own_rules() -> str:
     return " and ".join(f"coalesce(({rule(code).predicate}), false)" for code in OWN_RULES)
 
 
+def stop_rules() -> str:
+    """SQL over a candidate `c` that is true when it passes every rule that is asked as long as a claim lives."""
+    return " and ".join(f"coalesce(({rule.predicate}), false)" for rule in rules() if rule.group == "stop")
+
+
 def failed_codes() -> str:
     """SQL list items: the code of each rule that fails, else NULL."""
     return ", ".join(f"case when not coalesce(({rule.predicate}), false) then '{rule.code}' end" for rule in rules())

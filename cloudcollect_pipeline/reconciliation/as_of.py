@@ -15,7 +15,15 @@ HERE = "cloudcollect_pipeline.reconciliation.sql"
 PLANNING = "cloudcollect_pipeline.planning.sql"
 
 
-WORKED_OUT = ("entry_root", "entry_line", "settlement_line", "our_claim", "own_posting", "entry_principal")
+WORKED_OUT = (
+    "entry_root",
+    "entry_line",
+    "settlement_line",
+    "our_claim",
+    "claimed_receivable",
+    "own_posting",
+    "entry_principal",
+)
 """Views of the mirrors that much is built on: worked out once per night that is laid."""
 
 
@@ -65,12 +73,10 @@ def lay_as_of(ledger: Ledger, journal: Journal, night: date) -> AsOf:
     # From the definitions of the present, since an earlier night may be laid already.
     ledger.present(cut.version)
     ledger.db.execute(sql("views"))
-    ledger.db.execute(sql("planning_views", PLANNING))
+    ledger.db.execute(sql("claims", PLANNING) + sql("planning_views", PLANNING))
     ledger.db.execute(sql("as_of", HERE).format(ledger=database))
     _lay_effects(ledger, journal, cut, database)
-    for name in WORKED_OUT:
-        ledger.db.execute(f"create or replace temp table {name}_as_of as from {name}")
-        ledger.db.execute(f"create or replace temp view {name} as from {name}_as_of")
+    ledger.work_out(*WORKED_OUT)
     ledger.db.execute(sql("movements_as_of", HERE).format(ledger=database))
     ledger.db.execute(sql("movements", HERE))
     ledger.db.execute("create or replace temp table suspense_movement as from explained_movement")

@@ -1,3 +1,3 @@
 -- The one receivable that is being explained.
 create or replace temp table subject as
-select document_type, number, customer from receivable_now where document_type = $document_type and number = $number;
+from receivable_now where document_type = $document_type and number = $number;

@@ -19,12 +19,13 @@ claims as (
            sum(principal) filter (status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') as principal,
            coalesce(bool_or(disputed and status not in ('WITHDRAWN', 'REJECTED', 'MERGED')), false) as disputed,
            coalesce(bool_or(disputed and status in ('WITHDRAWN', 'REJECTED')), false) as disputed_before
-    from claim_now group by all
+    from claim_now c semi join subject r on r.document_type = c.document_type and r.number = c.document_number
+    group by all
 ),
 pending as (
     select e.document, count(*) as transfers
     from effect e
-    where e.kind = 'transfer'
+    where e.kind = 'transfer' and e.document in (select document_type || ' ' || number from subject)
       and (e.state in ('intent', 'uncertain', 'created', 'quarantined')
            or (e.state = 'confirmed' and not exists (select 1 from claim_now c where c.reference = e.reference)))
     group by e.document
@@ -32,13 +33,15 @@ pending as (
 over as (
     select distinct c.document_type, c.document_number, k.number
     from claim_now c join agency_case_now k using (case_id)
+    semi join subject r on r.document_type = c.document_type and r.number = c.document_number
     where c.status in ('WITHDRAWN', 'REJECTED', 'MERGED') or c.hold = 'RECALLED'
 ),
 kids as (
-    select other.kid
-    from receivable_now other join claims on claims.document_type = other.document_type and claims.document_number = other.number
-    where claims.live > 0 and coalesce(other.kid, '') <> ''
-    group by other.kid
+    select distinct other.kid
+    from claimed_receivable other
+    semi join (from claim_now where status not in ('WITHDRAWN', 'REJECTED') and hold <> 'RECALLED') live
+        on live.document_type = other.document_type and live.document_number = other.number
+    where other.kid <> '' and other.kid in (select kid from subject)
 ),
 -- What credit notes and write-offs have settled of receivables that are at the agency and paid up.
 made_up as (
@@ -47,7 +50,7 @@ made_up as (
     from application a
     where (a.receivable_type, a.receivable_number) in (
         select r.document_type, r.number
-        from receivable_now r join claims c on c.document_type = r.document_type and c.document_number = r.number
+        from subject r join claims c on c.document_type = r.document_type and c.document_number = r.number
         where c.live > 0 and r.balance = 0)
     group by all
 ),
@@ -77,8 +80,7 @@ select r.*,
        foreign_payment.customer is not null as has_foreign_payment,
        fenced.receivable is not null or fenced_customer.customer is not null or cu.number is null
            or (select bool_or(everything) from fence) is true as fenced
-from subject
-join receivable_now r on r.document_type = subject.document_type and r.number = subject.number
+from subject r
 left join customer_now cu on cu.number = r.customer
 left join person_now person on person.customer = r.customer
 left join claims on claims.document_type = r.document_type and claims.document_number = r.number

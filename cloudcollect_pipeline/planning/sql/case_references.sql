@@ -4,7 +4,7 @@ select oc.document, oc.document_type, oc.document_number, r.customer, r.currency
        r.case_number as shown_number
 from our_claim oc
 join agency_case_now k using (case_id)
-join receivable_now r on r.document_type = oc.document_type and r.number = oc.document_number
+join claimed_receivable r on r.document_type = oc.document_type and r.number = oc.document_number
 where oc.document_type = 'Invoice' and oc.status not in ('REJECTED', 'MERGED')
   and (coalesce(r.case_number, ''), coalesce(r.case_status, ''), coalesce(r.case_url, ''))
       is distinct from (k.number, k.status, coalesce(k.url, ''))

@@ -3,5 +3,5 @@ select claim_id, document
 from our_claim c
 where live
   and not exists (
-      select 1 from receivable_now r where r.document_type = c.document_type and r.number = c.document_number)
+      select 1 from claimed_receivable r where r.document_type = c.document_type and r.number = c.document_number)
 order by claim_id;

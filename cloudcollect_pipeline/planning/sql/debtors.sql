@@ -9,7 +9,7 @@ select oc.claim_id, oc.reference as transfer, oc.document, oc.document_type, oc.
                      coalesce(p.postal_code, ''), coalesce(p.city, ''), coalesce(cu.country, 'NO'), coalesce(p.email, ''),
                      coalesce(p.phone, ''))) as mark
 from our_claim oc
-join receivable_now r on r.document_type = oc.document_type and r.number = oc.document_number
+join claimed_receivable r on r.document_type = oc.document_type and r.number = oc.document_number
 join customer_now cu on cu.number = r.customer
 join person_now p on p.customer = r.customer
 left join latest on latest.source = oc.reference

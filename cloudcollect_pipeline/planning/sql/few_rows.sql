@@ -5,7 +5,7 @@ where e.kind = 'transfer' and e.state = 'confirmed'
 union all
 select 'erp documents', count(*), count(r.number)
 from our_claim c
-left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+left join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 union all
 select 'erp payments', count(*), count(p.number)
 from effect e left join payment_now p on p.document_type = 'Payment' and p.reference = e.reference

@@ -9,7 +9,7 @@ join entry_now e using (entry_id)
 join entry_root er using (entry_id)
 join entry_now root on root.entry_id = er.root
 join our_claim c on c.claim_id = l.claim_id
-join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 left join effect f on f.reference = e.reference and f.kind = 'reduction'
 left join effect rf on rf.reference = root.reference and rf.kind = 'reduction'
 where coalesce(root.received_by, 'CREDITOR') = 'CREDITOR' and root.kind <> 'CHARGE' and l.bucket = 'principal'

@@ -8,18 +8,11 @@ where p.cash_account = policy.suspense_cash_account and p.document_type in ('Pay
   and p.status <> 'Voided'
   and not exists (select 1 from effect e where e.reference = p.reference and e.kind = 'posting');
 
--- Claims of ours, with the transfer that made them.
-create or replace temp view our_claim as
-select c.*, e.amount as transferred, e.details, e.source, e.ordinal,
-       c.document_type || ' ' || c.document_number as document,
-       c.status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and c.hold <> 'RECALLED' as live
-from claim_now c join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed';
-
 -- Claims that somebody handed over by hand for receivables issued before go-live: not ours to mirror.
 create or replace temp view by_hand_claim as
 select c.claim_id
 from claim_now c
-join receivable_now r on r.document_type = c.document_type and r.number = c.document_number, policy
+join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number, policy
 where r.document_date < policy.go_live
   and not exists (select 1 from effect e where e.reference = c.reference and e.kind = 'transfer');
 
@@ -32,7 +25,7 @@ from entry_line l
 join entry_root er using (entry_id)
 join entry_now root on root.entry_id = er.root
 join our_claim c on c.claim_id = l.claim_id
-left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+left join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 where root.received_by = 'AGENCY' and l.bucket = 'principal'
 group by all;
 
@@ -53,7 +46,7 @@ where p.cash_account = policy.suspense_cash_account and p.document_type = 'Payme
 -- Customers with something to look at: everyone else is equal on both sides (the sum of all news is B − O).
 create or replace temp view customer_to_plan as
 select r.customer
-from our_claim c join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+from our_claim c join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 where c.live and (r.balance <> c.principal_open or c.principal <> cast(c.transferred as decimal(18, 2)) / 100)
 union
 select desired.customer
@@ -75,16 +68,16 @@ select customer from own_posting where status in ('Balanced', 'Hold')
 union
 select r.customer
 from entry_line l join entry_now e using (entry_id) join our_claim c on c.claim_id = l.claim_id
-join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 where coalesce(e.received_by, 'CREDITOR') = 'CREDITOR' and e.kind <> 'CHARGE' and (l.cancelled or not exists (select 1 from effect f where f.reference = e.reference))
 union
 select r.customer
 from (select receivable_type, receivable_number from payment_line where abs(write_off) > (select write_off_tolerance from policy)
       union
-      select document_type, number from (select *, unnest(applications) as shown from receivable_now)
+      select document_type, number from (select *, unnest(applications) as shown from claimed_receivable)
       where shown.document_type = 'WriteOff' and abs(shown.amount) > (select write_off_tolerance from policy)) written
 join our_claim c on c.document_type = written.receivable_type and c.document_number = written.receivable_number
-join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 where c.live;
 
 -- Both subledgers side by side: every receivable that either side has open as a claim, its difference classified. Built so

@@ -6,7 +6,7 @@ with line as (
     join settlement_now s using (settlement_id)
     left join entry_root er using (entry_id)
     left join our_claim oc on oc.claim_id = sl.claim_id
-    left join receivable_now r on r.document_type = oc.document_type and r.number = oc.document_number
+    left join claimed_receivable r on r.document_type = oc.document_type and r.number = oc.document_number
 ),
 entry_share as (
     select entry_id, claim_id, sum(amount) as principal from entry_line where bucket = 'principal' group by all

@@ -1,7 +1,7 @@
 -- Agency money that cannot be tied to claims of ours, per original entry: what was allocated later adds up to nothing.
 with known as (
     select c.claim_id from our_claim c
-    join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
+    join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 ),
 astray as (
     select er.root, coalesce(l.claim_id, '?') as claim_id, sum(l.amount) as amount
