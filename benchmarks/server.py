@@ -28,6 +28,8 @@ PER_CUSTOMER = 5
 PICKED_EVERY = 1000
 """One receivable in so many was picked by dunning, and is not at the agency yet."""
 PAGE = 500
+NEWS = {"lastModifiedDateTime", "dunningLetterDateTime", "updated_since"}
+"""Parameters that ask for what is new."""
 
 TEMPLATES = dict(
     line.split(" ", 1) for line in Path(__file__).with_suffix(".records").read_text(encoding="utf-8").splitlines()
@@ -55,7 +57,7 @@ class World:
 
     def list(self, path: str, query: dict[str, list[str]]) -> tuple[str, range]:
         """The template of a list, and the numbers of what it holds."""
-        n = self.changed if "lastModifiedDateTime" in query or "updated_since" in query else self.items
+        n = self.changed if NEWS & query.keys() else self.items
         part = range(0, n, PER_CUSTOMER)
         match path:
             case "/v1/customerinvoice":
