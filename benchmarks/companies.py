@@ -1,14 +1,20 @@
-"""Fifty companies on one machine: their nights queued, a few at a time, each in a process of its own as in Dagster."""
+"""Fifty companies on one machine: their nights in Dagster's queue, and as bare processes."""
 
 import os
 import resource
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from benchmarks.measure import Contender, Figures, Row, contest, made_by, row, stopwatch
+from benchmarks.measure import SMALL, Contender, Figures, Row, contest, made_by, row, stopwatch
 from benchmarks.server import serving, stats
 
 AT_ONCE = 4
@@ -24,8 +30,13 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
         arguments = {"folder": made, "url": url, "companies": companies}
         results = contest(
             {
-                "ours": Contender("benchmarks.companies:queued", {**arguments, "at_once": AT_ONCE}),
-                "one after the other": Contender("benchmarks.companies:queued", {**arguments, "at_once": 1}),
+                "ours": Contender("benchmarks.companies:in_dagster", arguments, SMALL if companies < 50 else ""),
+                "a process each, four at once": Contender(
+                    "benchmarks.companies:queued", {**arguments, "at_once": AT_ONCE}
+                ),
+                "a process each, one after the other": Contender(
+                    "benchmarks.companies:queued", {**arguments, "at_once": 1}
+                ),
             },
             rounds,
         )
@@ -81,6 +92,114 @@ def queued(folder: str, url: str, companies: int, at_once: int) -> Figures:
     busy = (cpu + stats(url)["cpu"] - served) / (figures["wall"] * (os.cpu_count() or 1))
     return {**figures, "cpu": cpu, "busy": busy, "ratio": 1 / busy, "night": figures["wall"] / companies,
             "peak": after.ru_maxrss / 1024}  # fmt: skip
+
+
+FOLDER, URL, COMPANIES, NIGHT_NUMBER = (f"CLOUDCOLLECT_BENCH_{name}" for name in ("FOLDER", "URL", "COMPANIES", "NIGHT"))
+"""What Dagster's processes are told by their environment."""
+
+
+def __getattr__(name: str) -> Any:
+    """`defs`, for Dagster alone: the production definitions over the companies of this benchmark."""
+    if name != "defs":
+        raise AttributeError(name)
+    from datetime import timedelta
+
+    from benchmarks.company import WallClock, settings
+    from cloudcollect_pipeline.nightly import Night
+    from cloudcollect_pipeline.orchestration.build import build_definitions
+    from cloudcollect_pipeline.orchestration.resources import Nights
+
+    class Later(WallClock):
+        def now(self) -> Any:
+            return super().now() + timedelta(days=int(os.environ[NIGHT_NUMBER]))
+
+    class Local(Nights):
+        def open_night(self, slug: str, who: str) -> Any:
+            chosen = settings(Path(os.environ[FOLDER]), os.environ[URL], [slug])
+            return Night.open(slug, chosen, Later(), who=who, patience=0)
+
+    slugs = [f"c{number}" for number in range(int(os.environ[COMPANIES]))]
+    return build_definitions(companies=slugs, resources={"nights": Local()})
+
+
+def in_dagster(folder: str, url: str, companies: int) -> Figures:
+    """All nights as runs of the daemon's queue under this project's dagster.yaml, from the first launch to the last end.
+
+    What the cores had to do is the whole machine's, since Dagster's processes are nobody's children: keep it quiet.
+    """
+    from datetime import timedelta
+
+    from dagster_graphql import DagsterGraphQLClient
+
+    from benchmarks.company import NIGHT
+
+    marker = Path(folder) / "nights"
+    number = int(marker.read_text())
+    marker.write_text(str(number + 1))
+    told = {FOLDER: folder, URL: url, COMPANIES: str(companies), NIGHT_NUMBER: str(number)}
+    with tempfile.TemporaryDirectory() as home, _dagster(home, told) as port:
+        client = DagsterGraphQLClient("127.0.0.1", port_number=port)
+        tags = {"dagster/partition": (NIGHT + timedelta(days=number)).isoformat()}
+        busy_before = _busy()
+        with stopwatch() as figures:
+            runs = [
+                client.submit_job_execution(f"c{company}_nightly", tags=tags, run_config={})
+                for company in range(companies)
+            ]
+            waiting = set(runs)
+            while waiting:
+                time.sleep(0.2)
+                states = {run: client.get_run_status(run).value for run in sorted(waiting)}
+                failed = sorted(run for run, state in states.items() if state in ("FAILURE", "CANCELED"))
+                assert not failed, f"{len(failed)} runs failed, the first {failed[0]}"
+                waiting -= {run for run, state in states.items() if state == "SUCCESS"}
+        cpu = _busy() - busy_before
+    busy = cpu / (figures["wall"] * (os.cpu_count() or 1))
+    return {**figures, "cpu": cpu, "busy": busy, "ratio": 1 / busy, "night": figures["wall"] / companies}
+
+
+@contextmanager
+def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
+    """Webserver, daemon and code server with an empty instance; gives the port once the definitions are loaded."""
+    from urllib.request import Request, urlopen
+
+    shutil.copy(Path(__file__).parents[1] / "dagster.yaml", home)
+    (Path(home) / "workspace.yaml").write_text(
+        "load_from:\n- python_module: {module_name: benchmarks.companies, attribute: defs, location_name: bench}\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    environ = {**os.environ, **told, "DAGSTER_HOME": home, "PYTHONPATH": str(Path(__file__).parents[1])}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([*command, "--log-level", "critical"], cwd=home, env=environ, **quiet) as server:  # type: ignore[call-overload]
+        try:
+            ask = Request(  # noqa: S310 - our own server
+                f"http://127.0.0.1:{port}/graphql",
+                b'{"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"}',
+                {"Content-Type": "application/json"},
+            )
+            until = time.monotonic() + 120
+            while time.monotonic() < until:
+                time.sleep(0.5)
+                try:
+                    with urlopen(ask) as answer:  # noqa: S310
+                        if b'"name"' in answer.read():
+                            break
+                except OSError:
+                    continue
+            yield port
+        finally:
+            server.terminate()
+
+
+def _busy() -> float:
+    """Seconds that the machine's cores have worked since it was started."""
+    with Path("/proc/stat").open() as file:
+        ticks = [int(n) for n in file.readline().split()[1:]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks[:8]) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def night(folder: str, url: str, slug: str, number: int) -> None:
