@@ -25,19 +25,22 @@ where r.document_date < policy.go_live
 
 -- Principal that money received by the agency now carries, per original entry and claim: the entry with its reversals
 -- and reallocations. A cancelled one carries nothing, which is what takes its posting back.
--- Claims are joined with their transfers here and not as `our_claim`, so that the join begins with the entries, the few.
+-- Claims are joined with their transfers here and not as `our_claim`, and receivables last: so it begins with the few.
 create or replace temp view entry_principal as
-select er.root, l.claim_id, c.document_type || ' ' || c.document_number as document, c.document_type, c.document_number,
-       r.customer, root.currency, root.value_date,
-       coalesce(sum(l.amount) filter (not l.cancelled), 0) as carried
-from entry_line l
-join entry_root er using (entry_id)
-join entry_now root on root.entry_id = er.root
-join claim_now c on c.claim_id = l.claim_id
-join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed'
-left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
-where root.received_by = 'AGENCY' and l.bucket = 'principal'
-group by all;
+select p.*, r.customer
+from (
+    select er.root, l.claim_id, c.document_type || ' ' || c.document_number as document, c.document_type,
+           c.document_number, root.currency, root.value_date,
+           coalesce(sum(l.amount) filter (not l.cancelled), 0) as carried
+    from entry_line l
+    join entry_root er using (entry_id)
+    join entry_now root on root.entry_id = er.root
+    join claim_now c on c.claim_id = l.claim_id
+    join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed'
+    where root.received_by = 'AGENCY' and l.bucket = 'principal'
+    group by all
+) p
+left join receivable_now r on r.document_type = p.document_type and r.number = p.document_number;
 
 -- Principal that published settlements pay out: of what is ours to mirror, and of what stood in the account at go-live.
 create or replace temp view due_line as
