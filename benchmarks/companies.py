@@ -94,7 +94,9 @@ def queued(folder: str, url: str, companies: int, at_once: int) -> Figures:
             "peak": after.ru_maxrss / 1024}  # fmt: skip
 
 
-FOLDER, URL, COMPANIES, NIGHT_NUMBER = (f"CLOUDCOLLECT_BENCH_{name}" for name in ("FOLDER", "URL", "COMPANIES", "NIGHT"))
+FOLDER, URL, COMPANIES, NIGHT_NUMBER = (
+    f"CLOUDCOLLECT_BENCH_{name}" for name in ("FOLDER", "URL", "COMPANIES", "NIGHT")
+)
 """What Dagster's processes are told by their environment."""
 
 
@@ -123,7 +125,7 @@ def __getattr__(name: str) -> Any:
 
 
 def in_dagster(folder: str, url: str, companies: int) -> Figures:
-    """All nights as runs of the daemon's queue under this project's dagster.yaml, from the first launch to the last end.
+    """All nights as runs of the daemon's queue under this project's dagster.yaml, from first launch to last end.
 
     What the cores had to do is the whole machine's, since Dagster's processes are nobody's children: keep it quiet.
     """
@@ -175,7 +177,7 @@ def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([*command, "--log-level", "critical"], cwd=home, env=environ, **quiet) as server:  # type: ignore[call-overload]
         try:
-            ask = Request(  # noqa: S310 - our own server
+            ask = Request(
                 f"http://127.0.0.1:{port}/graphql",
                 b'{"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"}',
                 {"Content-Type": "application/json"},

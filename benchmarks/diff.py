@@ -72,13 +72,12 @@ def _ledger(folder: str, memory: str = "4GB") -> Any:
 def ours(folder: str, memory: str = "4GB") -> Figures:
     """What the night does: lay the views, join, classify, keep for readers."""
     from benchmarks.company import facts
-    from cloudcollect_pipeline.ledger.ledger import sql
-    from cloudcollect_pipeline.planning.plan import HERE, prepare
+    from cloudcollect_pipeline.planning.plan import compare, prepare
 
     ledger = _ledger(folder, memory)
     prepare(ledger, facts())
     with stopwatch() as figures:
-        ledger.db.execute(sql("diff", HERE))
+        compare(ledger)
     different = ledger.value("select count(*) from subledger_diff where class <> 'equal'")
     return {**figures, "different": different}
 

@@ -41,7 +41,7 @@ from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
 from cloudcollect_pipeline.planning.deltas import as_json
 from cloudcollect_pipeline.planning.facts import Elsewhere, Facts
-from cloudcollect_pipeline.planning.plan import HERE, VOUCHERS, Plan, make_plan, prepare
+from cloudcollect_pipeline.planning.plan import HERE, VOUCHERS, Plan, compare, make_plan, prepare
 from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
 from cloudcollect_pipeline.reconciliation.payouts import awaited_since, keep_payouts
 from cloudcollect_pipeline.reconciliation.statement import Statement, keep_movements, keep_statement, make_statement
@@ -502,11 +502,11 @@ class Night:
     def diff(self) -> dict[str, dict[str, int]]:
         """Join both subledgers once and classify every difference: class -> count and sum in øre."""
         prepare(self.ledger, self.facts())
-        self.ledger.db.execute(sql("diff", HERE))
+        compare(self.ledger)
         return {
             row["class"]: {"count": row["n"], "amount": ore(row["amount"])}
             for row in self.ledger.rows(
-                "select class, count(*) as n, sum(difference) as amount from subledger_diff "
+                "select class, sum(receivables) as n, sum(difference) as amount from subledger_diff "
                 "group by class order by class"
             )
         }

@@ -117,6 +117,8 @@ class Ledger:
                     "memory_limit": memory or memory_for(),
                     "threads": str(threads),
                     "temp_directory": str(spill),
+                    # A large commit rewrites what it touched once a night, when the ledger is published, not each time.
+                    "checkpoint_threshold": "256MB",
                 },
             )
         except duckdb.Error as error:
@@ -452,10 +454,8 @@ def _names(table: Table) -> dict[str, str]:
     """The identifiers a mirror statement needs; all come from `TABLES`, never from data."""
     return {
         "table": table.name,
-        "first_key": table.key[0],
-        "known_key": ", ".join(f"known.{key}" for key in table.key),
-        "staged_key": ", ".join(f"staged.{key}" for key in table.key),
-        "changed_key": ", ".join(f"changed.{key}" for key in table.key),
+        "id": table.key[-1],
+        "same_key": " and ".join(f"known.{key} = staged.{key}" for key in table.key),
         "known_columns": ", ".join(f"known.{name}" for name in table.compared),
         "staged_columns": ", ".join(f"staged.{name}" for name in table.compared),
         "columns": ", ".join(column.name for column in table.stored),

@@ -102,6 +102,16 @@ def prepare(ledger: Ledger, facts: Facts) -> None:
         ledger.once("settled by claim", sql("settled_by_claim", HERE))
 
 
+def compare(ledger: Ledger, *, table: str = "table", equal_by: str = "null") -> None:
+    """Join both subledgers into `subledger_diff`, every difference classified; `prepare` comes first.
+
+    What is equal is one row, or one for each value of the column `equal_by`.
+    """
+    ledger.db.execute(sql("diff", HERE).format(table=table, equal_by=equal_by))
+    if ledger.value("select exists (from subledger_diff where class = 'missing at agency')"):
+        ledger.db.execute(sql("live_again", HERE))
+
+
 def _lay(ledger: Ledger, facts: Facts) -> None:
     policy, route = facts.settings.policy, facts.settings.route
     ledger.db.execute(

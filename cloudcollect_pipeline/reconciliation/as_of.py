@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime
 
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.plan import HERE as PLANNING
+from cloudcollect_pipeline.planning.plan import compare
 
 HERE = "cloudcollect_pipeline.reconciliation.sql"
-PLANNING = "cloudcollect_pipeline.planning.sql"
 
 
 WORKED_OUT = (
@@ -80,7 +81,7 @@ def lay_as_of(ledger: Ledger, journal: Journal, night: date) -> AsOf:
     ledger.db.execute(sql("movements_as_of", HERE).format(ledger=database))
     ledger.db.execute(sql("movements", HERE))
     ledger.db.execute("create or replace temp table suspense_movement as from explained_movement")
-    ledger.db.execute("create or replace temp table subledger_diff as from both_sides")
+    compare(ledger, table="temp table", equal_by="customer")
     return cut
 
 

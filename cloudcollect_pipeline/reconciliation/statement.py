@@ -189,7 +189,8 @@ def make_statement(ledger: Ledger, night: date, at: datetime, settings: CompanyS
         differences={
             row["class"]: {"count": row["n"], "amount": ore(row["amount"])}
             for row in ledger.rows(
-                "select class, count(*) as n, sum(difference) as amount from subledger_diff group by all order by class"
+                "select class, sum(receivables) as n, sum(difference) as amount from subledger_diff "
+                "group by all order by class"
             )
         },
         payouts=tuple(p for p in payouts(ledger, night, policy.payout_days) if p.state not in ("received", "nothing")),

@@ -37,15 +37,16 @@ create table if not exists effect (
     seq bigint not null
 );
 
--- Tonight's full outer join of both subledgers, every difference classified.
+-- Tonight's full outer join of both subledgers: each receivable that differs, classified, and what is equal as one sum.
 create table if not exists subledger_diff (
-    document_type varchar not null,
-    number varchar not null,
+    document_type varchar,
+    number varchar,
     customer varchar,
     claim_id varchar,
-    erp_balance decimal(18, 2),
-    agency_open decimal(18, 2),
-    difference decimal(18, 2),
+    receivables bigint not null,
+    erp_balance decimal(38, 2),
+    agency_open decimal(38, 2),
+    difference decimal(38, 2),
     class varchar not null
 );
 

@@ -67,10 +67,11 @@ def claims(tonight: Tonight) -> Result:
     metadata={
         "dagster/table_name": "subledger_diff",
         "dagster/column_schema": metadata.columns(
-            ("document_type", "VARCHAR", "Type of the receivable"),
+            ("document_type", "VARCHAR", "Type of the receivable; empty in the row of all that are equal"),
             ("number", "VARCHAR", "Number of the receivable"),
             ("customer", "VARCHAR", "Customer number in the ERP"),
             ("claim_id", "VARCHAR", "The agency's id of the claim"),
+            ("receivables", "BIGINT", "1, or how many are equal"),
             ("erp_balance", MONEY, "Open in the ERP"),
             ("agency_open", MONEY, "Principal open at the agency"),
             ("difference", MONEY, "ERP minus agency"),
@@ -79,7 +80,7 @@ def claims(tonight: Tonight) -> Result:
     },
 )
 def subledger_diff(tonight: Tonight) -> Result:
-    """Both subledgers side by side, receivable by receivable, every difference classified."""
+    """Both subledgers side by side: each receivable that differs with the reason, and the sum of all that are equal."""
     differences = tonight.differences()
     known = documents_named(text for f in tonight.night.journal.findings() for text in (f["subject"], f["text"]))
     unexplained = [

@@ -18,16 +18,22 @@ where r.document_date < policy.go_live
 
 -- Principal that money received by the agency now carries, per original entry and claim: the entry with its reversals
 -- and reallocations. A cancelled one carries nothing, which is what takes its posting back.
+-- Claims are joined with their transfers here and not as `our_claim`, and receivables last: so it begins with the few.
 create or replace temp view entry_principal as
-select er.root, l.claim_id, c.document, c.document_type, c.document_number, r.customer, root.currency, root.value_date,
-       coalesce(sum(l.amount) filter (not l.cancelled), 0) as carried
-from entry_line l
-join entry_root er using (entry_id)
-join entry_now root on root.entry_id = er.root
-join our_claim c on c.claim_id = l.claim_id
-left join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
-where root.received_by = 'AGENCY' and l.bucket = 'principal'
-group by all;
+select p.*, r.customer
+from (
+    select er.root, l.claim_id, c.document_type || ' ' || c.document_number as document, c.document_type,
+           c.document_number, root.currency, root.value_date,
+           coalesce(sum(l.amount) filter (not l.cancelled), 0) as carried
+    from entry_line l
+    join entry_root er using (entry_id)
+    join entry_now root on root.entry_id = er.root
+    join claim_now c on c.claim_id = l.claim_id
+    join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed'
+    where root.received_by = 'AGENCY' and l.bucket = 'principal'
+    group by all
+) p
+left join receivable_now r on r.document_type = p.document_type and r.number = p.document_number;
 
 -- Principal that published settlements pay out: of what is ours to mirror, and of what stood in the account at go-live.
 create or replace temp view due_line as
@@ -79,58 +85,3 @@ from (select receivable_type, receivable_number from payment_line where abs(writ
 join our_claim c on c.document_type = written.receivable_type and c.document_number = written.receivable_number
 join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
 where c.live;
-
--- Both subledgers side by side: every receivable that either side has open as a claim, its difference classified. Built so
--- that ten million claims cost two joins: one with the transfers that made them, one with the receivables.
-create or replace temp view both_sides as
-with transferred as materialized (
-    select c.claim_id, c.document_type, c.document_number as number, c.principal_open, e.document,
-           c.status not in ('WITHDRAWN', 'REJECTED', 'MERGED') and c.hold <> 'RECALLED' as live
-    from effect e left join claim_now c on c.reference = e.reference
-    where e.kind = 'transfer' and e.state = 'confirmed'
-),
-claims as (
-    select claim_id, document_type, number, principal_open from transferred where live
-),
--- Confirmed and not listed yet.
-expected as (
-    select distinct split_part(document, ' ', 1) as document_type, substr(document, instr(document, ' ') + 1) as number
-    from transferred where claim_id is null
-),
-either as (
-    from claims
-    union all by name
-    select document_type, number from expected anti join claims using (document_type, number)
-),
-erp as (
-    select document_type, number, customer, balance from receivable_now where status in ('Open', 'Closed')
-),
-waiting as (
-    select split_part(document, ' ', 1) as document_type, substr(document, instr(document, ' ') + 1) as number, true as waits
-    from effect where state in ('intent', 'uncertain', 'created', 'quarantined') group by document
-),
-unposted as (
-    select document_type, document_number as number, sum(carried) as carried
-    from entry_principal ep
-    where not exists (
-        select 1 from own_posting o
-        where o.source = ep.root || ':' || ep.customer and o.status in ('Open', 'Closed'))
-    group by all
-)
-select document_type, number, erp.customer, c.claim_id, erp.balance as erp_balance, c.principal_open as agency_open,
-       coalesce(erp.balance, 0) - coalesce(c.principal_open, 0) as difference,
-       case
-           when erp.balance is null then 'missing at ERP'
-           when c.claim_id is null then 'missing at agency'
-           when erp.balance = c.principal_open then 'equal'
-           when waiting.waits then 'in flight'
-           when coalesce(unposted.carried, 0) <> 0 and erp.balance - c.principal_open = unposted.carried then 'agency payment not posted'
-           when erp.balance < c.principal_open then 'reduction due'
-           when coalesce(unposted.carried, 0) <> 0 then 'agency payment not posted'
-           else 'agency lower'
-       end as class
-from either c
-left join erp using (document_type, number)
-left join waiting using (document_type, number)
-left join unposted using (document_type, number)
-where c.claim_id is not null or erp.balance is not null;
