@@ -34,9 +34,6 @@ def rows(sizes: list[int], rounds: int, folder: Path) -> Iterator[Row]:
                 "a process each, four at once": Contender(
                     "benchmarks.companies:queued", {**arguments, "at_once": AT_ONCE}
                 ),
-                "a process each, one after the other": Contender(
-                    "benchmarks.companies:queued", {**arguments, "at_once": 1}
-                ),
             },
             rounds,
         )
