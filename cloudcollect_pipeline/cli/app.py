@@ -339,6 +339,9 @@ def simulate(
     replay: Annotated[Path | None, typer.Option(help="Live this script again instead.")] = None,
     exhaustive: Annotated[bool, typer.Option(help="One story, with every fault at every boundary.")] = False,
     pairs: Annotated[bool, typer.Option(help="With every two crashes too: a quarter of an hour.")] = False,
+    states: Annotated[
+        int, typer.Option(min=0, metavar="WORDS", help="Every order of six things and nights, at most so many words.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Simulate nights in which everything goes wrong, and judge them; no counterparty and no data are touched."""
@@ -348,6 +351,8 @@ def simulate(
         raise typer.Exit(simulation.replay(replay))
     if exhaustive or pairs:
         raise typer.Exit(simulation.explore(processes, pairs=pairs, as_json=as_json))
+    if states:
+        raise typer.Exit(simulation.explore_states(states, processes, as_json=as_json))
     raise typer.Exit(
         simulation.survey(tier, seeds, first, nights, faults, processes, evidence, commit, as_json=as_json)
     )

@@ -1,14 +1,15 @@
 """Nights that never were: lives drawn from seeds, their evidence, and the shortest script of one that goes wrong."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json
-from cloudcollect_pipeline.testing.simulation import evidence, exhaustive
+from cloudcollect_pipeline.testing.simulation import evidence, exhaustive, states
 from cloudcollect_pipeline.testing.simulation.exhaustive import Explored
 from cloudcollect_pipeline.testing.simulation.life import Lived
-from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS
+from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS, Violation
 from cloudcollect_pipeline.testing.simulation.script import Script, shrunk
 from cloudcollect_pipeline.testing.simulation.tiers import TIERS, live
 
@@ -106,12 +107,38 @@ def explore(processes: int, *, pairs: bool, as_json: bool) -> int:
             f"{found.boundaries.total()} boundaries of {len(found.boundaries)} kinds of faults, "
             f"{found.pairs} pairs of crashes: {len(found.violations)} violations"
         )
-        if found.violations:
-            script, violation = found.violations[0]
-            target = Path(f"story-{violation.invariant}.json")
-            target.write_text(script.as_json() + "\n")
-            say(f"{violation} ({INVARIANTS[violation.invariant]})", f"cloudcollect simulate --replay {target}")
+        _say_first(found.violations)
     return ERROR if found.violations else OK
+
+
+def explore_states(most: int, processes: int, *, as_json: bool) -> int:
+    """Every order of a few things and every state they lead to; an error where something does not hold."""
+    told = 0
+
+    def progress(explored: states.Explored) -> None:
+        nonlocal told
+        if not as_json and explored.words.total() >= told + EVERY:
+            told = explored.words.total()
+            say(f"{told} words lived, {explored.states.total()} states")
+
+    found = states.explore(most, processes=processes, tell=progress)
+    if as_json:
+        say_json(found.as_json())
+    else:
+        say(
+            f"{found.states.total()} states by {found.words.total()} words, every word of up to {found.whole} events: "
+            f"{len(found.violations)} violations"
+        )
+        _say_first(found.violations)
+    return ERROR if found.violations else OK
+
+
+def _say_first(violations: Sequence[tuple[Script, Violation]]) -> None:
+    """What did not hold first, and how to live it again."""
+    for script, violation in violations[:1]:
+        target = Path(f"story-{violation.invariant}.json")
+        target.write_text(script.as_json() + "\n")
+        say(f"{violation} ({INVARIANTS[violation.invariant]})", f"cloudcollect simulate --replay {target}")
 
 
 def _fails(script: Script, invariant: str) -> bool:

@@ -5,7 +5,15 @@ from collections import Counter
 import pytest
 
 from cloudcollect_pipeline.testing.simulation.ablation import without
-from cloudcollect_pipeline.testing.simulation.exhaustive import CRASHES, STORY, Explored, after, each, explore
+from cloudcollect_pipeline.testing.simulation.exhaustive import (
+    CRASHES,
+    STORY,
+    Explored,
+    after,
+    each,
+    everywhere,
+    explore,
+)
 from cloudcollect_pipeline.testing.simulation.script import Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
@@ -31,6 +39,13 @@ def test_a_second_crash_anywhere_after_the_first_breaks_nothing() -> None:
     explored = after(Step(0, "killed after a write", 4, 1))
     assert explored.violations == []
     assert explored.pairs > len(CRASHES)
+
+
+@pytest.mark.parametrize("kind", ["rows twice", "rows in another order"])
+def test_pages_that_repeat_rows_or_turn_them_round_change_nothing(kind: str) -> None:
+    histories = [lived.hash for _, lived in everywhere((), kind)]
+    assert len(histories) > 100
+    assert set(histories) == {CORE.live(STORY).hash}
 
 
 def test_several_processes_explore_what_one_does() -> None:

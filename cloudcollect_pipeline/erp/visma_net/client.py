@@ -94,7 +94,8 @@ class VismaNet:
         self._web, self.settings = web, settings
         self._long: Reader = web if settings.background == "never" else Background(web)
         self._zone = ZoneInfo(settings.time_zone)
-        self._by_key = 1 if settings.parallel == 1 else min(8, 2 * settings.parallel)
+        # a read by number is a small one: twice as many at once as pages, up to eight unless more is asked for
+        self._by_key = 1 if settings.parallel == 1 else max(min(8, 2 * settings.parallel), settings.parallel)
 
     @property
     def clock_skew(self) -> timedelta | None:

@@ -65,7 +65,7 @@ class Explored:
 def each(kind: str) -> Explored:
     """The story with this fault, once at every boundary that it has."""
     explored = Explored()
-    for faults, lived in _everywhere((), kind):
+    for faults, lived in everywhere((), kind):
         explored.boundaries[kind] += 1
         explored.violations += [(_with(faults), violation) for violation in lived.violations]
     return explored
@@ -75,7 +75,7 @@ def after(first: Step) -> Explored:
     """The story with this crash, and once more with a second one at every boundary after it."""
     explored = Explored()
     for kind in CRASHES:
-        for faults, lived in _everywhere((first,), kind):
+        for faults, lived in everywhere((first,), kind):
             explored.pairs += 1
             explored.violations += [(_with(faults), violation) for violation in lived.violations]
     return explored
@@ -101,7 +101,7 @@ def explore(
     return explored
 
 
-def _everywhere(before: Sequence[Step], kind: str) -> Iterator[tuple[tuple[Step, ...], Lived]]:
+def everywhere(before: Sequence[Step], kind: str) -> Iterator[tuple[tuple[Step, ...], Lived]]:
     """The fault at one boundary after the other, or on one night after the other, until there is none left."""
     place = CORE.faults[kind].place
     for nth in range(NIGHTS if place == "night" else 10_000):

@@ -62,6 +62,8 @@ class Lived:
 
     script: Script
     hash: str = ""
+    state: str = ""
+    """A digest of everything after the script's nights, where it was asked for."""
     nights: int = 0
     effects: Counter[str] = field(default_factory=Counter)
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -224,8 +226,12 @@ class Life:
                     self.chaos.strike(whole["second run"], "a night")
                     self.network.at_next_write = self._second_run
                 self.oracle.begin(approved=False)
+                verdicts = self.oracle.verdicts()
                 self.clock.running = True
-                return night.run()
+                result = night.run()
+                if result.plan and not self.chaos.struck:
+                    self.oracle.judged(verdicts, result.plan.plan)
+                return result
         except Killed:
             self._rise()
         except JournalError:

@@ -19,6 +19,7 @@ from typing import Any
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
+from cloudcollect_pipeline.planning.plan import Plan
 from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry
 from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
 from cloudcollect_pipeline.sandbox.http import Request
@@ -50,6 +51,19 @@ INVARIANTS: Mapping[str, str] = {
 }
 """What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
 
+RULES = frozenset(
+    {
+        "OPEN",
+        "PICKED",
+        "OLD_ENOUGH",
+        "NOT_EXCLUDED",
+        "CUSTOMER_NOT_EXCLUDED",
+        "NO_UNAPPLIED_CREDIT",
+        "DOCUMENT_TYPE",
+        "NO_LIVE_CLAIM",
+    }
+)
+"""The rules that the oracle knows too."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
 SETTLE = timedelta(hours=12)
@@ -157,6 +171,23 @@ class Oracle:
             "NO_LIVE_CLAIM": bool(claims),
         }
         return [code for code, fails in failed.items() if fails]
+
+    def verdicts(self) -> dict[str, list[str]]:
+        """Every receivable that owes anything, and the rules that keep it from being handed over at this moment."""
+        return {f"{document.type} {document.number}": self.stops(document) for document in self.stage.receivables()}
+
+    def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
+        """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
+        planned = {effect.source for effect in plan.effects if effect.kind == "transfer"}
+        held = {each.document: set(each.failed) & RULES for each in plan.held_back}
+        told = "\n".join(f"{finding.subject} {finding.text}" for finding in plan.findings)
+        for name, stops in mine.items():
+            if name in planned and stops:
+                self.violated("S4", f"{name} is planned: {stops}")
+            elif name in held and held[name] != set(stops):
+                self.violated("S4", f"{name} is held back by {sorted(held[name])}, and should be by {stops}")
+            elif not stops and name not in planned and name not in held and name not in told:
+                self.violated("S4", f"{name} is ripe, and neither planned nor held back")
 
     def _claims(self, document: Document) -> list[Claim]:
         return [c for c in self.stage.account.by_document.get(document.number, ()) if c.document_type == document.type]

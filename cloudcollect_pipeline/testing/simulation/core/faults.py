@@ -201,3 +201,7 @@ class Chaos:
         """Whether a fault of this kind is the next one at its place."""
         waiting = self._waiting[FAULTS[what].place]
         return bool(waiting) and waiting[0].what == what
+
+    def waiting(self) -> list[tuple[str, int]]:
+        """What has yet to strike, and the boundaries until then, by place."""
+        return [(step.what, self._left[place]) for place, steps in self._waiting.items() for step in steps]

@@ -1,0 +1,67 @@
+"""Nights that were missed: one run afterwards ends in the same balances on both sides as a run every night (C5)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from cloudcollect_pipeline.sandbox.world import Truth
+from tests.story import Story
+
+Happening = Callable[[Story, Sequence[Any]], object]
+
+
+def bounces(story: Story, invoices: Sequence[Any]) -> None:
+    claim = story.claim(invoices[1])
+    [entry] = [e for e in story.agency.account(story.slug).entries.values() if e.carried.get((claim, "principal"))]
+    story.agency.reverse(entry, 1000)
+
+
+def is_credited(story: Story, invoices: Sequence[Any]) -> None:
+    note = story.erp.credit_note(invoices[3].customer, 1500)
+    story.erp.match(note, invoices[3], 1500)
+
+
+DAYS: Sequence[Happening] = (
+    lambda story, invoices: story.erp.pay(invoices[0], 2000),
+    lambda story, invoices: story.collect(invoices[1], 3000),
+    is_credited,
+    lambda story, invoices: story.agency.settle(story.slug),
+    bounces,
+    lambda story, invoices: story.erp.pay(invoices[2], invoices[2].balance),
+    lambda story, invoices: story.collect(invoices[4], 6000),
+    lambda story, invoices: story.agency.settle(story.slug),
+    lambda story, invoices: story.erp.pay(invoices[1], 500),
+)
+"""One thing a day; each touches a receivable or an entry of its own, so that none waits for what a night does."""
+
+
+def lived(story: Story, missed: range) -> Truth:
+    """The days, with a night after each but the missed ones; then quiet nights until all is at rest."""
+    invoices = [story.receivable(6000) for _ in range(5)]
+    story.night()
+    for number, happens in enumerate(DAYS):
+        happens(story, invoices)
+        if number in missed:
+            story.morning()
+        else:
+            story.night()
+    story.quiet(5)
+    story.assert_quiet()
+    story.assert_mirrored()
+    story.assert_ties()
+    return story.world.truth()[story.slug]
+
+
+@pytest.mark.parametrize(
+    "missed",
+    [range(1), range(2, 4), range(4), range(3, 8), range(9)],
+    ids=lambda nights: f"{nights.start}-{nights.stop}",
+)
+def test_after_an_outage_one_night_ends_in_the_balances_of_nightly_runs(tmp_path, missed: range) -> None:
+    nightly, after_an_outage = (lived(Story(tmp_path / f"{n}"), nights) for n, nights in enumerate((range(0), missed)))
+    assert after_an_outage.balances == nightly.balances
+    assert after_an_outage.suspense_balance == nightly.suspense_balance
+    assert after_an_outage.unsettled_principal == nightly.unsettled_principal
+    assert not after_an_outage.double_effects
+    assert set(after_an_outage.postings) <= set(nightly.postings)

@@ -1,0 +1,42 @@
+"""Every order of a few things, with a night after any of them: the suite takes three things and two troubles."""
+
+from cloudcollect_pipeline.testing.simulation.ablation import without
+from cloudcollect_pipeline.testing.simulation.states import Day, explore, script_of
+from cloudcollect_pipeline.testing.simulation.tiers import CORE
+
+THREE = ("pay", "pay the agency", "take money back")
+TWO = ("write done answer lost", "journal lost")
+
+
+def test_every_state_that_three_things_lead_to_comes_to_rest() -> None:
+    explored = explore(2_000, events=THREE, troubles=TWO)
+    assert explored.violations == []
+    assert explored.whole == 3
+    assert 100 < explored.states.total() < explored.words.total()
+
+
+def test_two_orders_that_leave_everything_alike_are_one_state() -> None:
+    explored = explore(2_000, events=("pay", "take money back"), troubles=())
+    # there is nothing to take back: with the bounce or without, before the payment or after, one state a day
+    assert explored.words == {1: 2, 2: 4}
+    assert explored.states == {1: 2, 2: 2}
+
+
+def test_the_number_of_processes_changes_nothing() -> None:
+    one, two = (explore(150, events=THREE, troubles=TWO, processes=n) for n in (1, 2))
+    assert one == two
+    assert one.whole < 3
+
+
+def test_a_word_is_a_script_that_can_be_lived_again() -> None:
+    script = script_of((Day(("pay", "pay the agency")), Day(("take money back",), "write lost")))
+    lived = CORE.live(script)
+    assert lived.happened.total() == 3
+    assert ("write lost", "reduction") in lived.struck or lived.struck.total() == 1
+    assert lived.violations == []
+
+
+def test_without_a_safeguard_a_state_breaks() -> None:
+    with without("nothing is looked up before a write"):
+        explored = explore(200, events=THREE, troubles=("journal lost",), processes=1)
+    assert {violation.invariant for _, violation in explored.violations} & {"S1", "S3", "S5"}
