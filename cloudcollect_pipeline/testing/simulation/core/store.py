@@ -830,7 +830,7 @@ class Store:
         parked = {row["party"] for row in self.effects.values() if row["state"] == "quarantined"}
         for claim in self.claims.values():
             owed = self.receivables.get(claim.document)
-            if owed and owed.customer in parked and receivable.balance != claim.principal_open:
+            if owed and owed.customer in parked and owed.balance != claim.principal_open:
                 found.append(
                     Finding("BALANCES_DIFFER", claim.document, f"{claim.document} of a parked customer differs")
                 )
