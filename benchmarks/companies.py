@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -157,7 +158,7 @@ def in_dagster(folder: str, url: str, companies: int) -> Figures:
 @contextmanager
 def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
     """Webserver, daemon and code server with an empty instance; gives the port once the definitions are loaded."""
-    from urllib.request import Request, urlopen
+    from urllib.request import Request
 
     shutil.copy(Path(__file__).parents[1] / "dagster.yaml", home)
     (Path(home) / "workspace.yaml").write_text(
@@ -169,7 +170,9 @@ def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     environ = {**os.environ, **told, "DAGSTER_HOME": home, "PYTHONPATH": str(Path(__file__).parents[1])}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*command, "--log-level", "critical"], cwd=home, env=environ, **quiet) as server:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        [*command, "--log-level", "critical"], cwd=home, env=environ, start_new_session=True, **quiet
+    ) as server:  # type: ignore[call-overload]
         try:
             ask = Request(
                 f"http://127.0.0.1:{port}/graphql",
@@ -177,17 +180,22 @@ def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
                 {"Content-Type": "application/json"},
             )
             until = time.monotonic() + 120
-            while time.monotonic() < until:
+            while not _answers(ask):
+                assert time.monotonic() < until, "Dagster did not load the definitions within two minutes"
                 time.sleep(0.5)
-                try:
-                    with urlopen(ask) as answer:  # noqa: S310
-                        if b'"name"' in answer.read():
-                            break
-                except OSError:
-                    continue
             yield port
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+def _answers(request: Any) -> bool:
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            return b'"name"' in answer.read()
+    except OSError:
+        return False
 
 
 def _busy() -> float:
@@ -195,7 +203,7 @@ def _busy() -> float:
     with Path("/proc/stat").open() as file:
         ticks = [int(n) for n in file.readline().split()[1:]]
     idle = ticks[3] + ticks[4]
-    return (sum(ticks[:8]) - idle) / os.sysconf("SC_CLK_TCK")
+    return (sum(ticks[:7]) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def night(folder: str, url: str, slug: str, number: int) -> None:

@@ -225,13 +225,13 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
 def _claims_worked_out(ledger: Ledger) -> Iterator[None]:
     """All of a plan asks for claims of ours and their receivables: they are joined once, and stand until it is made."""
     names = ("our_claim", "claimed_receivable")
-    ledger.work_out(*names)
     try:
+        ledger.work_out(*names)
         yield
     finally:
         ledger.db.execute(sql("claims", HERE))
         for name in names:
-            ledger.db.execute(f"drop table {name}_worked_out")
+            ledger.db.execute(f"drop table if exists {name}_worked_out")
 
 
 def _finding_order(finding: Finding) -> tuple[str, str, str, int]:

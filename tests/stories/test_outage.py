@@ -1,4 +1,4 @@
-"""Nights that were missed: one run afterwards ends in the same balances on both sides as a run every night (C5)."""
+"""Nights that were missed: the balances on both sides end as they would have with a run every night (C5)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def lived(story: Story, missed: range) -> Truth:
     [range(1), range(2, 4), range(4), range(3, 8), range(9)],
     ids=lambda nights: f"{nights.start}-{nights.stop}",
 )
-def test_after_an_outage_one_night_ends_in_the_balances_of_nightly_runs(tmp_path, missed: range) -> None:
+def test_after_an_outage_the_balances_end_as_after_nightly_runs(tmp_path, missed: range) -> None:
     nightly, after_an_outage = (lived(Story(tmp_path / f"{n}"), nights) for n, nights in enumerate((range(0), missed)))
     assert after_an_outage.balances == nightly.balances
     assert after_an_outage.suspense_balance == nightly.suspense_balance

@@ -59,7 +59,7 @@ def test_whatever_happens_in_whatever_order_the_books_come_to_rest() -> None:
     run_state_machine_as_test(Nights, settings=machine(120))
 
 
-def test_a_missing_safeguard_is_found_and_shrunk_to_a_few_steps() -> None:
+def test_a_missing_safeguard_is_found_within_a_few_nights() -> None:
     found: list[Nights] = []
 
     class Watched(Nights):

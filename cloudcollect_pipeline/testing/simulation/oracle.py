@@ -64,6 +64,10 @@ RULES = frozenset(
     }
 )
 """The rules that the oracle knows too."""
+UNRIPE = frozenset({"OPEN", "PICKED", "OLD_ENOUGH", "NO_LIVE_CLAIM"})
+"""What fails one of these is no candidate, and not listed as held back."""
+COMING_OF_AGE = range(15, 25)
+"""Days after the due date on which free days may still keep a receivable back."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
 SETTLE = timedelta(hours=12)
@@ -173,21 +177,34 @@ class Oracle:
         return [code for code, fails in failed.items() if fails]
 
     def verdicts(self) -> dict[str, list[str]]:
-        """Every receivable that owes anything, and the rules that keep it from being handed over at this moment."""
-        return {f"{document.type} {document.number}": self.stops(document) for document in self.stage.receivables()}
+        """Receivables that owe anything, and the rules that keep each from being handed over at this moment.
+
+        Those that have just come of age are left out: which day they are handed over on, the free days decide.
+        """
+        night = self.world.now.astimezone(OSLO).date()
+        return {
+            f"{document.type} {document.number}": self.stops(document)
+            for document in self.stage.receivables()
+            if document.due is None or (night - document.due).days not in COMING_OF_AGE
+        }
 
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
         """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
         planned = {effect.source for effect in plan.effects if effect.kind == "transfer"}
         held = {each.document: set(each.failed) & RULES for each in plan.held_back}
-        told = "\n".join(f"{finding.subject} {finding.text}" for finding in plan.findings)
+        told = {word for finding in plan.findings for word in f"{finding.subject} {finding.text}".split()}
         for name, stops in mine.items():
             if name in planned and stops:
                 self.violated("S4", f"{name} is planned: {stops}")
             elif name in held and held[name] != set(stops):
                 self.violated("S4", f"{name} is held back by {sorted(held[name])}, and should be by {stops}")
-            elif not stops and name not in planned and name not in held and name not in told:
-                self.violated("S4", f"{name} is ripe, and neither planned nor held back")
+            elif (
+                name not in planned
+                and name not in held
+                and not UNRIPE & set(stops)
+                and name.partition(" ")[2] not in told
+            ):
+                self.violated("S4", f"{name} is ripe, and neither planned nor held back: {stops}")
 
     def _claims(self, document: Document) -> list[Claim]:
         return [c for c in self.stage.account.by_document.get(document.number, ()) if c.document_type == document.type]

@@ -83,7 +83,7 @@ def explore(
 ) -> Explored:
     """Live words in the order of their length, at most so many; the same words whatever the number of processes."""
     explored = Explored()
-    seen: set[str] = set()
+    seen: set[tuple[str, frozenset[str], bool]] = set()
     first: list[list[Word]] = [[()]]  # by number of events, the first word that led to each state
     with _many(processes or os.cpu_count() or 1) as live_all:
         for length in range(1, len(events) + 1):
@@ -98,8 +98,9 @@ def explore(
             for word, (state, violations) in zip(words[:left], live_all(words[:left]), strict=True):
                 explored.words[length] += 1
                 explored.violations += [(script_of(word), violation) for violation in violations]
-                if state not in seen:
-                    seen.add(state)
+                reached = state, frozenset(_left(word, events)), _troubled(word)
+                if reached not in seen:
+                    seen.add(reached)
                     explored.states[length] += 1
                     found.append(word)
                 tell(explored)
@@ -112,11 +113,17 @@ def explore(
 
 def _longer(word: Word, more: int, events: Iterable[str], troubles: Sequence[str]) -> Iterator[Word]:
     """The word and one day more, with so many of the things that have not happened yet."""
-    left = [name for name in events if not any(name in day.events for day in word)]
-    quiet = any(day.trouble for day in word)
-    for happening in permutations(left, more):
-        for trouble in ("",) if quiet else ("", *troubles):
+    for happening in permutations(_left(word, events), more):
+        for trouble in ("",) if _troubled(word) else ("", *troubles):
             yield (*word, Day(happening, trouble))
+
+
+def _left(word: Word, events: Iterable[str]) -> list[str]:
+    return [name for name in events if not any(name in day.events for day in word)]
+
+
+def _troubled(word: Word) -> bool:
+    return any(day.trouble for day in word)
 
 
 _known: set[str] = set()

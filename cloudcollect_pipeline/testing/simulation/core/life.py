@@ -56,6 +56,10 @@ KEPT_EVERY = 4
 """Of so many nights with news one leaves a copy behind."""
 
 
+EFFECTS = "select reference, state, amount, remote_id, details, intents, misses from effect order by reference"
+"""What the journal knows of each effect that matters for what comes."""
+
+
 class MemoryOracle(Oracle):
     """The oracle of a life whose journal is no file."""
 
@@ -172,11 +176,16 @@ class Life:
             [sorted(those.items()) for those in (store.payments, store.customers, store.claims, store.cases)],
             [sorted(those.items()) for those in (store.entries, store.settlements)],
             [
-                tuple(row)
-                for row in journal.db.execute("select reference, state, amount, intents from effect order by 1")
+                (number, str(batch.status), [(line.account, line.amount, line.reference) for line in batch.lines])
+                for number, batch in self.stage.erp.ledger.batches.items()
+                if batch.module == "GL"
             ],
+            [tuple(row) for row in journal.db.execute(EFFECTS)],
             sorted(journal.decisions().items()),
-            journal.trusts_itself(),
+            journal.quiet_until(),
+            sorted(store.dirty),
+            (store.settlements_dirty, store.shown),
+            sorted((feed, at.date()) for feed, at in store.read_at.items()),
         ]
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
