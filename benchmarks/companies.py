@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from benchmarks.measure import SMALL, Contender, Figures, Row, contest, made_by, row, stopwatch
 from benchmarks.server import serving, stats
@@ -158,21 +158,24 @@ def in_dagster(folder: str, url: str, companies: int) -> Figures:
 @contextmanager
 def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
     """Webserver, daemon and code server with an empty instance; gives the port once the definitions are loaded."""
-    from urllib.request import Request
+    from cloudcollect_pipeline.cli.up import free_port
 
     shutil.copy(Path(__file__).parents[1] / "dagster.yaml", home)
     (Path(home) / "workspace.yaml").write_text(
         "load_from:\n- python_module: {module_name: benchmarks.companies, attribute: defs, location_name: bench}\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     environ = {**os.environ, **told, "DAGSTER_HOME": home, "PYTHONPATH": str(Path(__file__).parents[1])}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command += ["--log-level", "critical"]
     with subprocess.Popen(
-        [*command, "--log-level", "critical"], cwd=home, env=environ, start_new_session=True, **quiet
-    ) as server:  # type: ignore[call-overload]
+        command,
+        cwd=home,
+        env=environ,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
         try:
             ask = Request(
                 f"http://127.0.0.1:{port}/graphql",
@@ -182,17 +185,15 @@ def _dagster(home: str, told: dict[str, str]) -> Iterator[int]:
             until = time.monotonic() + 120
             while not _answers(ask):
                 assert time.monotonic() < until, "Dagster did not load the definitions within two minutes"
-                time.sleep(0.5)
+                time.sleep(0.5)  # a process that starts tells nobody when it is ready
             yield port
         finally:
             os.killpg(server.pid, signal.SIGTERM)
 
 
-def _answers(request: Any) -> bool:
-    from urllib.request import urlopen
-
+def _answers(request: Request) -> bool:
     try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
             return b'"name"' in answer.read()
     except OSError:
         return False
