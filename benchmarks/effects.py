@@ -70,8 +70,7 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     from cloudcollect_pipeline.erp.visma_net import connect as connect_erp
     from cloudcollect_pipeline.landing import Landing
     from cloudcollect_pipeline.ledger.ledger import Ledger
-    from cloudcollect_pipeline.nightly import dumps
-    from cloudcollect_pipeline.planning.deltas import as_json
+    from cloudcollect_pipeline.planning.effects import as_text
     from cloudcollect_pipeline.planning.facts import Facts
 
     folder = Path(tempfile.mkdtemp())
@@ -84,7 +83,7 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     journal = Journal(folder, SLUG, TENANT, NOW - timedelta(days=2))
     journal.declare_new(NOW - timedelta(days=2), "bench")
     effects = [_reduction(facts, i, turn) for i in range(claims) for turn in range(1, PER_CLAIM + 1)]
-    journal.store_plan("plan", NIGHT, clock.now(), 2, "automatic", {}, (dumps(as_json(e)) for e in effects))
+    journal.store_plan("plan", NIGHT, clock.now(), 2, "automatic", {}, map(as_text, effects))
     guarding = 0.0
 
     class Timed(Guard):

@@ -39,7 +39,6 @@ from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp, Movement
 from cloudcollect_pipeline.landing import Landing, Spool
 from cloudcollect_pipeline.ledger.ledger import Ledger, Mirrored, sql
-from cloudcollect_pipeline.planning.deltas import as_json
 from cloudcollect_pipeline.planning.facts import Elsewhere, Facts
 from cloudcollect_pipeline.planning.plan import HERE, VOUCHERS, Plan, compare, make_plan, prepare
 from cloudcollect_pipeline.reconciliation.differences import documents_named, left_as_they_are, unexplained
@@ -522,7 +521,7 @@ class Night:
             plan.version,
             stored.verdict,
             plan.totals,
-            (dumps(as_json(effect)) for effect in plan.effects),
+            plan.effects.texts(),
         )
         self.result.plan = stored
         counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
@@ -540,7 +539,7 @@ class Night:
             reasons.append("first night: a person looks at the first plan")
         reasons += breaches(plan.totals, history, self.settings.caps)
         reasons += too_few_rows(self.ledger.rows(sql("few_rows", HERE)), self.settings.caps)
-        if any(e.ordinal > 1 for e in plan.effects if e.kind == "transfer") and self.settings.mode != "automatic":
+        if self.settings.mode != "automatic" and any(e.ordinal > 1 for e in plan.effects.of(Kind.TRANSFER)):
             reasons.append("a receivable is transferred again")
         return reasons
 
@@ -799,10 +798,3 @@ def _possible_keys(row: Mapping[str, Any]) -> list[DocumentKey]:
     """The keys a set-aside document may have: when its type could not be read, one of each."""
     known = (row["document_type"],) if row["document_type"] in RECEIVABLE_TYPES else RECEIVABLE_TYPES
     return [DocumentKey(document_type, row["id"]) for document_type in known]
-
-
-def dumps(value: Any) -> str:
-    """JSON in one form only."""
-    import json
-
-    return json.dumps(value, sort_keys=True)

@@ -221,7 +221,7 @@ class Story:
         """One more night plans nothing."""
         result = self.night()
         assert result.plan is not None
-        assert result.plan.plan.effects == (), [e.reference for e in result.plan.plan.effects]
+        assert not result.plan.plan.effects, [e.reference for e in result.plan.plan.effects]
 
 
 def transferred(story: Story, amount: int = 6000, **options: Any) -> Any:

@@ -4,11 +4,10 @@ At most once always; exactly once whenever the target can be asked; otherwise pa
 write whose outcome is unknown is looked up on later nights (rules §2).
 """
 
-import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,7 +17,7 @@ from typing import Any
 from cloudcollect_pipeline.agency.port import AgencyWrites, NewClaim, NewReduction
 from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
 from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, EffectRow, Journal, as_effect
-from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, build_index
+from cloudcollect_pipeline.dispatch.lookup import AT_AGENCY, Index, Sought, build_index
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Gated, NotSent, Refused, Uncertain
@@ -34,7 +33,7 @@ from cloudcollect_pipeline.erp.port import (
     Period,
     VoucherLine,
 )
-from cloudcollect_pipeline.planning.deltas import from_json
+from cloudcollect_pipeline.planning.effects import from_text
 from cloudcollect_pipeline.planning.facts import Facts
 
 GROUP = 40
@@ -57,6 +56,8 @@ PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("settlement_bookings", (Kind.SETTLEMENT,)),
 )
 """The dispatch assets in order, and the kinds that each carries out."""
+
+OF_ENTRIES = frozenset({Kind.POSTING, Kind.VOID})
 
 
 class NothingSent(Exception):
@@ -109,6 +110,12 @@ class Dispatcher:
         self._stopped = ""
         self._blocked: set[str] = set()
         self._version = 0
+        self._lanes: dict[Kind, dict[str, list[int]]] = {}
+        """The places in the plan of what is to be sent, lane by lane."""
+        self._sought = Sought()
+        self._entries: set[str] = set()
+        """The agency's entries that the plan posts or takes back, and of these `_changed` since the plan."""
+        self._changed: set[str] = set()
         self._entries_at: datetime | None = None
         self._read_at: datetime | None = None
         self._periods: list[Period] | None = None
@@ -126,12 +133,14 @@ class Dispatcher:
         ]
         if not waiting:
             return
-        effects = [as_effect(row) for row in waiting]
+        effects, sought = [as_effect(row) for row in waiting], Sought()
+        for effect in effects:
+            sought.add(effect)
         oldest = min((row.intent_at.date() for row in waiting if row.intent_at), default=None)
         index = build_index(
             self.erp,
             self.agency,
-            effects,
+            sought,
             min(filter(None, (oldest, self._since())), default=None),
             self.night,
             self.facts.settings.erp.suspense_cash_account,
@@ -227,34 +236,47 @@ class Dispatcher:
         reason = self.refusal()
         if reason:
             raise NothingSent(reason)
-        wanted = set(kinds)
-        effects = [effect for effect in map(_effect, self.journal.planned(plan_hash)) if effect.kind in wanted]
-        effects = [effect for effect in effects if self._may_still_be_sent(effect)]
-        if not effects:
+        if not self._take_up(plan_hash, set(kinds)):
             return self.result
         self.guard.reads.prepare()
-        index = self._index(effects)
+        index = self._index(self._sought)
         indexed_at = self.clock.now()
         plan = self.journal.plan(plan_hash)
         self._version = plan["version"] if plan else 0
-        effects = self._without_changed_entries(effects)
-        for group in _groups(effects, max(GROUP, TURNS * self.parallel)):
+        for positions in _groups(self._lanes, max(GROUP, TURNS * self.parallel)):
             if self.clock.now() - indexed_at > RECHECK:
-                index = self._index(effects)
+                index = self._index(self._sought)
                 indexed_at = self.clock.now()
-            self._guard_and_send(group, index)
+            self._guard_and_send([*map(from_text, self.journal.planned_at(plan_hash, positions))], index)
             if self._stopped or self.journal.paused():
                 break
         if self._stopped:
             self.result.findings.append(Finding("DISPATCH_STOPPED", f"plan {plan_hash[:12]}", self._stopped))
         return self.result
 
-    def _index(self, effects: Sequence[Effect]) -> Index:
+    def _take_up(self, plan_hash: str, kinds: set[Kind]) -> bool:
+        """Go through a stored plan once: where its effects stand, and what must be asked about them all.
+
+        The effects themselves are read when their turn comes, so that a plan is never held whole. False: there is
+        nothing to send.
+        """
+        self._lanes, self._sought, self._entries = defaultdict(lambda: defaultdict(list)), Sought(), set()
+        for position, text in enumerate(self.journal.planned(plan_hash)):
+            effect = from_text(text)
+            if effect.kind not in kinds or not self._may_still_be_sent(effect):
+                continue
+            self._lanes[effect.kind][effect.lane].append(position)
+            self._sought.add(effect)
+            if effect.kind in OF_ENTRIES:
+                self._entries.add(str(effect.details["entry"]))
+        return bool(self._lanes)
+
+    def _index(self, sought: Sought) -> Index:
         try:
             return build_index(
                 self.erp,
                 self.agency,
-                effects,
+                sought,
                 self._since(),
                 self.night,
                 self.facts.settings.erp.suspense_cash_account,
@@ -275,24 +297,29 @@ class Dispatcher:
     def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
         """Money facts that changed since the plan's mirror version are planned anew, not posted as they were.
 
-        Asked for all at once, and again where that was more than a minute ago.
+        Asked about all of the plan's at once, and again where that was more than a minute ago.
         """
-        roots = {str(e.details["entry"]) for e in effects if e.kind in (Kind.POSTING, Kind.VOID)}
-        now = self.clock.now()
-        if not roots or (self._entries_at is not None and now - self._entries_at <= GUARD_LIFE):
+        if not any(effect.kind in OF_ENTRIES for effect in effects):
             return effects
-        self._entries_at = now
-        try:
-            changed = self.guard.changed_entries(roots, self._version)
-        except CounterpartyError as error:
-            for effect in effects:
-                if effect.kind in (Kind.POSTING, Kind.VOID):
-                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
-            return [e for e in effects if e.kind not in (Kind.POSTING, Kind.VOID)]
+        now = self.clock.now()
+        if self._entries_at is None or now - self._entries_at > GUARD_LIFE:
+            try:
+                self._changed = self.guard.changed_entries(self._entries, self._version)
+            except CounterpartyError as error:
+                return self._dropped(effects, lambda e: e.kind in OF_ENTRIES, f"the guard could not read: {error}")
+            self._entries_at = now
+        return self._dropped(
+            effects,
+            lambda e: e.kind in OF_ENTRIES and e.details["entry"] in self._changed,
+            "the entry changed since the plan",
+        )
+
+    def _dropped(self, effects: list[Effect], which: Callable[[Effect], bool], note: str) -> list[Effect]:
+        """What is left when some are dropped."""
         for effect in effects:
-            if effect.kind in (Kind.POSTING, Kind.VOID) and effect.details["entry"] in changed:
-                self._outcome(effect, "dropped", note="the entry changed since the plan")
-        return [e for e in effects if e.details.get("entry") not in changed or e.kind not in (Kind.POSTING, Kind.VOID)]
+            if which(effect):
+                self._outcome(effect, "dropped", note=note)
+        return [effect for effect in effects if not which(effect)]
 
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
         """Read a group's ground again and send it; what was not sent within a minute of the read is read once more."""
@@ -755,27 +782,17 @@ _SENDERS: Mapping[Kind, Callable[[Dispatcher, Effect, Fresh], str]] = {
 }
 
 
-def _effect(body: str) -> Effect:
-    return from_json(json.loads(body))
-
-
-def _groups(effects: Sequence[Effect], size: int) -> list[list[Effect]]:
-    """Groups of about `size` effects of one kind, lanes never split.
+def _groups(lanes: Mapping[Kind, Mapping[str, Sequence[int]]], size: int) -> Iterator[list[int]]:
+    """Places of about `size` effects of one kind, lanes never split.
 
     One kind at a time, so that what is posted again after a void is judged by a read that saw the void.
     """
-    groups: list[list[Effect]] = []
     for kind in (kind for _, kinds in PHASES for kind in kinds):
-        lanes: dict[str, list[Effect]] = defaultdict(list)
-        for effect in effects:
-            if effect.kind == kind:
-                lanes[effect.lane].append(effect)
-        current: list[Effect] = []
-        for lane in lanes.values():
+        current: list[int] = []
+        for lane in lanes.get(kind, {}).values():
             current += lane
             if len(current) >= size:
-                groups.append(current)
+                yield current
                 current = []
         if current:
-            groups.append(current)
-    return groups
+            yield current

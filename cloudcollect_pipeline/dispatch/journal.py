@@ -323,9 +323,9 @@ class Journal:
         query = f"select * from effect where {' and '.join(where)} order by reference"
         return [_row(row) for row in self.db.execute(query, values)]
 
-    def effects_since(self, seq: int) -> list[dict[str, Any]]:
+    def effects_since(self, seq: int) -> Iterator[dict[str, Any]]:
         """Effects changed after an entry, as plain rows for the ledger's copy."""
-        return [
+        return (
             {
                 "reference": row.reference,
                 "kind": row.kind.value,
@@ -344,7 +344,7 @@ class Journal:
                 "seq": row.seq,
             }
             for row in map(_row, self.db.execute("select * from effect where seq > ? order by seq, reference", (seq,)))
-        ]
+        )
 
     def record(
         self,
@@ -484,6 +484,17 @@ class Journal:
         """The effects of a plan, in order, as JSON."""
         for row in self.db.execute("select body from planned_effect where hash = ? order by position", (digest,)):
             yield row["body"]
+
+    def planned_at(self, digest: str, positions: Iterable[int]) -> list[str]:
+        """The effects of a stored plan at these places, in order."""
+        return [
+            row["body"]
+            for row in self.db.execute(
+                "select body from planned_effect "
+                "where hash = ? and position in (select value from json_each(?)) order by position",
+                (digest, json.dumps(list(positions))),
+            )
+        ]
 
     def mark_plan(self, digest: str, state: str, at: datetime, who: str) -> None:
         """Approve a plan or note that it has been dispatched."""

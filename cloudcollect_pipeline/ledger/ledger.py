@@ -3,12 +3,13 @@
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ from cloudcollect_pipeline.ledger.tables import TABLES, Table
 SCHEMA_VERSION = 1
 STREAMED = 2_000
 """Rows held at a time of a list that is read as it comes."""
+BATCH = 10_000
+"""Rows that are planned from, or copied, at a time."""
+COPIED = (
+    *("reference", "kind", "source", "ordinal", "chain", "state", "party", "document", "account", "currency"),
+    *("amount", "remote_id", "night", "seq", "details"),
+)
+"""What the ledger keeps of the journal's effects."""
 SMALL = 64 * 1024 * 1024
 """Bytes of a ledger file below which one thread is enough."""
 
@@ -100,11 +108,12 @@ class Ledger:
     ) -> None:
         self.folder = folder
         self._made: set[str] = set()
+        self._batched = count()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "ledger.duckdb"
         threads = threads or threads_for(self.path)
-        spill = folder / "spill"
-        spill.mkdir(exist_ok=True, mode=0o700)
+        self.spill = folder / "spill"
+        self.spill.mkdir(exist_ok=True, mode=0o700)
         persons = folder / "persons.duckdb"
         new = [path for path in (self.path, persons) if not path.exists()]
         try:
@@ -116,7 +125,7 @@ class Ledger:
                     "allow_community_extensions": "false",
                     "memory_limit": memory or memory_for(),
                     "threads": str(threads),
-                    "temp_directory": str(spill),
+                    "temp_directory": str(self.spill),
                     # A large commit rewrites what it touched once a night, when the ledger is published, not each time.
                     "checkpoint_threshold": "256MB",
                 },
@@ -219,6 +228,20 @@ class Ledger:
         cursor = self.db.execute(query, parameters)
         while rows := cursor.fetchmany(STREAMED):
             yield from rows
+
+    def batches(self, query: str, size: int = BATCH) -> Iterator[list[dict[str, Any]]]:
+        """The rows of a query so many at a time. It is asked once, and others may be asked in between."""
+        table = f"batched_{next(self._batched)}"
+        self.db.execute(f"create temp table {table} as {query.strip().removesuffix(';')}")
+        try:
+            for first in count(0, size):
+                rows = self.rows(f"from {table} where rowid >= ? and rowid < ? order by rowid", [first, first + size])
+                if rows:
+                    yield rows
+                if len(rows) < size:
+                    return
+        finally:
+            self.db.execute(f"drop table {table}")
 
     def value(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
         """The single value of a query, or None."""
@@ -406,36 +429,17 @@ class Ledger:
         seq, _, seal = known.partition(" ")
         return int(seq), seal
 
-    def copy_effects(self, rows: Sequence[Mapping[str, Any]], seq: int, seal: str) -> None:
-        """Bring the copy of the journal's effects up to one of its entries."""
+    def copy_effects(self, rows: Iterable[Mapping[str, Any]], seq: int, seal: str) -> None:
+        """Bring the copy of the journal's effects up to one of its entries, all of it or nothing."""
         if (seq, seal) == self.effects_known():
             return
-        self.db.execute("insert or replace into meta values ('journal', ?)", [f"{seq} {seal}"])
-        if not rows:
-            return
-        values = [
-            [
-                row["reference"],
-                row["kind"],
-                row["source"],
-                row["ordinal"],
-                row["chain"],
-                row["state"],
-                row["party"],
-                row["document"],
-                row["account"],
-                row["currency"],
-                row["amount"],
-                row["remote_id"],
-                json.dumps(row["details"]),
-                row["night"],
-                row["seq"],
-            ]
-            for row in rows
-        ]
-        self.db.executemany(
-            "insert or replace into effect values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
-        )
+        with self.transaction():
+            values = ([row[name] for name in COPIED[:-1]] + [json.dumps(row[COPIED[-1]])] for row in rows)
+            while some := list(islice(values, BATCH)):
+                self.db.executemany(
+                    f"insert or replace into effect ({', '.join(COPIED)}) values ({', '.join('?' * len(COPIED))})", some
+                )
+            self.db.execute("insert or replace into meta values ('journal', ?)", [f"{seq} {seal}"])
 
     def forget_effects(self) -> None:
         """Drop the copy, so that it is made anew from another journal."""

@@ -1,7 +1,7 @@
 """What a claim needs after its transfer, money apart: holds, changed debtors, answers, and its case on the invoice."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import BLOCKING, Known, next_ordinal, refused_before
+from cloudcollect_pipeline.planning.effects import Sink
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects
 
@@ -53,8 +54,8 @@ def wanted_hold(
     return wanted, reason
 
 
-def plan_holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    """Pause, resume or recall live claims as the stop rules and the settings ask for."""
+def plan_holds(ledger: Ledger, facts: Facts, findings: list[Finding]) -> Iterator[list[Effect]]:
+    """Pause, resume or recall live claims as the stop rules and the settings ask for, some at a time."""
     known = known_effects(ledger, Kind.HOLD)
     last_hold = {
         row["source"]: json.loads(row["details"])["hold"]
@@ -69,8 +70,11 @@ def plan_holds(ledger: Ledger, facts: Facts, effects: list[Effect], findings: li
             "select distinct chain from effect where kind = 'reduction' and state in ('intent', 'uncertain')"
         ).fetchall()
     }
-    rows = [row | {"details": json.loads(row["details"])} for row in ledger.rows(sql("holds", HERE))]
-    holds(rows, known, last_hold, waiting, facts, effects, findings)
+    for rows in ledger.batches(sql("holds", HERE)):
+        effects: list[Effect] = []
+        told = [row | {"details": json.loads(row["details"])} for row in rows]
+        holds(told, known, last_hold, waiting, facts, effects, findings)
+        yield effects
 
 
 def holds(
@@ -79,7 +83,7 @@ def holds(
     last_hold: Mapping[str, str],
     waiting: Collection[str],
     facts: Facts,
-    effects: list[Effect],
+    effects: Sink,
     findings: list[Finding],
 ) -> None:
     """Holds of the live claims in `rows`, each with the rules that its receivable fails and its transfer's details.
@@ -147,12 +151,13 @@ def holds(
         )
 
 
-def plan_debtors(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def plan_debtors(ledger: Ledger, facts: Facts, effects: Sink, findings: list[Finding]) -> None:
     """A debtor whose name, address or numbers changed since the agency was told them is told anew."""
     if "erp customers" in facts.incomplete_feeds or not facts.capabilities.update_debtor:
         return
     known = known_effects(ledger, Kind.DEBTOR)
-    for row in ledger.rows(sql("debtors", HERE)):
+    rows = (row for batch in ledger.batches(sql("debtors", HERE)) for row in batch)
+    for row in rows:
         if row["told"] is None and not facts.journal_forgot:
             continue  # transferred before marks were kept: nobody knows what it was told
         states = known.get(row["transfer"], ())
@@ -183,7 +188,7 @@ def plan_debtors(ledger: Ledger, facts: Facts, effects: list[Effect], findings: 
         )
 
 
-def plan_questions(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def plan_questions(ledger: Ledger, facts: Facts, effects: Sink, findings: list[Finding]) -> None:
     """What the agency asks is a finding; a person's answer is sent once. Neither text stands in plan or finding."""
     known = known_effects(ledger, Kind.ANSWER)
     for row in ledger.rows(sql("questions", HERE)):
@@ -211,20 +216,20 @@ def plan_questions(ledger: Ledger, facts: Facts, effects: list[Effect], findings
         )
 
 
-def plan_case_references(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def plan_case_references(ledger: Ledger, facts: Facts, effects: Sink, findings: list[Finding]) -> None:
     """Put the agency's case on the invoices that do not show it as the agency words it now."""
     if not facts.case_fields:
         return
-    rows = ledger.rows(sql("case_references", HERE))
-    known = known_effects(ledger, Kind.CASE_REFERENCE, (row["document"] for row in rows))
-    case_references(rows, known, facts, effects, findings)
+    for rows in ledger.batches(sql("case_references", HERE)):
+        known = known_effects(ledger, Kind.CASE_REFERENCE, (row["document"] for row in rows))
+        case_references(rows, known, facts, effects, findings)
 
 
 def case_references(
     rows: Sequence[Mapping[str, Any]],
     known: Mapping[str, Sequence[Known]],
     facts: Facts,
-    effects: list[Effect],
+    effects: Sink,
     findings: list[Finding],
 ) -> None:
     """The cases in `rows`, which the invoices do not show so; `known` document -> its case fields in the journal."""

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
@@ -640,41 +639,3 @@ def _nonzero(amounts: Mapping[str, int]) -> dict[str, int]:
 def _allocated_elsewhere(posting: PostingState, entry: EntryState) -> bool:
     """Whether a posting settles a document that the entry does not name."""
     return any(amount and document not in entry.carried for document, amount in posting.lines.items())
-
-
-def as_json(effect: Effect) -> dict[str, Any]:
-    """An effect as a JSON value; `from_json` reads it back."""
-    return {
-        "kind": effect.kind.value,
-        "reference": effect.reference,
-        "source": effect.source,
-        "ordinal": effect.ordinal,
-        "content": {
-            "party": effect.content.party,
-            "document": effect.content.document,
-            "account": effect.content.account,
-            "currency": effect.content.currency,
-            "amount": effect.content.amount,
-        },
-        "chain": effect.chain,
-        "lane": effect.lane,
-        "after": list(effect.after),
-        "details": dict(effect.details),
-        "expect": dict(effect.expect),
-    }
-
-
-def from_json(value: Mapping[str, Any]) -> Effect:
-    """The effect that `as_json` wrote."""
-    return Effect(
-        Kind(value["kind"]),
-        value["reference"],
-        value["source"],
-        value["ordinal"],
-        Content(**value["content"]),
-        value["chain"],
-        value["lane"],
-        tuple(value["after"]),
-        value["details"],
-        value["expect"],
-    )

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -31,13 +31,13 @@ from cloudcollect_pipeline.planning.deltas import (
     Known,
     Listed,
     PostingState,
-    as_json,
     next_ordinal,
     plan_customer,
     refused_before,
 )
+from cloudcollect_pipeline.planning.effects import Effects, Sink, Totals, totals
 from cloudcollect_pipeline.planning.facts import Facts
-from cloudcollect_pipeline.planning.known import known_effects
+from cloudcollect_pipeline.planning.known import known_effects, known_reductions, shown
 from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, stop_rules
 from cloudcollect_pipeline.planning.settlements import plan_settlements
 
@@ -48,7 +48,8 @@ VOUCHERS = "erp vouchers"
 """Read only while the journal may have forgotten some."""
 SETTLEMENT_FEEDS = ("erp payments", VOUCHERS, "agency claims", "agency entries", "agency settlements")
 """What must have been read whole before transfers, money facts and settlements may be planned."""
-ORDER = {kind: place for place, kind in enumerate(Kind)}
+CUSTOMERS = 20_000
+"""Customers whose state is held at a time."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +69,10 @@ class Plan:
     hash: str
     night: date
     version: int
-    effects: tuple[Effect, ...]
+    effects: Effects
+    totals: Totals
     findings: tuple[Finding, ...]
     held_back: tuple[HeldBack, ...]
-
-    @property
-    def totals(self) -> dict[str, dict[str, int]]:
-        """Per kind: count, sum of absolute amounts and the largest, øre."""
-        return totals(self.effects)
-
-
-def totals(effects: Iterable[Effect]) -> dict[str, dict[str, int]]:
-    """Per kind: count, sum of absolute amounts and the largest, øre."""
-    result: dict[str, dict[str, int]] = {}
-    for effect in effects:
-        total = result.setdefault(effect.kind.value, {"count": 0, "sum": 0, "largest": 0})
-        amount = abs(effect.content.amount)
-        total["count"] += 1
-        total["sum"] += amount
-        total["largest"] = max(total["largest"], amount)
-    return result
 
 
 def prepare(ledger: Ledger, facts: Facts) -> None:
@@ -194,28 +179,27 @@ def judge_all(ledger: Ledger) -> None:
 def make_plan(ledger: Ledger, facts: Facts) -> Plan:
     """Everything tonight's facts ask for. Reads the ledger only; the same ledger and facts give the same plan."""
     prepare(ledger, facts)
-    effects: list[Effect] = []
+    effects = Effects(ledger.spill)
     findings: list[Finding] = []
     with _claims_worked_out(ledger):
         raise_fence(ledger, again=True)
         judge_all(ledger)
         held_back = _transfers(ledger, facts, effects, findings)
         _customers(ledger, facts, effects, findings)
-        plan_holds(ledger, facts, effects, findings)
+        _holds(ledger, facts, effects, findings)
         plan_debtors(ledger, facts, effects, findings)
         plan_questions(ledger, facts, effects, findings)
         plan_case_references(ledger, facts, effects, findings)
         if not facts.missing(*SETTLEMENT_FEEDS):
             plan_settlements(ledger, facts, effects, findings)
         _standing_findings(ledger, facts, findings)
-        effects = _allowed(ledger, effects, facts, findings)
-    effects.sort(key=sending_order)
     version = ledger.version()
     return Plan(
-        plan_hash(facts, version, effects),
+        plan_hash(facts, version, effects.texts()),
         facts.night,
         version,
-        tuple(effects),
+        effects,
+        totals(effects),
         tuple(sorted(set(findings), key=_finding_order)),
         tuple(held_back),
     )
@@ -238,27 +222,21 @@ def _finding_order(finding: Finding) -> tuple[str, str, str, int]:
     return finding.code, finding.subject, finding.text, finding.amount or 0
 
 
-def sending_order(effect: Effect) -> tuple[int, str, str, int]:
-    """The key by which a plan's effects are sorted."""
-    day = effect.details.get("due_date") or effect.details.get("value_date") or ""
-    return ORDER[effect.kind], day, effect.source, effect.ordinal
-
-
-def plan_hash(facts: Facts, version: int, effects: Sequence[Effect]) -> str:
-    """SHA-256 over the night, the mirror version and every effect."""
+def plan_hash(facts: Facts, version: int, effects: Iterable[str]) -> str:
+    """SHA-256 over the night, the mirror version and every effect as text, in the order of sending."""
     digest = hashlib.sha256(f"{facts.tenant}\x1f{facts.agency}\x1f{facts.night}\x1f{version}\n".encode())
-    for effect in effects:
-        digest.update(json.dumps(as_json(effect), sort_keys=True).encode() + b"\n")
+    for text in effects:
+        digest.update(text.encode() + b"\n")
     return digest.hexdigest()
 
 
 # -- transfers -------------------------------------------------------------------------------------------------------
 
 
-def _transfers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> list[HeldBack]:
-    passed = ledger.rows("select * from verdict where len(failed) = 0 order by due_date, document")
-    known = known_effects(ledger, Kind.TRANSFER, (row["document"] for row in passed))
-    transfers(passed, known, facts, effects, findings)
+def _transfers(ledger: Ledger, facts: Facts, effects: Sink, findings: list[Finding]) -> list[HeldBack]:
+    for passed in ledger.batches("select * from verdict where len(failed) = 0 order by due_date, document"):
+        known = known_effects(ledger, Kind.TRANSFER, (row["document"] for row in passed))
+        transfers(passed, known, facts, effects, findings)
     held: list[HeldBack] = []
     for row in ledger.rows(
         "select * from verdict where len(failed) > 0 "
@@ -278,7 +256,7 @@ def transfers(
     passed: Sequence[Mapping[str, Any]],
     known_of: Mapping[str, Sequence[Known]],
     facts: Facts,
-    effects: list[Effect],
+    effects: Sink,
     findings: list[Finding],
 ) -> None:
     """Transfers of the receivables that passed every rule; `known_of` document -> its transfers in the journal."""
@@ -323,16 +301,19 @@ def transfers(
 # -- one customer at a time ------------------------------------------------------------------------------------------
 
 
-def _customers(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def _customers(ledger: Ledger, facts: Facts, effects: Effects, findings: list[Finding]) -> None:
     if facts.missing(*MONEY_FEEDS):
         return
-    ledger.db.execute("create or replace temp table planned_customer as select customer from customer_to_plan")
-    if not ledger.value("select exists (from planned_customer)"):
-        return
-    for state in customer_states(ledger, facts, findings):
-        planned = plan_customer(state, facts.name)
-        effects += planned.effects
-        findings += planned.findings
+    for rows in ledger.batches("select customer from customer_to_plan order by customer", CUSTOMERS):
+        ledger.db.execute(
+            "create or replace temp table planned_customer as select unnest($customers) as customer",
+            {"customers": [row["customer"] for row in rows]},
+        )
+        cases: dict[str, str] = {}
+        for state in customer_states(ledger, facts, findings):
+            planned = plan_customer(state, facts.name)
+            effects.extend(_allowed(ledger, planned.effects, facts, cases, findings))
+            findings += planned.findings
 
 
 def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> list[CustomerState]:
@@ -370,22 +351,16 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
         entry["carried"][row["document"]] += ore(row["carried"])
     repeated = {row["entry_id"]: row for row in ledger.rows(sql("repeated_entries", HERE))}
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
-    sent, postings_known, voids = (
-        known_effects(ledger, Kind.REDUCTION),
-        known_effects(ledger, Kind.POSTING),
-        known_effects(ledger, Kind.VOID),
-    )
-    listed_references = {
-        r[0] for r in ledger.db.execute("select reference from entry_now where reference is not null").fetchall()
-    }
-    posted_references = {
-        r[0]
-        for r in ledger.db.execute("select reference from payment_now where coalesce(reference, '') <> ''").fetchall()
-    }
-    postings: dict[str, list[PostingState]] = defaultdict(list)
-    for row in ledger.rows(
+    own_postings = ledger.rows(
         "select * from own_posting where customer in (select customer from planned_customer) order by source, ordinal"
-    ):
+    )
+    sent = known_reductions(ledger, {row["transfer"] for row in claims})
+    postings_known = known_effects(ledger, Kind.POSTING, {f"{root}:{customer}" for customer, root in per_entry})
+    voids = known_effects(ledger, Kind.VOID, {row["reference"] for row in own_postings})
+    listed = shown(ledger, "entry_now", (known for by_document in sent.values() for known in by_document.values()))
+    posted = shown(ledger, "payment_now", postings_known.values())
+    postings: dict[str, list[PostingState]] = defaultdict(list)
+    for row in own_postings:
         lines: dict[str, int] = defaultdict(int)
         for line in row["lines"] or ():
             lines[f"{line['document_type']} {line['number']}"] += ore(line["amount"] or 0)
@@ -427,13 +402,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 tuple(applications[row["document"]]),
                 tuple(by_claim[row["claim_id"]]),
                 carried_on[row["claim_id"]],
-                {
-                    source.partition("/")[2]: tuple(
-                        Known(k.reference, k.ordinal, k.state, k.amount, k.facts, k.reference in listed_references)
-                        for k in known
-                    )
-                    for source, known in _with_prefix(sent, row["transfer"] + "/")
-                },
+                {document: _listed(known, listed) for document, known in sent.get(row["transfer"], {}).items()},
                 row["live"],
                 row["fenced"],
             )
@@ -454,10 +423,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 entry["value_date"],
                 dict(entry["carried"]),
                 tuple(postings[source]),
-                tuple(
-                    Known(k.reference, k.ordinal, k.state, k.amount, k.facts, k.reference in posted_references)
-                    for k in postings_known.get(source, ())
-                ),
+                _listed(postings_known.get(source, ()), posted),
                 {p.reference: voids.get(p.reference, ()) for p in postings[source]},
                 problem,
             )
@@ -478,8 +444,8 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
     ]
 
 
-def _with_prefix(known: Mapping[str, tuple[Known, ...]], prefix: str) -> list[tuple[str, tuple[Known, ...]]]:
-    return [(source, items) for source, items in known.items() if source.startswith(prefix)]
+def _listed(known: Iterable[Known], listed: Collection[str]) -> tuple[Known, ...]:
+    return tuple(replace(each, listed=each.reference in listed) for each in known)
 
 
 # -- standing findings and capabilities ------------------------------------------------------------------------------
@@ -602,17 +568,28 @@ def _interest_above_law(ledger: Ledger) -> list[Finding]:
     return found
 
 
-def _allowed(ledger: Ledger, effects: list[Effect], facts: Facts, findings: list[Finding]) -> list[Effect]:
-    """Effects that the agency can receive; what it cannot do becomes a finding with the words to write to it."""
-    missing = {effect.reference: what for effect in effects if (what := _missing(effect, facts.capabilities))}
-    if not missing:
-        return effects
-    cases = dict(ledger.db.execute(sql("case_numbers", HERE)).fetchall())
-    for effect in effects:
-        if effect.reference in missing:
-            text = f"the agency cannot {missing[effect.reference]}; write to it: {_letter(effect, cases, facts.night)}"
-            findings.append(Finding("CAPABILITY_MISSING", effect.reference, text, effect.content.amount))
-    return [effect for effect in effects if effect.reference not in missing]
+def _holds(ledger: Ledger, facts: Facts, effects: Effects, findings: list[Finding]) -> None:
+    cases: dict[str, str] = {}
+    for planned in plan_holds(ledger, facts, findings):
+        effects.extend(_allowed(ledger, planned, facts, cases, findings))
+
+
+def _allowed(
+    ledger: Ledger, planned: Sequence[Effect], facts: Facts, cases: dict[str, str], findings: list[Finding]
+) -> Iterator[Effect]:
+    """Effects that the agency can receive; what it cannot do becomes a finding with the words to write to it.
+
+    `cases` is filled with the agency's case number of each claim when they are first wanted.
+    """
+    for effect in planned:
+        missing = _missing(effect, facts.capabilities)
+        if missing is None:
+            yield effect
+            continue
+        if not cases:
+            cases |= dict(ledger.db.execute(sql("case_numbers", HERE)).fetchall())
+        text = f"the agency cannot {missing}; write to it: {_letter(effect, cases, facts.night)}"
+        findings.append(Finding("CAPABILITY_MISSING", effect.reference, text, effect.content.amount))
 
 
 def _missing(effect: Effect, capabilities: AgencyCapabilities) -> str | None:

@@ -7,7 +7,7 @@ settlement gets a mirror voucher, a changed one a finding.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.deltas import BLOCKING, Known, next_ordinal, refused_before
+from cloudcollect_pipeline.planning.effects import Effects, Sink
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects
 from cloudcollect_pipeline.settings import AccountSettings, CompanySettings
@@ -44,7 +45,7 @@ class SettlementState:
     unpaid: Sequence[Row] = ()
 
 
-def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def plan_settlements(ledger: Ledger, facts: Facts, effects: Effects, findings: list[Finding]) -> None:
     """Add the vouchers that tonight's settlements ask for. `effects` holds tonight's postings and voids already."""
     created = ledger.rows(sql("created_vouchers", HERE))
     finish_vouchers([row | {"details": json.loads(row["details"])} for row in created], facts, effects, findings)
@@ -62,15 +63,21 @@ def plan_settlements(ledger: Ledger, facts: Facts, effects: list[Effect], findin
         {row["entry_id"] for row in ledger.rows("select entry_id from opening_item order by entry_id")},
         ledger.rows(sql("settled_short", HERE)),
     )
-    settle(state, facts, effects, findings)
+    settle(state, facts, effects.of(Kind.VOID, Kind.POSTING), effects, findings)
 
 
-def settle(state: SettlementState, facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
-    """Add the vouchers that these settlements ask for. `effects` holds tonight's postings and voids already."""
+def settle(
+    state: SettlementState, facts: Facts, planned: Iterable[Effect], effects: Sink, findings: list[Finding]
+) -> None:
+    """Add the vouchers that these settlements ask for. `planned` are tonight's postings and voids."""
+    named = {(item["root"], item["customer"]) for row in state.rows for item in row["items"]}
     tonight: dict[tuple[str, str], list[Effect]] = defaultdict(list)
-    for effect in effects:
-        if effect.kind in (Kind.POSTING, Kind.VOID):
-            tonight[str(effect.details["entry"]), effect.content.party].append(effect)
+    for effect in planned:
+        if effect.kind not in (Kind.POSTING, Kind.VOID):
+            continue
+        share = str(effect.details["entry"]), effect.content.party
+        if share in named:
+            tonight[share].append(effect)
     for row in state.unpaid:
         left = ore(row["carried"] - row["paid"])
         text = f"settlement {row['number']} leaves {display(left)} of entry {row['root']} unpaid"
@@ -122,7 +129,7 @@ def _book(
     lines: list[dict[str, Any]],
     states: Sequence[Known],
     after: Sequence[str],
-    effects: list[Effect],
+    effects: Sink,
     findings: list[Finding],
 ) -> None:
     ordinal = next_ordinal(states)
@@ -280,7 +287,7 @@ def voucher_lines(row: Row, accounts: AccountSettings, suspense: str) -> list[di
     ]
 
 
-def finish_vouchers(rows: Sequence[Row], facts: Facts, effects: list[Effect], findings: list[Finding]) -> None:
+def finish_vouchers(rows: Sequence[Row], facts: Facts, effects: Sink, findings: list[Finding]) -> None:
     """Vouchers that were created but are not released are finished, never made again; drafts are left to a person.
 
     `rows` are such effects in order, with the status of their settlement `now`, or None.

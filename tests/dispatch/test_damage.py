@@ -289,7 +289,7 @@ def test_after_any_damage_nothing_is_sent_for_twelve_hours_and_both_sides_end_eq
     story.world.advance(story.world.now + SETTLE + timedelta(minutes=1))
     story.night(same_night=True)
     assert writes.seen
-    assert story.night().plan.plan.effects == ()
+    assert not story.night().plan.plan.effects
     story.assert_mirrored()
     story.assert_ties()
     assert len(story.agency.account(story.slug).claims) == 3

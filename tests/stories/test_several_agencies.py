@@ -85,7 +85,7 @@ def test_two_companies_with_two_agencies_each_and_one_debtor_keep_four_sets_of_b
     told = story.all_nights(3)
     for slug, result in told.items():
         assert result.statement.ties, (slug, result.statement.as_json())
-        assert result.plan.plan.effects == ()
+        assert not result.plan.plan.effects
         assert not [finding for finding in result.findings if finding.code != "NEW_EPISODE"], slug
     for slug in ("nordlys", "sorlys"):
         assert (story.world.erp(slug).balance("1510"), story.world.erp(slug).balance("1513")) == (0, 0)
@@ -122,7 +122,7 @@ def test_a_case_is_moved_by_recall_and_then_transfer(tmp_path):
     story.agency.tick()
     told = story.all_nights(2)
     assert invoice.case_number == claim.case.number
-    assert all(result.statement.ties and result.plan.plan.effects == () for result in told.values())
+    assert all(result.statement.ties and not result.plan.plan.effects for result in told.values())
 
 
 def test_a_transfer_of_unknown_outcome_keeps_the_other_agency_away(tmp_path):

@@ -82,7 +82,7 @@ def _plan_and_read(self: Night) -> StoredPlan:
     stored = _plan(self)
     facts = self.facts()
     reads = LedgerReads(self.ledger, self.landing, self.erp, self.agency, facts, self.clock)
-    fresh = _read(Guard(reads, facts, self.clock), stored.plan.effects)
+    fresh = _read(Guard(reads, facts, self.clock), [*stored.plan.effects])
     _believed.update({effect.reference: fresh for effect in stored.plan.effects})
     return stored
 

@@ -27,17 +27,15 @@ from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.erp.port import DocumentKey
-from cloudcollect_pipeline.nightly import dumps
 from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.planning.afterwards import case_references, holds
+from cloudcollect_pipeline.planning.effects import as_text, sending_order, totals
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import (
     MONEY_FEEDS,
     SETTLEMENT_FEEDS,
     VOUCHERS,
     plan_hash,
-    sending_order,
-    totals,
     transfers,
 )
 from cloudcollect_pipeline.planning.settlements import TERMS, finish_vouchers, settle
@@ -191,7 +189,7 @@ class Planner:
             findings, before = [], len(effects)
             finish_vouchers(store.created_vouchers(), facts, effects, findings)
             if store.settlements:
-                settle(store.settlement_state(everything=self.everything), facts, effects, findings)
+                settle(store.settlement_state(everything=self.everything), facts, tuple(effects), effects, findings)
             self.findings["settlements"] = findings
             store.settlements_dirty = len(effects) > before or any(f.code == "SETTLEMENT_WAITS" for f in findings)
         effects.sort(key=sending_order)
@@ -435,7 +433,8 @@ class Run:
         if not effects:
             return Ran()
         now = self.clock.now()
-        digest = plan_hash(facts, store.version, effects)
+        texts = [as_text(effect) for effect in effects]
+        digest = plan_hash(facts, store.version, texts)
         sums = totals(effects)
         reasons = breaches(sums, (), self.settings.caps)
         if reasons:  # what keeps below the floors breaks no cap, whatever nights there were
@@ -445,8 +444,7 @@ class Run:
             reasons.append("first night: a person looks at the first plan")
         journal.night_started(self.night, now)
         verdict = "approval" if reasons else "automatic"
-        bodies = (dumps(deltas.as_json(effect)) for effect in effects)
-        journal.store_plan(digest, self.night, now, store.version, verdict, sums, bodies)
+        journal.store_plan(digest, self.night, now, store.version, verdict, sums, texts)
         return Ran(effects, plan=digest)
 
     def _dispatcher(self, facts: Facts) -> Dispatcher:
