@@ -198,6 +198,21 @@ def test_columns_are_shown_with_what_they_mean_and_what_may_be_erased():
     assert not balance.constraints.nullable
 
 
+def test_every_table_has_its_columns_with_units_and_what_is_personal(one):
+    """Files and counterparties have none: they are no tables."""
+    told = specs(one)
+    for name, spec in told.items():
+        if name in GROUPS["systems"] | GROUPS["morning"]:
+            continue
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert all(column.description for column in columns), name
+        amounts = [c for c in columns if "DECIMAL" in c.type or "øre" in c.type]
+        assert all(column.tags.get("unit") for column in amounts), name
+    for name in GROUPS["landing"]:
+        (raw,) = told[name].metadata["dagster/column_schema"].columns
+        assert raw.tags == {"personal_data": "erasable"}
+
+
 def test_a_table_stays_short_enough_to_be_drawn_and_says_what_it_leaves_out():
     text = metadata.markdown(("document", ">NOK"), [(f"Invoice {n}", "1 234,50") for n in range(500)])
     assert len(text) < metadata.INLINE_LIMIT
