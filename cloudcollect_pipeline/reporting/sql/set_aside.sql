@@ -1,5 +1,6 @@
 -- A record set aside, as far as its finding names it: the raw record and its reasons stay where persons are.
 insert or ignore into persons.set_aside
+    (side, feed, key, document_type, number, customer, reasons, raw, spool, n, first_night)
 with named as (
     select regexp_extract($subject, '^(\S+) (.*)$', 1) as feed, regexp_extract($subject, '^(\S+) (.*)$', 2) as key
 )
