@@ -19,6 +19,8 @@ from typing import Any, Self
 
 import dagster as dg
 import duckdb
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorStatus
 
 from cloudcollect_pipeline.alerts.interim import Morning, NotPublished, read_morning
 from cloudcollect_pipeline.alerts.message import Message, Severity, Writer
@@ -40,6 +42,7 @@ NEWS = timedelta(hours=24)
 REMEMBERED = timedelta(days=7)
 """How long is known what was told."""
 RUNS_AT_ONCE = 50
+NAMED = "alerts"
 
 ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 UNREADABLE = (JournalError, LedgerError, sqlite3.Error, duckdb.Error, OSError)
@@ -174,7 +177,7 @@ class Desk:
         if seen_by and all(seen.ended_at >= midnight for seen in seen_by):
             # one address for all: it is silent as long as one company's night is missing
             severity: Severity = "good" if all(seen.ties for seen in seen_by) else "off"
-            self.ping(f"{night_of(self.now)}:{severity}", severity)
+            self.ping(f"{night_of(self.now)}:{max(seen.snapshot for seen in seen_by)}", severity)
 
     def _look(self, slug: str) -> Seen | None:
         """The newest night that ended, read anew where the snapshot has changed; None before the first."""
@@ -235,7 +238,7 @@ def build_alerts(
     time_ = clock or SystemClock()
 
     @dg.sensor(
-        name="alerts",
+        name=NAMED,
         description="Tells people how the night went, of failures, of plans that wait and of nights that are missing; "
         "silent until [alerts] is filled in.",
         minimum_interval_seconds=30,
@@ -250,8 +253,8 @@ def build_alerts(
         everybody = [*receivers(settings.alerts, time_, **options), *health_checks(settings.alerts, time_, **options)]
         writer = Writer(settings.alerts.language, settings.alerts.ui_url or "")
         desk = Desk(settings, Memory.read(context.cursor), time_.now(), everybody, writer)
-        desk.look_at_runs(context.instance)
         desk.look_at_nights()
+        desk.look_at_runs(context.instance)
         said = _said(desk.deliver()) if everybody else "Nobody is told: fill in [alerts] in cloudcollect.toml."
         return dg.SensorResult(skip_reason=said, cursor=desk.memory.text())
 
@@ -312,6 +315,13 @@ def _companies(run: dg.DagsterRun) -> list[str]:
 
 def _nights(run: dg.DagsterRun) -> str:
     return run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_end") or "–"
+
+
+def is_stopped() -> bool:
+    """Whether somebody switched the sensor off in the Dagster instance of DAGSTER_HOME. Loads no definitions."""
+    with dg.DagsterInstance.get() as instance:
+        states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+    return any(state.name == NAMED and state.status == InstigatorStatus.STOPPED for state in states)
 
 
 SENSORS = [build_alerts()]
