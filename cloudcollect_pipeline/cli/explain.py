@@ -13,7 +13,6 @@ from rich.tree import Tree
 
 from cloudcollect_pipeline.cli import context, words
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import QUERIES, UNKNOWN_HERE, Snapshot, snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, print_lines, say_json
 from cloudcollect_pipeline.domain.calendar import transferable_from
 from cloudcollect_pipeline.domain.finding import CATALOGUE
@@ -21,7 +20,9 @@ from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.planning.plan import judge
 from cloudcollect_pipeline.planning.rules import rules
+from cloudcollect_pipeline.reporting.published import UNKNOWN_HERE, Snapshot, snapshot
 
+QUERIES = "cloudcollect_pipeline.cli.sql"
 Row = Mapping[str, Any]
 
 

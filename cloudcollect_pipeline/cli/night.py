@@ -8,11 +8,11 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import closing, context, words
 from cloudcollect_pipeline.cli.exits import BLOCKED, NEEDS_A_PERSON, OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import counts, snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say_table, table, working
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.planning.rules import rule
+from cloudcollect_pipeline.reporting.published import counts, snapshot
 
 FIRST_ROWS = 10
 SHOWN_DIGITS = 12

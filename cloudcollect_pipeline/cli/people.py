@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import context, words
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say_table, table
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
@@ -20,6 +19,7 @@ from cloudcollect_pipeline.domain.clock import night_of
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.domain.words import PAYING_TYPES, RECEIVABLE_TYPES
+from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
 PATIENCE = 5.0

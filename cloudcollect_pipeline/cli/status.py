@@ -6,11 +6,11 @@ from typing import Any
 from rich.markup import escape
 
 from cloudcollect_pipeline.cli import closing, context, words
-from cloudcollect_pipeline.cli.exits import OK, Stop
-from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
+from cloudcollect_pipeline.cli.exits import OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.reporting.published import NotPublished, Snapshot, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
 
@@ -24,7 +24,7 @@ def run(slug: str | None, *, as_json: bool) -> int:
         try:
             with snapshot(settings, name) as seen:
                 facts.append(_facts(seen, now))
-        except Stop as never:
+        except NotPublished as never:
             facts.append({"company": name, "never_run": str(never), "next_run": next_run(now).isoformat()})
     if as_json:
         say_json(facts)
