@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, Self
 
-from cloudcollect_pipeline.alerts.interim import Morning, Need, Totals, Waiting
+from cloudcollect_pipeline.alerts.interim import Morning, Need, Waiting
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.reporting.words import words
@@ -20,6 +20,8 @@ from cloudcollect_pipeline.settings import News
 
 Severity = Literal["good", "person", "off"]
 """All is well; somebody should look; the books do not tie, or a night failed or is missing."""
+Totals = Mapping[str, Mapping[str, int]]
+"""Kind of effect -> count, and sum in øre."""
 Line = tuple[str, str]
 """What it is about (empty: as the line above), and what there is to say."""
 
@@ -75,56 +77,61 @@ class Writer:
 
     def morning(self, morning: Morning) -> Message:
         """What the night did and how the books stand: also when all is well."""
-        severity: Severity = "good" if morning.verdict == "good" else "off" if morning.verdict == "off" else "person"
+        severity: Severity = "person" if morning.verdict == "missing" else morning.verdict
         done = {kind: outcomes["confirmed"] for kind, outcomes in morning.dispatched.items() if "confirmed" in outcomes}
+        counted = _by_code(morning.needs)
         new = sum(need.new for need in morning.needs)
-        lines: list[Line] = [
+        old = len(morning.needs) - new
+        stuck = len(morning.uncertain) + len(morning.without_receipt)
+        lines = [
             (self.say("label", "sent"), self._amounts(done, TO_THE_AGENCY)),
             (self.say("label", "posted"), self._amounts(done, TO_THE_ERP)),
             *self._under("open", self._open(morning.dispatched)),
             (self.say("label", "held_back"), self.say("text", "receivables", count=morning.held_back)),
             *self._under("difference", self._differences(morning)),
-            (self.say("label", "findings"), self.say("text", "findings", new=new, old=len(morning.needs) - new)),
-            *(("", said) for said in self._needs(morning.needs)),
+            (self.say("label", "findings"), self.say("text", "findings", new=new, old=old)),
+            *(("", said) for said in self._needs(counted)),
+            *self._under("paused", [self.say("text", "paused")] if morning.paused else []),
+            *self._under("waits", [self._plan(morning.waiting)] if morning.waiting else []),
+            *self._under("unknown", [str(stuck)] if stuck else []),
+            *self._nights(morning.missing_nights),
         ]
         if morning.waiting:
-            lines.append((self.say("label", "waits"), self._plan(morning.waiting)))
-        if morning.unknown:
-            lines.append((self.say("label", "unknown"), str(morning.unknown)))
-        lines += self._nights("made_up_for", morning.made_up_for) + self._nights("missing", morning.missing_nights)
-        if morning.waiting:
             lines.append((self.say("label", "do"), self.say("do", "approve", hash=morning.waiting.hash[:12])))
-        elif severity != "good":
+        if morning.missing_nights:
+            lines.append((self.say("label", "do"), self.say("do", "missing")))
+        if counted or severity == "off":
             lines.append((self.say("label", "do"), self.say("do", "findings")))
+        data = {
+            "night": morning.night.isoformat(),
+            "verdict": morning.verdict,
+            "sent": {kind: total for kind, total in done.items() if kind in TO_THE_AGENCY},
+            "posted": {kind: total for kind, total in done.items() if kind in TO_THE_ERP},
+            "not_confirmed": {
+                kind: rest
+                for kind, outcomes in morning.dispatched.items()
+                if (rest := {outcome: total for outcome, total in outcomes.items() if outcome != "confirmed"})
+            },
+            "held_back": morning.held_back,
+            "account": morning.account,
+            "currency": morning.currency,
+            "statement": dict(morning.statement),
+            "difference": morning.ledger_difference,
+            "agency_difference": morning.agency_difference,
+            "findings": {"new": new, "old": old, "by_code": counted},
+            "paused": morning.paused,
+            "plan": _plan_json(morning.waiting),
+            "unknown_outcomes": stuck,
+            "missing_nights": [night.isoformat() for night in morning.missing_nights],
+        }
         return Message(
             "morning",
             morning.company,
             severity,
             self.say("subject", severity, name=morning.name, night=morning.night),
             tuple(lines),
-            self._link(f"/assets/{morning.company}/morning"),
-            {
-                "night": morning.night.isoformat(),
-                "verdict": morning.verdict,
-                "sent": {kind: total for kind, total in done.items() if kind in TO_THE_AGENCY},
-                "posted": {kind: total for kind, total in done.items() if kind in TO_THE_ERP},
-                "not_confirmed": {
-                    kind: rest
-                    for kind, outcomes in morning.dispatched.items()
-                    if (rest := {outcome: total for outcome, total in outcomes.items() if outcome != "confirmed"})
-                },
-                "held_back": morning.held_back,
-                "account": morning.account,
-                "closing": morning.closing,
-                "ledger": morning.ledger,
-                "difference": _difference(morning),
-                "agency_difference": morning.agency_difference,
-                "findings": {"new": new, "old": len(morning.needs) - new, "by_code": _by_code(morning.needs)},
-                "plan": _plan_json(morning.waiting),
-                "unknown_outcomes": morning.unknown,
-                "made_up_for": [night.isoformat() for night in morning.made_up_for],
-                "missing_nights": [night.isoformat() for night in morning.missing_nights],
-            },
+            self._link(f"/assets/{morning.company}/reconciliation_statement"),
+            data,
         )
 
     def approval(self, company: str, name: str, waiting: Waiting | None) -> Message:
@@ -174,7 +181,7 @@ class Writer:
             "off",
             self.say("subject", "missing", name=name),
             (
-                *self._nights("missing", missing),
+                *self._nights(missing),
                 (self.say("label", "last"), last.isoformat()),
                 (self.say("label", "do"), self.say("do", "missing")),
             ),
@@ -228,52 +235,43 @@ class Writer:
         ]
 
     def _differences(self, morning: Morning) -> list[str]:
-        difference = _difference(morning)
-        if difference is None or morning.closing is None or morning.ledger is None:
+        if not morning.statement:
             return []
-        said = [
-            self.say(
-                "text",
-                "account",
-                difference=display(difference),
-                account=morning.account,
-                closing=display(morning.closing),
-                ledger=display(morning.ledger),
-            )
-        ]
-        if morning.agency_difference:
-            said.append(self.say("text", "at_agency", difference=display(morning.agency_difference)))
-        return said
+        account = self.say(
+            "text",
+            "account",
+            difference=display(morning.ledger_difference),
+            account=morning.account,
+            closing=display(morning.statement["closing"]),
+            ledger=display(morning.statement["ledger"]),
+        )
+        if not morning.agency_difference:
+            return [account]
+        return [account, self.say("text", "at_agency", difference=display(morning.agency_difference))]
 
-    def _needs(self, needs: Sequence[Need]) -> list[str]:
-        texts, counted = words(self.language), _by_code(needs)
-        said = []
+    def _needs(self, counted: Mapping[str, Mapping[str, int]]) -> list[str]:
+        texts, said = words(self.language), []
         for code, total in list(counted.items())[:SHOWN]:
             new = f", {self.say('text', 'new', count=total['new'])}" if total["new"] else ""
-            said.append(f"{total['count']} × {texts.get(f'reason.{code}', code)} ({code}{new})")
+            amount = f" {display(total['sum'])}" if total["sum"] else ""
+            said.append(f"{total['count']} × {texts.get(f'reason.{code}', code)}{amount} ({code}{new})")
         return said + ([f"… {len(counted) - SHOWN}"] if len(counted) > SHOWN else [])
 
     def _plan(self, waiting: Waiting) -> str:
         totals = self._amounts(waiting.totals, (*TO_THE_AGENCY, *TO_THE_ERP))
         return self.say("text", "plan", hash=waiting.hash[:12], totals=totals)
 
-    def _nights(self, label: str, nights: Sequence[date]) -> list[Line]:
+    def _nights(self, nights: Sequence[date]) -> list[Line]:
         if not nights:
             return []
         shown = ", ".join(night.isoformat() for night in nights[-SHOWN:])
-        listed = f"…, {shown}" if len(nights) > SHOWN else shown
-        return [(self.say("label", label), self.say("text", "nights", count=len(nights), nights=listed))]
+        return [(self.say("label", "missing"), f"{len(nights)}: {'…, ' if len(nights) > SHOWN else ''}{shown}")]
 
     def _check(self, check: str) -> str:
         """`asset: check` in words; a check that this version does not know by its name."""
         asset, _, name = check.rpartition(": ")
         known = _catalogue()["check"].get(name, {})
         return f"{known.get(self.language, name.replace('_', ' '))} ({asset.rpartition('/')[2]})"
-
-
-def _difference(morning: Morning) -> int | None:
-    """What the general ledger differs by, øre."""
-    return None if morning.closing is None or morning.ledger is None else morning.ledger - morning.closing
 
 
 def _by_code(needs: Sequence[Need]) -> dict[str, dict[str, int]]:

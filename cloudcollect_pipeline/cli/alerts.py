@@ -2,14 +2,15 @@
 
 from rich.markup import escape
 
-from cloudcollect_pipeline.alerts.interim import NotPublished, read_morning
+from cloudcollect_pipeline.alerts.interim import read_morning
 from cloudcollect_pipeline.alerts.message import Writer
 from cloudcollect_pipeline.alerts.outbox import Letter, deliver
 from cloudcollect_pipeline.alerts.ping import health_checks
 from cloudcollect_pipeline.alerts.receivers import Receiver, receivers
 from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
-from cloudcollect_pipeline.cli.screen import command, say, say_json, say_table, table
+from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table
+from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.reporting.words import LANGUAGES
 from cloudcollect_pipeline.settings import Settings
 from cloudcollect_pipeline.web.clock import SystemClock
@@ -44,10 +45,8 @@ def preview(slug: str | None, language: str | None, *, as_json: bool) -> int:
     if language not in (None, *LANGUAGES):
         raise Stop(f"there are no messages in {language}; there are {' and '.join(LANGUAGES)}", USAGE)
     writer = _writer(settings, language)
-    try:
-        message = writer.morning(read_morning(settings, name, SystemClock().now()))
-    except NotPublished:
-        raise Stop(f"{name} has not been run yet: there is nothing to tell; `{command()} run`") from None
+    with snapshot(settings, name) as seen:
+        message = writer.morning(read_morning(seen, SystemClock().now()))
     if as_json:
         say_json(message.as_json())
     else:

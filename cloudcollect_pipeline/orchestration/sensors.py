@@ -22,7 +22,7 @@ import duckdb
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorStatus
 
-from cloudcollect_pipeline.alerts.interim import Morning, NotPublished, read_morning
+from cloudcollect_pipeline.alerts.interim import Morning, read_morning
 from cloudcollect_pipeline.alerts.message import Message, Severity, Writer
 from cloudcollect_pipeline.alerts.outbox import TRIES, Letter, Round, deliver
 from cloudcollect_pipeline.alerts.ping import NAME, health_checks
@@ -32,6 +32,7 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.ledger.ledger import LedgerError
 from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, PLAN_MAY_BE_SENT
+from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.settings import Settings, find_file, load
 from cloudcollect_pipeline.web import SystemClock
 
@@ -53,7 +54,7 @@ UNREADABLE = (JournalError, LedgerError, sqlite3.Error, duckdb.Error, OSError)
 class Seen:
     """A company's newest night that ended, and the state of its snapshot (ns) in which it was read."""
 
-    snapshot: int
+    published: int
     night: str
     ended_at: datetime
     ties: bool
@@ -177,21 +178,21 @@ class Desk:
         if seen_by and all(seen.ended_at >= midnight for seen in seen_by):
             # one address for all: it is silent as long as one company's night is missing
             severity: Severity = "good" if all(seen.ties for seen in seen_by) else "off"
-            self.ping(f"{night_of(self.now)}:{max(seen.snapshot for seen in seen_by)}", severity)
+            self.ping(f"{night_of(self.now)}:{max(seen.published for seen in seen_by)}", severity)
 
     def _look(self, slug: str) -> Seen | None:
         """The newest night that ended, read anew where the snapshot has changed; None before the first."""
         known = self.memory.nights.get(slug)
         try:
-            snapshot = (self.settings.data_dir / slug / "published" / "journal.sqlite").stat().st_mtime_ns
+            published = (self.settings.data_dir / slug / "published" / "journal.sqlite").stat().st_mtime_ns
         except OSError:
             return known
-        if known and known.snapshot == snapshot:
+        if known and known.published == published:
             return known
         morning = self._morning(slug)
-        if morning is None:
+        if morning is None or morning.ended_at is None:
             return known
-        seen = Seen(snapshot, morning.night.isoformat(), morning.ended_at, morning.verdict != "off")
+        seen = Seen(published, morning.night.isoformat(), morning.ended_at, morning.ties)
         self.memory.nights[slug] = seen
         if self.now - seen.ended_at < NEWS:
             self.post(f"morning:{slug}:{seen.night}", self.writer.morning(morning))
@@ -209,7 +210,8 @@ class Desk:
     def _morning(self, slug: str) -> Morning | None:
         """What the company's last night published; None before the first, or where it cannot be read (once told)."""
         try:
-            return read_morning(self.settings, slug, self.now)
+            with snapshot(self.settings, slug) as seen:
+                return read_morning(seen, self.now)
         except NotPublished:
             return None
         except UNREADABLE:
