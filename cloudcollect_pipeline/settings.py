@@ -478,6 +478,15 @@ class AlertSettings(_Section):
     webhook: dict[Slug, WebhookSettings] = {}
 
 
+class ReportSettings(_Section):
+    """The workbook and the page of each night."""
+
+    languages: Annotated[tuple[Literal["en", "nb"], ...], BeforeValidator(_split), Field(min_length=1)] = ("en", "nb")
+    """Languages they are written in."""
+    url: Url | None = None
+    """Address under which the data folder's reports are served, for links; empty shows where the files are."""
+
+
 class MachineSettings(_Section):
     """What one company's night may take of the machine; what needs more memory is written to its folder meanwhile."""
 
@@ -493,6 +502,7 @@ class Settings(_Section):
     data_dir: Path = Path("data")
     """Folder of all that the pipeline writes."""
     alerts: AlertSettings = AlertSettings()
+    reports: ReportSettings = ReportSettings()
     machine: MachineSettings = MachineSettings()
     companies: Annotated[dict[Slug, CompanySettings], Field(min_length=1)]
 

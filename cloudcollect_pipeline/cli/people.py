@@ -16,7 +16,7 @@ from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.clock import night_of
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import CATALOGUE, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.domain.words import PAYING_TYPES, RECEIVABLE_TYPES
 from cloudcollect_pipeline.reporting.published import snapshot
@@ -180,7 +180,7 @@ def list_findings(slug: str | None, *, everything: bool, as_json: bool) -> int:
         state = "" if finding["state"] == "open" else f" ({finding['state']})"
         shown.add_row(
             str(finding["id"]),
-            words.severity(finding["code"]),
+            severity(finding["code"]),
             finding["first_night"],
             finding["code"],
             f"{escape(finding['text'])}{state}",

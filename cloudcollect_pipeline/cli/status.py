@@ -9,6 +9,8 @@ from cloudcollect_pipeline.cli import closing, context, words
 from cloudcollect_pipeline.cli.exits import OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
+from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.reporting.published import NotPublished, Snapshot, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
@@ -37,8 +39,8 @@ def run(slug: str | None, *, as_json: bool) -> int:
 def next_run(now: datetime) -> datetime:
     """When the schedule would start the next night: 04:00 in Norway."""
     today = now.astimezone(OSLO).date()
-    at = datetime.combine(today, context.NIGHT_AT, OSLO)
-    return (at if at > now else datetime.combine(today + timedelta(days=1), context.NIGHT_AT, OSLO)).astimezone(UTC)
+    at = datetime.combine(today, NIGHT_AT, OSLO)
+    return (at if at > now else datetime.combine(today + timedelta(days=1), NIGHT_AT, OSLO)).astimezone(UTC)
 
 
 def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
@@ -48,9 +50,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     summary = last["summary"] if last else {}
     plans = journal.plans(1)
     findings = seen.open_findings()
-    by_severity = {
-        severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in words.SEVERITIES
-    }
+    by_severity = {grade: sum(severity(f["code"]) == grade for f in findings) for grade in SEVERITIES}
     quiet = journal.quiet_until()
     return {
         "company": seen.slug,

@@ -9,6 +9,7 @@ Dagster rejects `Decimal`: an amount is shown as text in kroner and kept as a wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -19,6 +20,9 @@ from cloudcollect_pipeline.nightly import FEEDS
 
 INLINE_LIMIT = 1_000
 """Dagster draws Markdown inline only below so many characters; longer text hides behind a link."""
+
+SAFE = "/:=',"
+"""Characters of a drawing that an address may hold as they are."""
 
 
 def table_schema(table: Table) -> dg.TableSchema:
@@ -82,6 +86,36 @@ def _fitting(head: list[str], body: list[str], limit: int) -> str:
         if len(text) < limit:
             return text
     raise ValueError("the header alone is longer than what is drawn inline")
+
+
+def shortened(text: str, limit: int) -> str:
+    """A line of at most `limit` characters; what is cut is said by dots, and no mark of Markdown is left open."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1].rstrip()
+    closing = "*" if cut.replace("**", "").count("*") % 2 else ""
+    return f"{cut}…{closing}"
+
+
+def bar(amount: int, largest: int, width: int = 20) -> str:
+    """A bar of block characters, as long as its share of the largest."""
+    return "█" * round(width * max(amount, 0) / largest) or ("▏" if amount > 0 else "")
+
+
+def sparkline(values: Sequence[int], width: int = 220, height: int = 36) -> str:
+    """A Markdown image of a small line chart; the values of thirty nights stay below what is drawn inline."""
+    if len(values) < 2:
+        return "a line needs two nights"
+    low, high = min(values), max(values)
+    points = " ".join(
+        f"{width * place // (len(values) - 1)},{height - 4 - (height - 8) * (value - low) // ((high - low) or 1)}"
+        for place, value in enumerate(values)
+    )
+    drawn = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'>"
+        f"<polyline points='{points}' fill='none' stroke='#4c6ef5' stroke-width='2'/></svg>"
+    )
+    return f"![closing balance of {len(values)} nights](data:image/svg+xml;utf8,{quote(drawn, safe=SAFE)})"
 
 
 def _cell(value: object) -> str:

@@ -17,7 +17,7 @@ from cloudcollect_pipeline.orchestration.partitions import NIGHTS
 ROOT = Path(__file__).parents[2]
 
 GROUPS = {
-    "systems": {"visma_net", "agency"},
+    "systems": {"visma_net", "agency", "visma_net_told", "agency_told"},
     "landing": {
         "erp_documents",
         "erp_payments",
@@ -37,7 +37,9 @@ GROUPS = {
         "settlement_bookings",
     },
     "reconciliation": {"suspense_ledger", "reconciliation_statement"},
+    "morning": {"reports", "morning"},
 }
+AFTERWARDS = GROUPS["reconciliation"] | GROUPS["morning"]
 WRITING = ("nightly", "transfer", "payment_posting")
 
 
@@ -73,7 +75,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_what_it_is_made_of(one):
         assert spec.kinds, name
         if name not in GROUPS["systems"]:
             assert spec.code_version == "1", name
-            assert spec.partitions_def == NIGHTS, name
+            assert spec.partitions_def == (None if name in GROUPS["morning"] else NIGHTS), name
 
 
 def test_a_range_of_nights_is_one_run_for_every_asset(one):
@@ -82,10 +84,15 @@ def test_a_range_of_nights_is_one_run_for_every_asset(one):
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run(), key
 
 
-def test_lineage_leads_from_both_systems_to_the_statement(one):
+def test_lineage_leads_from_both_systems_through_every_table_to_the_morning_and_back_to_both(one):
     graph = one.resolve_asset_graph()
-    above = graph.get_ancestor_asset_keys(dg.AssetKey(["nordlys", "reconciliation_statement"]))
-    assert {key.path[-1] for key in above} == set().union(*GROUPS.values()) - {"reconciliation_statement"}
+
+    def above(name):
+        return {key.path[-1] for key in graph.get_ancestor_asset_keys(dg.AssetKey(["nordlys", name]))}
+
+    assert above("morning") == set().union(*GROUPS.values()) - {"morning", "visma_net_told", "agency_told"}
+    for told, phase in (("visma_net_told", "agency_payment_postings"), ("agency_told", "transfers")):
+        assert {phase, "plan", "receivables", "claims", "visma_net", "agency"} <= above(told)
 
 
 def test_jobs_have_plain_names_with_one_company_and_its_name_before_with_several(one, several):
@@ -103,8 +110,8 @@ def jobs(definitions: dg.Definitions) -> set[str]:
     [
         ("nightly", set().union(*GROUPS.values()) - GROUPS["systems"]),
         ("plan_only", GROUPS["landing"] | GROUPS["ledger"] | GROUPS["planning"]),
-        ("transfer", {"transfers", "reductions", "holds", "case_references"} | GROUPS["reconciliation"]),
-        ("payment_posting", {"agency_payment_postings", "settlement_bookings"} | GROUPS["reconciliation"]),
+        ("transfer", {"transfers", "reductions", "holds", "case_references"} | AFTERWARDS),
+        ("payment_posting", {"agency_payment_postings", "settlement_bookings"} | AFTERWARDS),
     ],
 )
 def test_a_job_runs_these_assets_of_its_company(several, job, wanted):

@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES
-from cloudcollect_pipeline.dispatch.journal import BLOCKING
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.ledger.tables import MONEY
@@ -56,7 +55,7 @@ def suspense_ledger(tonight: Tonight) -> Result:
     group="reconciliation",
     deps=("suspense_ledger",),
     kinds=frozenset({"duckdb", "python"}),
-    checks=(checks.SUSPENSE_EQUALS_LEDGER, checks.AGENCY_TOTAL_IS_EXPLAINED, checks.NO_OUTCOME_UNKNOWN_FOR_LONG),
+    checks=(checks.SUSPENSE_EQUALS_LEDGER, checks.AGENCY_TOTAL_IS_EXPLAINED),
     fresh=True,
 )
 def reconciliation_statement(tonight: Tonight) -> Result:
@@ -64,13 +63,11 @@ def reconciliation_statement(tonight: Tonight) -> Result:
     result = tonight.reconcile()
     statement = result.statement
     assert statement is not None  # noqa: S101
-    journal = tonight.night.journal
     return dg.MaterializeResult(
         metadata=_shown(result, statement),
         check_results=[
             checks.suspense_equals_ledger(statement),
             checks.agency_total_is_explained(statement),
-            checks.no_outcome_unknown_for_long(journal.effects(states=BLOCKING), tonight.night.clock.now()),
         ],
     )
 

@@ -70,15 +70,21 @@ class Stage:
             tonight = nights.tonight(slug, context.log)
             _say_which_night(context, tonight)
             result = self.run(tonight)
-            for check in result.check_results or ():
-                if not check.passed:
-                    context.log.warning("%s: %s", check.check_name, check.description)
+            log_checks(context.log, result)
             return dg.MaterializeResult(
                 metadata={"night": tonight.night.night.isoformat(), **(result.metadata or {})},
                 check_results=result.check_results,
             )
 
         return asset
+
+
+def log_checks(log: dg.DagsterLogManager, result: Result) -> None:
+    """What a failed check stopped is said in the run's log too: there the check's page is far away."""
+    for check in result.check_results or ():
+        if not check.passed:
+            say = log.error if check.severity == dg.AssetCheckSeverity.ERROR else log.warning
+            say("%s: %s", check.check_name, check.description)
 
 
 def _say_which_night(context: dg.AssetExecutionContext, tonight: Tonight) -> None:
