@@ -14,7 +14,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9/secret-path"
 
 @dataclass
 class Webhook:
-    """What it was told: (path with query, JSON or None). `status` 0 says nothing, -1 one byte of an answer at a time."""
+    """What it was told: (path with query, JSON or None). `status` 0 is no answer, -1 one without end."""
 
     url: str
     told: list[tuple[str, Any]] = field(default_factory=list)

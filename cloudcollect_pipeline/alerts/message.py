@@ -12,9 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, Self
 
-from cloudcollect_pipeline.alerts.interim import Morning, Need, Waiting
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.reporting.morning import Morning, Need, Waiting
 from cloudcollect_pipeline.reporting.words import words
 from cloudcollect_pipeline.settings import News
 
@@ -80,8 +80,7 @@ class Writer:
         severity: Severity = "person" if morning.verdict == "missing" else morning.verdict
         done = {kind: outcomes["confirmed"] for kind, outcomes in morning.dispatched.items() if "confirmed" in outcomes}
         counted = _by_code(morning.needs)
-        new = sum(need.new for need in morning.needs)
-        old = len(morning.needs) - new
+        new, old = morning.new_findings, morning.old_findings
         stuck = len(morning.uncertain) + len(morning.without_receipt)
         lines = [
             (self.say("label", "sent"), self._amounts(done, TO_THE_AGENCY)),
@@ -91,6 +90,7 @@ class Writer:
             *self._under("difference", self._differences(morning)),
             (self.say("label", "findings"), self.say("text", "findings", new=new, old=old)),
             *(("", said) for said in self._needs(counted)),
+            *self._under("old_items", self._old_items(morning)),
             *self._under("paused", [self.say("text", "paused")] if morning.paused else []),
             *self._under("waits", [self._plan(morning.waiting)] if morning.waiting else []),
             *self._under("unknown", [str(stuck)] if stuck else []),
@@ -118,6 +118,7 @@ class Writer:
             "statement": dict(morning.statement),
             "difference": morning.ledger_difference,
             "agency_difference": morning.agency_difference,
+            "old_items": {"count": len(morning.old_items), "sum": sum(item.open for item in morning.old_items)},
             "findings": {"new": new, "old": old, "by_code": counted},
             "paused": morning.paused,
             "plan": _plan_json(morning.waiting),
@@ -130,7 +131,7 @@ class Writer:
             severity,
             self.say("subject", severity, name=morning.name, night=morning.night),
             tuple(lines),
-            self._link(f"/assets/{morning.company}/reconciliation_statement"),
+            self._link(f"/assets/{morning.company}/morning"),
             data,
         )
 
@@ -154,20 +155,30 @@ class Writer:
         )
 
     def failure(
-        self, company: str, name: str, *, job: str, night: str, run_id: str, steps: Sequence[str], checks: Sequence[str]
+        self,
+        company: str,
+        name: str,
+        *,
+        job: str,
+        night: str,
+        run_id: str,
+        failed: bool,
+        steps: Sequence[str],
+        checks: Sequence[str],
     ) -> Message:
-        """A run failed in some steps, or (without steps) ended well and left checks that did not hold."""
-        failed = bool(steps)
+        """A run failed in some steps (in none: before the first), or ended well and left checks that do not hold."""
+        kind = "failed" if failed else "checks"
+        places = list(steps) or [self.say("text", "start")]
         lines = [
-            *self._under("failed_in", list(steps)),
+            *self._under("failed_in", places if failed else []),
             *self._under("not_so", [self._check(check) for check in checks]),
-            (self.say("label", "do"), self.say("do", "failed" if failed else "checks")),
+            (self.say("label", "do"), self.say("do", kind)),
         ]
         return Message(
             "failure",
             company,
             "off" if failed else "person",
-            self.say("subject", "failed" if failed else "checks", name=name, job=job, night=night),
+            self.say("subject", kind, name=name, job=job, night=night),
             tuple(lines),
             self._link(f"/runs/{run_id}"),
             {"job": job, "night": night, "run": run_id, "failed_in": list(steps), "checks": list(checks)},
@@ -185,7 +196,7 @@ class Writer:
                 (self.say("label", "last"), last.isoformat()),
                 (self.say("label", "do"), self.say("do", "missing")),
             ),
-            self._link(f"/assets/{company}/reconciliation_statement"),
+            self._link(f"/assets/{company}/morning"),
             {"last_night": last.isoformat(), "missing_nights": [night.isoformat() for night in missing]},
         )
 
@@ -248,6 +259,13 @@ class Writer:
         if not morning.agency_difference:
             return [account]
         return [account, self.say("text", "at_agency", difference=display(morning.agency_difference))]
+
+    def _old_items(self, morning: Morning) -> list[str]:
+        items = morning.old_items
+        if not items:
+            return []
+        amount = display(sum(item.open for item in items))
+        return [self.say("text", "old_items", count=len(items), amount=amount, days=morning.oldest_days)]
 
     def _needs(self, counted: Mapping[str, Mapping[str, int]]) -> list[str]:
         texts, said = words(self.language), []

@@ -2,7 +2,6 @@
 
 from rich.markup import escape
 
-from cloudcollect_pipeline.alerts.interim import read_morning
 from cloudcollect_pipeline.alerts.message import Writer
 from cloudcollect_pipeline.alerts.outbox import Letter, deliver
 from cloudcollect_pipeline.alerts.ping import health_checks
@@ -10,6 +9,7 @@ from cloudcollect_pipeline.alerts.receivers import Receiver, receivers
 from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table
+from cloudcollect_pipeline.reporting.morning import read_morning
 from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.reporting.words import LANGUAGES
 from cloudcollect_pipeline.settings import Settings

@@ -22,7 +22,6 @@ import duckdb
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorStatus
 
-from cloudcollect_pipeline.alerts.interim import Morning, read_morning
 from cloudcollect_pipeline.alerts.message import Message, Severity, Writer
 from cloudcollect_pipeline.alerts.outbox import TRIES, Letter, Round, deliver
 from cloudcollect_pipeline.alerts.ping import NAME, health_checks
@@ -32,6 +31,7 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.ledger.ledger import LedgerError
 from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, PLAN_MAY_BE_SENT
+from cloudcollect_pipeline.reporting.morning import Morning, read_morning
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.settings import Settings, find_file, load
 from cloudcollect_pipeline.web import SystemClock
@@ -45,6 +45,8 @@ REMEMBERED = timedelta(days=7)
 RUNS_AT_ONCE = 50
 NAMED = "alerts"
 
+TOLD_OTHERWISE = frozenset({PLAN_MAY_BE_SENT, "plan_is_within_its_caps", "no_night_is_missing"})
+"""Checks whose failure is no failure: approval is wanted, or a night is missing."""
 ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 UNREADABLE = (JournalError, LedgerError, sqlite3.Error, duckdb.Error, OSError)
 """What a snapshot that cannot be read makes."""
@@ -141,7 +143,7 @@ class Desk:
                     self._run(instance, run, failed=kind == dg.DagsterEventType.RUN_FAILURE)
 
     def _run(self, instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> None:
-        steps = _failed_steps(instance, run.run_id) or [self.writer.say("text", "start")] if failed else []
+        steps = _failed_steps(instance, run.run_id) if failed else []
         checks = failed_checks(instance, run.run_id)
         for slug in _companies(run):
             mine = [check for check in checks if check.company == slug]
@@ -150,7 +152,8 @@ class Desk:
                 waiting = morning.waiting if morning else None
                 self.post(f"approval:{run.run_id}:{slug}", self.writer.approval(slug, self.name(slug), waiting))
                 # that nothing was sent follows from it
-                mine = [check for check in mine if check.name not in (PLAN_MAY_BE_SENT, EVERY_EFFECT_IS_CONFIRMED)]
+                mine = [check for check in mine if check.name != EVERY_EFFECT_IS_CONFIRMED]
+            mine = [check for check in mine if check.name not in TOLD_OTHERWISE]
             if failed or mine:
                 message = self.writer.failure(
                     slug,
@@ -158,6 +161,7 @@ class Desk:
                     job="Materialize" if run.job_name.startswith("__") else run.job_name,
                     night=_nights(run),
                     run_id=run.run_id,
+                    failed=failed,
                     steps=steps,
                     checks=[f"{check.asset}: {check.name}" for check in mine],
                 )
