@@ -161,8 +161,10 @@ def test_a_night_without_a_statement_says_no_difference():
 
 
 def test_a_run_that_never_began_failed_in_its_start():
-    run = {"job": "nightly", "night": "2026-11-29", "run_id": "r", "steps": [], "checks": []}
-    assert Writer().failure("nordlys", "Nordlys AS", failed=True, **run).lines[0] == ("Failed in", "its start")
+    message = Writer().failure(
+        "nordlys", "Nordlys AS", job="nightly", night="2026-11-29", run_id="r", failed=True, steps=(), checks=()
+    )
+    assert message.lines[0] == ("Failed in", "its start")
 
 
 def test_every_text_stands_in_both_languages_with_the_same_blanks():

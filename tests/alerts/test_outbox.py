@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudcollect_pipeline.alerts.message import Message
-from cloudcollect_pipeline.alerts.outbox import TRIES, WAITS, Letter, deliver
+from cloudcollect_pipeline.alerts.outbox import TRIES, WAITS, Letter, Round, deliver
 from cloudcollect_pipeline.alerts.receivers import NotTold
 
 NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
@@ -54,8 +54,9 @@ def test_who_could_not_be_told_is_tried_again_later_and_nobody_else_is():
 
 
 def test_nobody_is_tried_for_ever():
-    deaf, now, letters = Ear("deaf", "s" * 99), NOW, (letter("a", "deaf"),)
-    rounds = []
+    deaf, now = Ear("deaf", "s" * 99), NOW
+    letters: tuple[Letter, ...] = (letter("a", "deaf"),)
+    rounds = list[Round]()
     while letters:
         rounds.append(deliver(letters, [deaf], now))
         letters, now = rounds[-1].left, now + LONG
