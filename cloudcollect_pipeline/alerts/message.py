@@ -96,12 +96,14 @@ class Writer:
             *self._under("unknown", [str(stuck)] if stuck else []),
             *self._nights(morning.missing_nights),
         ]
-        if morning.waiting:
-            lines.append((self.say("label", "do"), self.say("do", "approve", hash=morning.waiting.hash[:12])))
-        if morning.missing_nights:
-            lines.append((self.say("label", "do"), self.say("do", "missing")))
-        if counted or severity == "off":
-            lines.append((self.say("label", "do"), self.say("do", "findings")))
+        lines += self._under(
+            "do",
+            [
+                *([self.say("do", "approve", hash=morning.waiting.hash[:12])] if morning.waiting else []),
+                *([self.say("do", "missing")] if morning.missing_nights else []),
+                *([self.say("do", "findings")] if counted or severity == "off" else []),
+            ],
+        )
         data = {
             "night": morning.night.isoformat(),
             "verdict": morning.verdict,
@@ -282,8 +284,9 @@ class Writer:
     def _nights(self, nights: Sequence[date]) -> list[Line]:
         if not nights:
             return []
-        shown = ", ".join(night.isoformat() for night in nights[-SHOWN:])
-        return [(self.say("label", "missing"), f"{len(nights)}: {'…, ' if len(nights) > SHOWN else ''}{shown}")]
+        days = [night.isoformat() for night in nights]
+        shown = ", ".join(days) if len(days) <= SHOWN else f"{days[0]} … {days[-1]}"
+        return [(self.say("label", "missing"), f"{len(days)}: {shown}")]
 
     def _check(self, check: str) -> str:
         """`asset: check` in words; a check that this version does not know by its name."""
