@@ -12,8 +12,12 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.reporting.morning import dispatched
 from cloudcollect_pipeline.reporting.published import NotPublished, Snapshot, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
+
+RUNS_OF_A_NIGHT = 20
+"""Runs that may share a night: the nightly, and those that carried out its plan once it was approved."""
 
 
 def run(slug: str | None, *, as_json: bool) -> int:
@@ -45,8 +49,9 @@ def next_run(now: datetime) -> datetime:
 
 def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     journal = seen.journal
-    nights = journal.nights(1)
+    nights = journal.nights(RUNS_OF_A_NIGHT)
     last = nights[0] if nights else None
+    tonight = [run for run in nights if last and run["night"] == last["night"]]
     summary = last["summary"] if last else {}
     plans = journal.plans(1)
     findings = seen.open_findings()
@@ -60,7 +65,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "outcome": last["outcome"] if last else None,
         "ended_at": last["ended_at"] if last else None,
         "not_sent": summary.get("not_sent", ""),
-        "dispatched": summary.get("dispatched", {}),
+        "dispatched": dispatched(tonight),
         "planned": summary.get("planned", {}),
         "held_back": summary.get("held_back"),
         "closing": summary.get("closing"),

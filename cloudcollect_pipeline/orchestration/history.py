@@ -78,24 +78,27 @@ def demo(
     folder = folder.absolute()
     with company_lock(folder, "cloudcollect up", SystemClock(), patience=0):
         with _instance(home) as instance:
-            recorded = _is_recorded(folder, instance, outage)
-            if not recorded:
+            mark = _recorded(folder, instance, outage)
+            if not mark:
                 _empty(folder)
                 instance.wipe_assets(list(instance.get_asset_keys([COMPANY])))
-        world = remembered(folder / "world.jsonl", seed, first_night(last_due_night(now()), len(story(FIRST_NIGHT))))
+        start = first_night(last_due_night(now()), len(story(FIRST_NIGHT)))
+        world = remembered(folder / "world.jsonl", seed, start)
+        first = date.fromisoformat(mark["first"]) if mark else night_of(world.now)
         with serve(world) as servers:
             environ = {FILE_VARIABLE: str(folder / "cloudcollect.toml"), SANDBOX_VARIABLE: servers.erp_url}
             settings = Path(environ[FILE_VARIABLE])
             settings.touch(mode=0o600)
+            companies = settings_toml(world, servers, first_night=first.isoformat())
             settings.write_text(
                 "# Written by `cloudcollect up`; its counterparties live as long as it does.\n"
-                f'data_dir = "."\n\n{_reports(reports_url)}{settings_toml(world, servers)}',
+                f'data_dir = "."\n\n{_reports(reports_url)}{companies}',
                 encoding="utf-8",
             )
-            if not recorded:
+            if not mark:
                 with _instance(home) as instance:
-                    record(world, instance, environ, story(night_of(world.now)), last_due_night(now()), tell, outage)
-                mark = {"seed": seed, "until": world.now.isoformat(), "outage": outage}
+                    record(world, instance, environ, story(first), last_due_night(now()), tell, outage)
+                mark = {"first": first.isoformat(), "until": world.now.isoformat(), "outage": outage}
                 (folder / MARK).write_text(json.dumps(mark) + "\n")
             with _living(world, now):
                 yield environ
@@ -133,7 +136,7 @@ def record(
         def clock(self, slug: str) -> Clock:
             return run_clock(self.settings().companies[slug], self.at, environ[SANDBOX_VARIABLE])
 
-    definitions = build_definitions(companies=[COMPANY], resources={"nights": DemoNights()})
+    definitions = build_definitions(companies={COMPANY: story[0].date}, resources={"nights": DemoNights()})
     first, *others = story
     days = [(night.date, night.title, night.missed) for night in others]
     behind = (newest - story[-1].date).days
@@ -221,11 +224,11 @@ def _reports(url: str) -> str:
     return f'[reports]\nurl = "{url}"\n\n' if url else ""
 
 
-def _is_recorded(folder: Path, instance: dg.DagsterInstance, outage: bool) -> bool:
-    if not (folder / MARK).exists() or json.loads((folder / MARK).read_text()).get("outage", False) != outage:
-        return False
+def _recorded(folder: Path, instance: dg.DagsterInstance, outage: bool) -> dict[str, Any]:
+    """What a recording left behind, if this is one to its end and Dagster still has it; else nothing."""
+    mark: dict[str, Any] = json.loads((folder / MARK).read_text()) if (folder / MARK).exists() else {}
     runs = instance.get_runs_count(dg.RunsFilter(job_name="nightly", statuses=[dg.DagsterRunStatus.SUCCESS]))
-    return runs > 0
+    return mark if runs > 0 and mark.get("outage") == outage and "first" in mark else {}
 
 
 def _empty(folder: Path) -> None:

@@ -48,14 +48,53 @@ def _column(column: Column, table: Table) -> dg.TableColumn:
     )
 
 
-def columns(*described: tuple[str, str, str]) -> dg.TableSchema:
-    """The schema of a table that is not mirrored: (name, type, description) each; money in kroner of the books."""
+ORE = "BIGINT (øre)"
+"""The type of an amount in the journal."""
+
+
+def columns(*described: tuple[str, str, str], personal: Sequence[str] = ()) -> dg.TableSchema:
+    """The schema of a table that is not mirrored: (name, type, description) each; money in kroner of the books.
+
+    `personal` names the columns that may hold personal data.
+    """
+    units = {MONEY: "NOK", ORE: "øre", MOMENT: "UTC"}
     return dg.TableSchema(
         [
-            dg.TableColumn(name, type_, text, tags={"unit": "NOK"} if type_ == MONEY else {})
+            dg.TableColumn(
+                name,
+                type_,
+                text,
+                tags=({"unit": units[type_]} if type_ in units else {})
+                | ({"personal_data": "erasable"} if name in personal else {}),
+            )
             for name, type_, text in described
         ]
     )
+
+
+EFFECTS = columns(
+    ("kind", "VARCHAR", "What is written: transfer, reduction, hold, posting, …"),
+    ("reference", "VARCHAR", "Derived from the business fact alone; found again at the other side"),
+    ("source", "VARCHAR", "The business fact"),
+    ("ordinal", "INTEGER", "Which try of the fact this is"),
+    ("party", "VARCHAR", "Customer number"),
+    ("document", "VARCHAR", "Receivable, claim or entry that it is about"),
+    ("account", "VARCHAR", "Account or claim that it is written on"),
+    ("currency", "VARCHAR", "Currency of the amount"),
+    ("amount", ORE, "What it moves; 0 where it moves no money"),
+)
+"""An effect, as planned and as carried out."""
+OUTCOMES = dg.TableSchema(
+    [
+        *EFFECTS.columns,
+        *columns(
+            ("state", "VARCHAR", "confirmed, rejected, uncertain, quarantined, created, later, dropped or absent"),
+            ("remote_id", "VARCHAR", "The other side's id: the receipt"),
+            ("night", "DATE", "Night of its last move"),
+        ).columns,
+    ]
+)
+"""An effect of the journal, as the ledger keeps its copy."""
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], limit: int = INLINE_LIMIT) -> str:

@@ -168,7 +168,7 @@ def read_morning(seen: Snapshot, now: datetime) -> Morning:
         {line: statement[line] for line in LINES if line in statement},
         statement.get("ledger_difference", 0),
         statement.get("agency_difference", 0),
-        _summed(run["summary"].get("dispatched", {}) for run in tonight),
+        dispatched(tonight),
         newest.get("summary", {}).get("not_sent", ""),
         planned.get("held_back", 0),
         planned.get("held_back_by_rule", {}),
@@ -248,11 +248,11 @@ def _old_item(item: Mapping[str, Any], night: date) -> OldItem:
     return OldItem(item["entry"], item["customer"], dated, item["posted"] - item["settled"], (night - dated).days)
 
 
-def _summed(runs: Iterable[Mapping[str, Mapping[str, Mapping[str, int]]]]) -> dict[str, dict[str, dict[str, int]]]:
-    """Kind -> outcome -> count and sum over several runs. Each run tells only what it did itself."""
+def dispatched(runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+    """Kind -> outcome -> count and sum over runs as the journal tells them: each tells only what it did itself."""
     total: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
     for run in runs:
-        for kind, outcomes in run.items():
+        for kind, outcomes in run["summary"].get("dispatched", {}).items():
             for outcome, told in outcomes.items():
                 into = total[kind].setdefault(outcome, {"count": 0, "sum": 0})
                 into["count"] += told["count"]

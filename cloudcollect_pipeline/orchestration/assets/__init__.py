@@ -4,6 +4,8 @@ Belongs here: what is made in which order, and what is shown of it. Does not bel
 whether it is right (`checks`), when (`schedules`).
 """
 
+from datetime import date
+
 import dagster as dg
 
 from cloudcollect_pipeline.orchestration.assets import dispatch, landing, ledger, morning, planning, reconciliation
@@ -43,6 +45,6 @@ def systems(slug: str) -> list[dg.AssetSpec]:
     ]
 
 
-def build_company_assets(slug: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def build_company_assets(slug: str, first_night: date) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Everything of one company, keyed `<slug>/<name>`."""
-    return [*systems(slug), *(stage.asset(slug) for stage in STAGES), *morning.company_assets(slug)]
+    return [*systems(slug), *(stage.asset(slug, first_night) for stage in STAGES), *morning.company_assets(slug)]

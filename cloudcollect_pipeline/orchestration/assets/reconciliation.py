@@ -7,7 +7,7 @@ import dagster as dg
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
-from cloudcollect_pipeline.ledger.tables import MONEY
+from cloudcollect_pipeline.ledger.tables import MOMENT, MONEY
 from cloudcollect_pipeline.nightly import NightResult
 from cloudcollect_pipeline.orchestration import checks, metadata
 from cloudcollect_pipeline.orchestration.assets.stage import Result, stage
@@ -57,6 +57,16 @@ def suspense_ledger(tonight: Tonight) -> Result:
     kinds=frozenset({"duckdb", "python"}),
     checks=(checks.SUSPENSE_EQUALS_LEDGER, checks.AGENCY_TOTAL_IS_EXPLAINED),
     fresh=True,
+    metadata={
+        "dagster/table_name": "statement",
+        "dagster/column_schema": metadata.columns(
+            ("night", "DATE", "Night whose statement it is"),
+            ("made_at", MOMENT, "When it was made"),
+            ("seq", "BIGINT", "Which of the night's statements"),
+            ("body", "VARCHAR", "Terms, items and differences as JSON, amounts in øre"),
+            ("ties", "BOOLEAN", "Whether both identities hold to the øre"),
+        ),
+    },
 )
 def reconciliation_statement(tonight: Tonight) -> Result:
     """The statement of the suspense account, item by item: it equals the general ledger, or it says where not."""

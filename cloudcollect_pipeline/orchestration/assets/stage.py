@@ -4,13 +4,13 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from cloudcollect_pipeline.orchestration.checks import spec
-from cloudcollect_pipeline.orchestration.partitions import NIGHTS
+from cloudcollect_pipeline.orchestration.partitions import nights_from
 from cloudcollect_pipeline.orchestration.resources import Nights, Tonight
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ class Stage:
     name: str = ""
     description: str = ""
 
-    def asset(self, slug: str) -> dg.AssetsDefinition:
-        """The asset of one company. One write to a counterparty is never repeated by Dagster: no retry policy."""
+    def asset(self, slug: str, first_night: date) -> dg.AssetsDefinition:
+        """The asset of one company, from its first night on. Dagster never repeats a write: no retry policy."""
         name = self.name or self.run.__name__
         key = dg.AssetKey([slug, name])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)  # backfill_policy
-            return self._asset(slug, name, key)
+            return self._asset(slug, name, key, first_night)
 
-    def _asset(self, slug: str, name: str, key: dg.AssetKey) -> dg.AssetsDefinition:
+    def _asset(self, slug: str, name: str, key: dg.AssetKey, first_night: date) -> dg.AssetsDefinition:
         @dg.asset(
             key=key,
             deps=[dg.AssetKey([slug, dep]) for dep in self.deps],
@@ -58,7 +58,7 @@ class Stage:
             owners=["team:receivables"],
             tags={"company": slug},
             code_version="1",
-            partitions_def=NIGHTS,
+            partitions_def=nights_from(first_night),
             backfill_policy=dg.BackfillPolicy.single_run(),
             pool=f"company_{slug.replace('-', '_')}",
             op_tags={"dagster/priority": str(self.order)},
