@@ -304,6 +304,23 @@ def test_an_outage_of_four_nights_is_told_once_a_day_with_the_missing_nights(off
     assert "Last night that ended  2026-01-06" in hook.bodies[-1]["text"]
 
 
+def test_a_night_that_died_is_missing_and_no_morning(office, hook):
+    made = office()
+    made.configure(to(hook))
+    made.story.receivable()
+    made.story.night()
+    made.tick()
+    made.story.morning()
+    with made.story.opened() as night:
+        night.land_and_mirror()
+    with made.story.opened() as night:
+        night.publish()  # as every command by which a person answers does
+    made.tick()
+    made.tick(timedelta(hours=2))
+    assert news(hook) == ["morning", "freshness"]
+    assert hook.bodies[-1]["data"]["missing_nights"] == ["2026-01-07"]
+
+
 def test_a_company_that_was_never_run_misses_no_night(office, hook):
     made = office()
     made.configure(to(hook))
