@@ -2,7 +2,9 @@
 
 import json
 import socketserver
+import ssl
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,10 +62,16 @@ def webhook() -> Iterator[Webhook]:
 
 @dataclass
 class MailServer:
-    """The messages delivered to it, as sent. `refuses` is a verb it answers 5xx, `silent` one it hangs at."""
+    """The messages delivered to it, as sent. `refuses` is a verb it answers 5xx, `silent` one it hangs at.
+
+    With a `certificate` it speaks TLS: from the start, or when asked to.
+    """
 
     port: int
     delivered: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+    certificate: ssl.SSLContext | None = None
+    at_once: bool = False
     refuses: bytes = b""
     silent: bytes = b""
 
@@ -83,7 +91,13 @@ def mail_server() -> Iterator[MailServer]:
     over = threading.Event()
 
     class Server(socketserver.StreamRequestHandler):
+        def secure(self, certificate: ssl.SSLContext) -> None:
+            self.request = certificate.wrap_socket(self.request, server_side=True)
+            self.setup()
+
         def handle(self) -> None:
+            if mail.certificate and mail.at_once:
+                self.secure(mail.certificate)
             self.wfile.write(b"220 here\r\n")
             while line := self.rfile.readline():
                 verb = line[:4].upper()
@@ -95,6 +109,17 @@ def mail_server() -> Iterator[MailServer]:
                     return
                 if verb == mail.refuses:
                     self.wfile.write(b"550 no\r\n")
+                    continue
+                if verb == b"EHLO" and mail.certificate:
+                    self.wfile.write(b"250-here\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n")
+                    continue
+                if verb == b"STAR" and mail.certificate:
+                    self.wfile.write(b"220 go on\r\n")
+                    self.secure(mail.certificate)
+                    continue
+                if verb == b"AUTH":
+                    mail.logins.append(b64decode(line.split()[2]).decode())
+                    self.wfile.write(b"235 welcome\r\n")
                     continue
                 if verb == b"DATA":
                     self.wfile.write(b"354 go on\r\n")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from functools import partial
 from hashlib import sha256
 from html import escape
 from typing import Any, Protocol
@@ -214,6 +213,16 @@ def _short(text: str, limit: int) -> str:
 # --- by e-mail -------------------------------------------------------------------------------------------------------
 
 
+class _Plain(smtplib.SMTP):
+    # smtplib holds a certificate against the host that its constructor was given; but that would connect at once,
+    # with nothing to end it by
+    _host: str
+
+
+class _Tls(smtplib.SMTP_SSL):
+    _host: str
+
+
 @dataclass(frozen=True)
 class Email:
     """A receiver with a mail server and addresses."""
@@ -230,8 +239,12 @@ class Email:
     def tell(self, key: str, message: Message) -> None:
         """One message to all addresses; told if the server took it for any of them."""
         settings, trusted = self.settings, ssl.create_default_context()
-        kind = partial(smtplib.SMTP_SSL, context=trusted) if settings.encryption == "tls" else smtplib.SMTP
-        server = kind(timeout=self.deadline)
+        server = (
+            _Tls(timeout=self.deadline, context=trusted)
+            if settings.encryption == "tls"
+            else _Plain(timeout=self.deadline)
+        )
+        server._host = settings.host
         try:
             with _over_in(self.deadline, server), server:
                 server.connect(settings.host, settings.port)

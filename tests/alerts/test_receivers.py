@@ -2,9 +2,13 @@
 
 import email
 import json
+import shutil
+import ssl
+import subprocess
 import time
 from datetime import UTC, datetime
 from email import policy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +185,39 @@ def test_a_mail_server_that_cannot_keep_a_secret_gets_no_message():
     with mail_server() as mail, pytest.raises(NotTold, match="could not be used"):
         receiver("email", mail.settings(encryption="starttls"), SHORT).tell("key", MESSAGE)
     assert mail.delivered == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """Of a mail server on 127.0.0.1, and the file to trust it by."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not here to make a certificate")
+    folder = tmp_path_factory.mktemp("certificate")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(file)],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(file, key)
+    return file, made
+
+
+@pytest.mark.parametrize("encryption", ["tls", "starttls"])
+def test_a_mail_server_is_trusted_by_its_certificate_before_it_gets_the_password(certificate, monkeypatch, encryption):
+    file, made = certificate
+    with mail_server() as mail:
+        mail.certificate, mail.at_once = made, encryption == "tls"
+        told = mail.settings(encryption=encryption, username="night", password="hunter2")
+        with pytest.raises(NotTold, match="SSLCertVerificationError"):
+            receiver("email", told, SHORT).tell("key", MESSAGE)
+        assert (mail.delivered, mail.logins) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        receiver("email", told).tell("key", MESSAGE)
+    assert (len(mail.delivered), mail.logins) == (1, ["\0night\0hunter2"])
 
 
 @pytest.mark.parametrize(
