@@ -4,9 +4,9 @@ Belongs here: which runs, nights and missing nights are worth a message, and rem
 here: what a message says and how it travels (`alerts`). No sensor starts a run, and none is part of one: an address
 that hangs costs a night nothing.
 
-A failed check leaves its run green, so green runs are looked at too. Nights are found by what they published, whoever
-ran them. What was told stands in the sensor's cursor, which Dagster keeps: a restart repeats nothing. A daemon that
-dies in the middle of a tick may repeat what that tick had told.
+A failed check leaves its run green, so green runs are looked at too. Nights and plans that wait are found by what was
+published, whoever ran them. What was told stands in the sensor's cursor, which Dagster keeps: a restart repeats
+nothing. A daemon that dies in the middle of a tick may repeat what that tick had told.
 """
 
 import json
@@ -152,9 +152,9 @@ class Desk:
         for slug in _companies(run):
             mine = [check for check in checks if check.company == slug]
             if any(check.name == PLAN_MAY_BE_SENT for check in mine):
-                morning = self._morning(slug)
-                waiting = morning.waiting if morning else None
-                self.post(f"approval:{run.run_id}:{slug}", self.writer.approval(slug, self.name(slug), waiting))
+                if not self._published_since(slug, instance, run):
+                    # its plan is in no snapshot, as after a run that only plans
+                    self.post(f"approval:{slug}:{run.run_id}", self.writer.approval(slug, self.name(slug), None))
                 # that nothing was sent follows from it
                 mine = [check for check in mine if check.name != EVERY_EFFECT_IS_CONFIRMED]
             mine = [check for check in mine if check.name not in TOLD_OTHERWISE]
@@ -172,6 +172,12 @@ class Desk:
                 self.post(f"run:{run.run_id}:{slug}", message)
         if failed:
             self.ping(run.run_id, "off")
+
+    def _published_since(self, slug: str, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+        """Whether the company's snapshot is of this run or a later one: then its plan was told with the snapshot."""
+        record = instance.get_run_record_by_id(run.run_id)
+        began = (record.start_time if record else None) or 0.0
+        return slug in self.memory.nights and self.memory.nights[slug].published >= began * 1e9
 
     # -- nights --------------------------------------------------------------------------------------------------
 
@@ -204,6 +210,9 @@ class Desk:
         self.memory.nights[slug] = seen
         if self.now - seen.ended_at < NEWS:
             self.post(f"morning:{slug}:{seen.night}", self.writer.morning(morning))
+        if morning.waiting:
+            waiting = self.writer.approval(slug, self.name(slug), morning.waiting)
+            self.post(f"approval:{slug}:{morning.waiting.hash}", waiting)
         return seen
 
     def _missed(self, slug: str, seen: Seen) -> None:

@@ -21,7 +21,7 @@ from cloudcollect_pipeline.orchestration.sensors import build_alerts, failed_che
 from cloudcollect_pipeline.sandbox.serve import settings_toml
 from cloudcollect_pipeline.settings import FILE_VARIABLE
 from cloudcollect_pipeline.testing.simulation.network import NOWHERE
-from tests.orchestration.conftest import QUIET
+from tests.orchestration.conftest import QUIET, Stage
 from tests.receivers import NOBODY_LISTENS, Webhook, mail_server, webhook
 from tests.story import Story
 
@@ -172,7 +172,6 @@ def test_nothing_personal_is_told_by_any_way(office, hook, language):
         made.tick()
         made.story.night(approve=False)
         made.run(fails=True)
-        made.run(checks={PLAN_MAY_BE_SENT: False})
         made.tick()
         made.tick(timedelta(hours=50))
     assert sorted(body["news"] for body in hook.bodies if "news" in body) == [
@@ -233,14 +232,16 @@ def test_a_green_run_with_failed_checks_is_told_for_what_they_mean(office, hook,
             assert "Not so  The suspense account equals the general ledger (plan)" in message["text"]
 
 
-def test_a_plan_that_waits_is_told_with_its_totals_reasons_and_the_command(office, hook):
+def test_a_plan_that_waits_is_told_once_with_its_totals_reasons_and_the_command(office, hook, tmp_path):
     made = office()
-    made.configure(to(hook, wants=["approval"]))
+    made.configure(to(hook, wants=["approval", "failure"]))
     made.tick()
     made.story.receivable(600_000)
-    made.story.night(approve=False)
-    made.run(checks={PLAN_MAY_BE_SENT: False})
+    made.story.morning()
+    waiting = Stage(made.story, made.instance, tmp_path).run("nightly")
+    assert failed_checks(made.instance, waiting.run_id)
     made.tick()
+    made.tick(timedelta(minutes=1))
     (message,) = hook.bodies
     digest = made.story.with_journal(lambda journal: journal.plans(1)[0]["hash"])
     assert message["data"]["plan"]["hash"] == digest
@@ -248,6 +249,16 @@ def test_a_plan_that_waits_is_told_with_its_totals_reasons_and_the_command(offic
     assert f"plan {digest[:12]}: 1 claim 6\u00a0000,00" in message["text"]
     assert f"cloudcollect approve {digest[:12]}" in message["text"]
     assert "first night" in message["text"]
+
+
+def test_a_plan_that_waits_after_a_night_on_the_command_line_is_told_too(office, hook):
+    made = office()
+    made.configure(to(hook))
+    made.tick()
+    made.story.receivable(600_000)
+    made.story.night(approve=False)
+    made.tick()
+    assert sorted(news(hook)) == ["approval", "morning"]
 
 
 def test_a_run_of_assets_chosen_in_the_ui_belongs_to_their_company(office, hook):
