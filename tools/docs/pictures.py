@@ -45,12 +45,11 @@ def main() -> None:
 def said(words: tuple[str, ...], folder: Path) -> str:
     """What a command prints on a terminal with colours, in a folder without settings."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("CLOUDCOLLECT_")}
-    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    scripts = Path(sys.executable).parent
+    environment |= {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}  # so that it calls itself by its bare name
     environment |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
-    done = subprocess.run(
-        ["cloudcollect", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout
+    typed = [str(scripts / "cloudcollect"), *words]
+    return subprocess.run(typed, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 def draw(words: tuple[str, ...], output: str) -> str:

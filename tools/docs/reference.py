@@ -71,7 +71,7 @@ def settings_page() -> str:
         f"A variable of the environment goes over the file. `{COMPANY}` stands for a company's short name, in the "
         "variable in capitals and with `_` for `-`. A secret can stand in a file of its own that only its owner may "
         "read: name it by the same setting, or variable, with `_file` (`_FILE`) appended. An empty text counts as not "
-        "given. A setting without a default must be given.",
+        "given. What is **needed** has no default.",
     ]
     for path, section, optional in sections(whole):
         dots = ".".join(path)
