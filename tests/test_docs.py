@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -42,7 +42,7 @@ def settings_of(section: type[BaseModel], path: tuple[str, ...] = ()) -> Iterato
         if inner is None:
             yield (*path, key)
         else:
-            yield from settings_of(inner, (*path, key, *(["NAME"] if key == "companies" else [])))
+            yield from settings_of(inner, (*path, key, *(["NAME"] if get_origin(field.annotation) is dict else [])))
 
 
 def test_every_setting_is_told_with_its_variable(made):

@@ -90,7 +90,7 @@ def test_the_demo_ends_with_the_books_tied(
         *(cloudcollect(*typed.split()) for typed in ("status", "explain 100665", "findings show 3", "journal verify")),
     ]
     lines = [line for heard in shown for line in heard.out.splitlines()]
-    for page in ("index", "freshness-missed", "differences-are-explained", "every-effect-is-confirmed", "run-failed"):
+    for page in ("index", "differences-are-explained", "every-effect-is-confirmed"):
         blocks = re.findall(
             r"^```text\n(.*?)^```", (DOCS / "runbook" / f"{page}.md").read_text(), re.DOTALL | re.MULTILINE
         )

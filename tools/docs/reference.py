@@ -22,8 +22,8 @@ from cloudcollect_pipeline.reporting.words import words
 from cloudcollect_pipeline.settings import PREFIX, Settings
 
 MADE = "*This page is made from the code whenever the site is built.*"
-COMPANY = "NAME"
-"""Stands for a company's short name in paths."""
+NAME = "NAME"
+"""Stands for a short name in paths: a company's, or whatever else is listed by name."""
 
 
 def pages() -> dict[str, str]:
@@ -68,9 +68,9 @@ def settings_page() -> str:
     parts = [
         "Settings stand in `cloudcollect.toml`, or in the file that `CLOUDCOLLECT_CONFIG` names. `cloudcollect init` "
         "writes one to fill in.",
-        f"A variable of the environment goes over the file. `{COMPANY}` stands for a company's short name, in the "
-        "variable in capitals and with `_` for `-`. A secret can stand in a file of its own that only its owner may "
-        "read: name it by the same setting, or variable, with `_file` (`_FILE`) appended. An empty text counts as not "
+        f"A variable of the environment goes over the file. `{NAME}` stands for a short name of your own, such as "
+        "the company's, in the variable in capitals and with `_` for `-`. A secret can stand in a file of its own that "
+        "only its owner may read: name it by the same setting, or variable, with `_file` (`_FILE`) appended. An empty text counts as not "
         "given. What is **needed** has no default.",
     ]
     for path, section, optional in sections(whole):
@@ -103,8 +103,8 @@ def sections(whole: Node) -> Iterator[tuple[tuple[str, ...], Node, bool]]:
         for key, field in section.get("properties", {}).items():
             inner = _section_in(whole, field)
             if inner is not None:
-                names = (key, COMPANY) if key == "companies" else (key,)
-                missing = any(part.get("type") == "null" for part in field.get("anyOf", ()))
+                names = (key, NAME) if "patternProperties" in field else (key,)
+                missing = "default" in field and ("patternProperties" in field or field["default"] is None)
                 yield from below((*path, *names), inner, optional or missing)
 
     yield from below((), whole, False)
@@ -147,7 +147,8 @@ def _values(field: Node) -> str:
     if types == {"number", "string"}:
         told = "an amount"
     elif "array" in types:
-        return "a list of texts"
+        chosen = next((part["items"]["enum"] for part in parts if "enum" in part.get("items", {})), None)
+        return f"a list of {', '.join(map(_code, chosen))}" if chosen else "a list of texts"
     elif "object" in types:
         return "a table of texts"
     else:
