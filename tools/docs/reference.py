@@ -70,8 +70,8 @@ def settings_page() -> str:
         "writes one to fill in.",
         f"A variable of the environment goes over the file. `{NAME}` stands for a short name of your own, such as "
         "the company's, in the variable in capitals and with `_` for `-`. A secret can stand in a file of its own that "
-        "only its owner may read: name it by the same setting, or variable, with `_file` (`_FILE`) appended. An empty text counts as not "
-        "given. What is **needed** has no default.",
+        "only its owner may read: name it by the same setting, or variable, with `_file` (`_FILE`) appended. An empty "
+        "text counts as not given. What is **needed** has no default.",
     ]
     for path, section, optional in sections(whole):
         dots = ".".join(path)
