@@ -19,8 +19,8 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
     USAGE: ("usage", "It was called wrongly: an option, a name or a date that it does not know."),
     NEEDS_A_PERSON: (
         "needs a person",
-        "After a night, a plan or `morning`: it waits for approval, a finding asks for a person, or a night is missing. "
-        "From `doctor`: a warning.",
+        "After a night, a plan or `morning`: it waits for approval, a finding asks for a person, or a night is "
+        "missing. From `doctor`: a warning.",
     ),
     BLOCKED: (
         "blocked by a guard",
