@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cloudcollect_pipeline.cli.exits import MEANINGS
+
 app = typer.Typer(
     name="cloudcollect",
     help="Receivables, collection cases and a suspense account, mirrored between an ERP and an agency every night.",
-    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 needs a person, 4 blocked by a guard.",
+    epilog=f"Exit codes: {', '.join(f'{code} {short}' for code, (short, _) in MEANINGS.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
