@@ -405,6 +405,52 @@ def journal_accept_clock(company: Company = None) -> None:
     raise typer.Exit(keeping.accept_clock(company))
 
 
+# -- personal data
+
+privacy = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    privacy,
+    name="privacy",
+    help="Personal data: what is kept, what is old enough to go, and erasing a debtor.",
+    rich_help_panel="People",
+)
+Why = Annotated[str, typer.Option(help="Why, without naming anybody: it stays in the journal.")]
+
+
+@privacy.command("report")
+def privacy_report(company: Company = None, as_json: AsJson = False) -> None:
+    """What names people now, how long it may be kept, and what was removed. Changes nothing."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.report(company, as_json=as_json))
+
+
+@privacy.command("retain")
+def privacy_retain(
+    company: Company = None,
+    note: Why = "retention",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is older than the settings' section [privacy] says, and report it."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.retain(company, note, dry=dry_run, as_json=as_json))
+
+
+@privacy.command("erase")
+def privacy_erase(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Customer number in the ERP.")],
+    note: Why,
+    company: Company = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a debtor from every file. Code 4 while a claim, a receivable or money still needs them: says which."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.erase(customer, company, note, as_json=as_json))
+
+
 # -- adapters
 
 adapter = typer.Typer(no_args_is_help=True)
