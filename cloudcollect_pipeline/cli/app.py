@@ -1,5 +1,6 @@
 """The commands and their options. Each imports what it needs when it is called, so that `--help` is instant."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +24,14 @@ Seed = Annotated[int, typer.Option(help="Another seed makes another world.")]
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How progress is told: plain or json; instead of [log] format.")
+    ] = None,
 ) -> None:
     """Receivables, collection cases and a suspense account, mirrored between an ERP and an agency every night."""
+    if log_format is not None:
+        # The environment goes over the settings file, here as for any other setting.
+        os.environ["CLOUDCOLLECT_LOG__FORMAT"] = log_format
     if version:
         from cloudcollect_pipeline import __version__
 
@@ -319,6 +326,20 @@ def export_audit(
     from cloudcollect_pipeline.cli import reconcile as reporting
 
     raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))
+
+
+@app.command(rich_help_panel="Looking")
+def reports(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder.")] = Path("data"),
+    host: Annotated[str, typer.Option(help="Address to listen on; put a proxy with a password before any other.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3002,
+) -> None:
+    """Every company's report files over HTTP, and nothing else. They name people: keep it behind a password."""
+    from cloudcollect_pipeline.cli import reports as serving
+
+    raise typer.Exit(serving.run(data, host, port))
 
 
 # -- proof

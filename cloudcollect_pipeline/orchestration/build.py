@@ -11,6 +11,8 @@ import dagster as dg
 
 from cloudcollect_pipeline.orchestration.assets import build_company_assets
 from cloudcollect_pipeline.orchestration.jobs import company_jobs
+from cloudcollect_pipeline.orchestration.logs import console
+from cloudcollect_pipeline.orchestration.privacy import privacy_job, privacy_schedule
 from cloudcollect_pipeline.orchestration.resources import Nights
 from cloudcollect_pipeline.orchestration.schedules import nightly_schedule
 from cloudcollect_pipeline.orchestration.sensors import SENSORS
@@ -31,11 +33,16 @@ def build_definitions(
     """
     slugs = list(companies if companies is not None else configured_companies(None, os.environ)) or [DEMO_COMPANY]
     jobs = {slug: company_jobs(slug, slugs) for slug in slugs}
+    privacy = {slug: privacy_job(slug, slugs) for slug in slugs}
     return dg.Definitions(
         assets=[asset for slug in slugs for asset in build_company_assets(slug)],
-        jobs=[job for by_name in jobs.values() for job in by_name.values()],
-        schedules=[nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs],
+        jobs=[*(job for by_name in jobs.values() for job in by_name.values()), *privacy.values()],
+        schedules=[
+            *(nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs),
+            *(privacy_schedule(privacy[slug], slug) for slug in slugs),
+        ],
         sensors=SENSORS,
         resources={"nights": Nights(), **(resources or {})},
         executor=dg.in_process_executor,
+        loggers={"console": console},
     )

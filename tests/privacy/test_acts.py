@@ -17,7 +17,7 @@ from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.files import write_report
 from cloudcollect_pipeline.reporting.persons import names_of
 from tests.stories.test_several_agencies import Agencies
-from tests.story import Story, ends_equal, transferred
+from tests.story import Story, ends_equal
 
 CANARY = ("Kanari", "kanari@example.no", "Burgata 41", "40990001")
 """Name, e-mail, address and telephone that only one debtor has."""
@@ -105,6 +105,8 @@ def test_nothing_of_an_erased_debtor_is_left_in_any_file_and_the_books_stand(tmp
     assert event["subject"] == f"customer {invoice.customer.number}"
     assert event["data"]["note"] == "asked for by letter"
 
+    (again,) = erase(story, invoice.customer.number)
+    assert not again.removed
     for spool in files.spools(folder):
         manifest = json.loads(files.manifest_of(spool).read_text())
         content = zstandard.ZstdDecompressor().stream_reader(spool.read_bytes()).read()
@@ -114,8 +116,6 @@ def test_nothing_of_an_erased_debtor_is_left_in_any_file_and_the_books_stand(tmp
     # For a week the ERP is asked for what it has dunned: what it lists again is landed again.
     assert {path.split("/")[1] for path in naming(story.data)} == {"landing"}
     assert story.with_journal(lambda journal: journal.verify()) is None
-    (again,) = erase(story, invoice.customer.number)
-    assert not again.removed
 
 
 def test_what_is_erased_keeps_its_money_in_the_books_without_a_name(tmp_path):
@@ -124,7 +124,10 @@ def test_what_is_erased_keeps_its_money_in_the_books_without_a_name(tmp_path):
         before = night.ledger.rows("from receivable where customer = ? order by valid_from", [invoice.customer.number])
     erase(story, invoice.customer.number)
     with story.opened() as night:
-        assert night.ledger.rows("from receivable where customer = ? order by valid_from", [invoice.customer.number]) == before
+        assert (
+            night.ledger.rows("from receivable where customer = ? order by valid_from", [invoice.customer.number])
+            == before
+        )
 
 
 def open_receivable(story):
@@ -146,8 +149,12 @@ def money_on_the_account(story):
 
 @pytest.mark.parametrize(
     ("told", "code"),
-    [(open_receivable, "RECEIVABLE_OPEN"), (live_claim, "CLAIM_LIVE"), (money_on_the_account, "MONEY_ON_SUSPENSE_ACCOUNT")],
-)  # fmt: skip
+    [
+        (open_receivable, "RECEIVABLE_OPEN"),
+        (live_claim, "CLAIM_LIVE"),
+        (money_on_the_account, "MONEY_ON_SUSPENSE_ACCOUNT"),
+    ],
+)
 def test_whoever_is_still_needed_is_refused_with_the_reason_and_the_night_goes_on(tmp_path, told, code):
     story = Story(tmp_path)
     invoice = told(story)
@@ -242,7 +249,11 @@ def test_what_is_old_enough_goes_and_comes_back_when_it_is_needed(tmp_path):
     dry = retain(story, dry=True)
     assert naming(story.data) != []
     done = retain(story)
-    assert (done.removed.persons, done.removed.spools) == (dry.removed.persons, dry.removed.spools) == (1, dry.removed.spools)
+    assert (
+        (done.removed.persons, done.removed.spools)
+        == (dry.removed.persons, dry.removed.spools)
+        == (1, dry.removed.spools)
+    )
     assert {path.split("/")[1] for path in naming(story.data)} == {"reports"}
     story.morning(300)
     assert retain(story).removed.reports == 2
