@@ -55,12 +55,13 @@ def _answer(data: Path, method: str, path: str) -> tuple[int, str, bytes]:
         return 405, "text/plain", b"only reading\n"
     shelf = {folder.parent.name: folder for folder in sorted(data.glob("*/reports")) if folder.is_dir()}
     company, _, name = path.removeprefix("/").partition("/")
-    if not company:
+    if path == "/":
         return 200, TYPES[".html"], _listed("Reports", [f"{slug}/" for slug in shelf])
-    known = {file.name: file for file in shelf[company].iterdir() if file.suffix in TYPES} if company in shelf else {}
+    files = shelf[company].iterdir() if company in shelf else ()
+    known = {file.name: file for file in files if file.suffix in TYPES and not file.name.startswith(".")}
     if company in shelf and not name and path.endswith("/"):
         return 200, TYPES[".html"], _listed(company, sorted(known, reverse=True))
-    if name in known and not name.startswith("."):
+    if name in known:
         return 200, TYPES[known[name].suffix], known[name].read_bytes()
     return 404, "text/plain", b"there is no such report\n"
 

@@ -13,6 +13,9 @@ import dagster as dg
 from cloudcollect_pipeline.log import line
 from cloudcollect_pipeline.settings import SettingsError, load
 
+OUR_CONSOLE = {"loggers": {"console": {}}}
+"""Run config by which a run uses `console`: without it Dagster falls back to its own plain lines."""
+
 
 class JsonLines(logging.Formatter):
     """A record of Dagster's as time (UTC), level, company, run, stage and text."""

@@ -11,6 +11,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from cloudcollect_pipeline.orchestration.jobs import NO_RETRY, job_name
+from cloudcollect_pipeline.orchestration.logs import OUR_CONSOLE
 from cloudcollect_pipeline.privacy.acts import retain
 from cloudcollect_pipeline.settings import load
 from cloudcollect_pipeline.web import SystemClock
@@ -49,5 +50,6 @@ def privacy_schedule(job: dg.JobDefinition, slug: str) -> dg.ScheduleDefinition:
         cron_schedule="0 12 * * 0",
         execution_timezone="Europe/Oslo",
         description=f"Retention of {slug}'s personal data. Off until you turn it on.",
+        run_config=OUR_CONSOLE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )

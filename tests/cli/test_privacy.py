@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from cloudcollect_pipeline.orchestration.build import build_definitions
+from cloudcollect_pipeline.orchestration.logs import OUR_CONSOLE
 from tests.cli.conftest import Command, Town
 
 CUSTOMERS = ("10001", "10002")
@@ -66,7 +67,7 @@ def test_the_weekly_job_is_off_says_counts_and_logs_json(
     home.mkdir()
     capsys.readouterr()
     with dg.instance_for_test(temp_dir=str(home)) as instance:
-        done = definitions.resolve_job_def("privacy").execute_in_process(instance=instance)
+        done = definitions.resolve_job_def("privacy").execute_in_process(instance=instance, run_config=OUR_CONSOLE)
     assert done.success
     logged = lines_of(capsys.readouterr().err)
     assert all(list(line) == FIELDS for line in logged)
