@@ -13,7 +13,7 @@ import dagster as dg
 from cloudcollect_pipeline.log import line
 from cloudcollect_pipeline.settings import SettingsError, load
 
-OUR_CONSOLE = {"loggers": {"console": {}}}
+OUR_CONSOLE: dict[str, Any] = {"loggers": {"console": {}}}
 """Run config by which a run uses `console`: without it Dagster falls back to its own plain lines."""
 
 
