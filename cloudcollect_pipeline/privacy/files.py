@@ -10,14 +10,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import msgspec
 import zstandard
 
 from cloudcollect_pipeline.domain.clock import night_of
-from cloudcollect_pipeline.privacy.grounds import Subject
+from cloudcollect_pipeline.privacy.grounds import Subject, is_about
 from cloudcollect_pipeline.reporting.files import replacing
 
 LANDING, REPORTS, PERSONS, SPILL = "landing", "reports", "persons.duckdb", "spill"
@@ -94,31 +92,9 @@ def take_out(spool: Path, subject: Subject) -> int:
     return gone
 
 
-def is_about(line: bytes, subject: Subject) -> bool:
-    """Whether a landed record has a key of somebody's as a value, or one of their words in a text."""
-    try:
-        values = list(_values(msgspec.json.decode(line)))
-    except msgspec.DecodeError:
-        values = [line.decode("utf-8", "replace")]
-    return any(value in subject.keys for value in values) or any(
-        word.lower() in value.lower() for value in values for word in subject.words
-    )
-
-
 def _lines(spool: Path) -> Iterator[bytes]:
     with spool.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
         yield from io.BufferedReader(stream)
-
-
-def _values(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        for value in tree.values():
-            yield from _values(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _values(value)
-    elif tree is not None:
-        yield str(tree)
 
 
 # -- reports ---------------------------------------------------------------------------------------------------------

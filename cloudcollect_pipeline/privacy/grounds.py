@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.dispatch.journal import Journal
@@ -93,8 +96,8 @@ def grounds_of(ledger: Ledger, subject: Subject) -> list[Ground]:
     found = [Ground(row["ground"], int(row["number"]), row["amount"]) for row in rows]
     if not any(ground.code == "RECORD_SET_ASIDE" for ground in found):
         # One that does not say whose it is may still name them.
-        raw = [row["raw"].lower() for row in ledger.rows("select raw from persons.set_aside order by side, feed, key")]
-        named = sum(1 for text in raw if any(w.lower() in text for w in (subject.customer, *subject.words)))
+        raw = ledger.rows("select raw from persons.set_aside order by side, feed, key")
+        named = sum(1 for row in raw if is_about(row["raw"].encode(), subject))
         found += [Ground("RECORD_SET_ASIDE", named, None)] if named else []
     return found
 
@@ -124,3 +127,25 @@ def settled_before(ledger: Ledger, day: date) -> list[str]:
 def claims_of(ledger: Ledger, customers: Sequence[str]) -> list[str]:
     """Ids of all claims on these customers' receivables, in order."""
     return [row["claim_id"] for row in ledger.rows(sql("claims", HERE), {"customers": list(customers)})]
+
+
+def is_about(line: bytes, subject: Subject) -> bool:
+    """Whether a landed record has a key of somebody's as a value, or one of their words in a text."""
+    try:
+        values = list(_values(msgspec.json.decode(line)))
+    except msgspec.DecodeError:
+        values = [line.decode("utf-8", "replace")]
+    return any(value in subject.keys for value in values) or any(
+        word.lower() in value.lower() for value in values for word in subject.words
+    )
+
+
+def _values(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            yield from _values(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _values(value)
+    elif tree is not None:
+        yield str(tree)
