@@ -70,7 +70,7 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     from cloudcollect_pipeline.erp.visma_net import connect as connect_erp
     from cloudcollect_pipeline.landing import Landing
     from cloudcollect_pipeline.ledger.ledger import Ledger
-    from cloudcollect_pipeline.planning.effects import as_text
+    from cloudcollect_pipeline.planning.effects import as_text, plan_hash
     from cloudcollect_pipeline.planning.facts import Facts
 
     folder = Path(tempfile.mkdtemp())
@@ -83,7 +83,9 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     journal = Journal(folder, SLUG, TENANT, NOW - timedelta(days=2))
     journal.declare_new(NOW - timedelta(days=2), "bench")
     effects = [_reduction(facts, i, turn) for i in range(claims) for turn in range(1, PER_CLAIM + 1)]
-    journal.store_plan("plan", NIGHT, clock.now(), 2, "automatic", {}, map(as_text, effects))
+    texts = [as_text(effect) for effect in effects]
+    digest = plan_hash(TENANT, settings.agency.id, NIGHT, 2, texts)
+    journal.store_plan(digest, NIGHT, clock.now(), 2, "automatic", {}, texts)
     guarding = 0.0
 
     class Timed(Guard):
@@ -98,7 +100,7 @@ def ours(url: str, claims: int, parallel: int) -> Figures:
     guard = Timed(reads, facts, clock)
     dispatcher = Dispatcher(journal, guard, erp, agency, facts, clock, parallel=parallel)
     with stopwatch() as figures:
-        done = dispatcher.dispatch("plan")
+        done = dispatcher.dispatch(digest)
     counts = done.counts[Kind.REDUCTION.value]
     assert counts == {"confirmed": len(effects)}, (dict(counts), [e.note for e in journal.effects()][:3])
     close_erp()

@@ -22,7 +22,6 @@ import pyarrow as pa
 
 from benchmarks.company import company
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
-from cloudcollect_pipeline.cli.reading import PublishedLedger
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.ledger.ledger import Ledger
@@ -32,6 +31,7 @@ from cloudcollect_pipeline.reconciliation.as_of import lay_as_of
 from cloudcollect_pipeline.reconciliation.statement import make_statement
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.page import page
+from cloudcollect_pipeline.reporting.published import PublishedLedger
 from cloudcollect_pipeline.reporting.workbook import write_workbook
 
 FIRST, NIGHTS = date(2025, 1, 6), 100

@@ -109,6 +109,8 @@ class NightResult:
     findings: tuple[Finding, ...] = ()
     mirrored: dict[str, Mirrored] = field(default_factory=dict)
     requests: Mapping[str, Budget] = field(default_factory=dict)
+    made_up_for: tuple[date, ...] = ()
+    """Missed nights whose work was planned on this one."""
 
     @property
     def outcome(self) -> str:
@@ -134,6 +136,7 @@ class NightResult:
             else {},
             "dispatched": self.dispatched.as_json(),
             "not_sent": self.not_sent,
+            "made_up_for": [day.isoformat() for day in self.made_up_for],
             "findings": len(self.findings),
             "closing": statement.closing if statement else None,
             "ledger": statement.ledger if statement else None,
@@ -170,6 +173,8 @@ class Night:
         self.landing = Landing(folder / "landing")
         self.siblings: Sequence[Path] = ()
         """Folders of the same creditor's books at other agencies."""
+        self.makes_up_for: Sequence[date] = ()
+        """Nights on which nothing ran and whose work this run does: both systems show only today. Its plan waits."""
         with ExitStack() as opened:
             limits = machine or MachineSettings()
             memory, threads = limits.memory_limit, limits.threads
@@ -523,7 +528,7 @@ class Night:
             plan.totals,
             plan.effects.texts(),
         )
-        self.result.plan = stored
+        self.result.plan, self.result.made_up_for = stored, tuple(self.makes_up_for)
         counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
         self.progress("plan", f"{plan.hash[:12]}: {counts}")
         return stored
@@ -534,6 +539,9 @@ class Night:
         reasons: list[str] = []
         if self.settings.mode == "approval":
             reasons.append("the company is in approval mode")
+        if missed := [f"{day}" for day in self.makes_up_for]:
+            nights = missed[0] if len(missed) == 1 else f"{len(missed)} nights, {missed[0]} to {missed[-1]}"
+            reasons.append(f"it makes up for {nights}: a person looks at the totals first")
         history = [p["totals"] for p in self.journal.plans(200) if p["state"] == "dispatched"]
         if not any(history):
             reasons.append("first night: a person looks at the first plan")

@@ -373,6 +373,8 @@ class CompanySettings(_Section):
     """automatic sends a plan that is within its caps at once; approval always waits for a person."""
     go_live: Day
     """First day; older receivables are never transferred (yyyy-MM-dd)."""
+    first_night: Day = date(2026, 1, 1)
+    """First night of its schedule: Dagster offers nights from here on (yyyy-MM-dd)."""
     currency: Currency = "NOK"
     """Currency of the books."""
     test_company: bool = False
@@ -424,6 +426,15 @@ class AlertSettings(_Section):
     email: EmailSettings | None = None
 
 
+class ReportSettings(_Section):
+    """The workbook and the page of each night."""
+
+    languages: Annotated[tuple[Literal["en", "nb"], ...], BeforeValidator(_split), Field(min_length=1)] = ("en", "nb")
+    """Languages they are written in."""
+    url: Url | None = None
+    """Address under which the data folder's reports are served, for links; empty shows where the files are."""
+
+
 class MachineSettings(_Section):
     """What one company's night may take of the machine; what needs more memory is written to its folder meanwhile."""
 
@@ -439,6 +450,7 @@ class Settings(_Section):
     data_dir: Path = Path("data")
     """Folder of all that the pipeline writes."""
     alerts: AlertSettings = AlertSettings()
+    reports: ReportSettings = ReportSettings()
     machine: MachineSettings = MachineSettings()
     companies: Annotated[dict[Slug, CompanySettings], Field(min_length=1)]
 
@@ -515,10 +527,23 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def companies(path: Path | None, environ: Mapping[str, str]) -> list[str]:
-    """The companies' short names and nothing else, in the file's order; none without a file. Reads no secret."""
+def first_nights(path: Path | None, environ: Mapping[str, str]) -> dict[str, date]:
+    """The companies' short names and the first night of each, in the file's order. Reads no secret.
+
+    A first night that is no date is left to `load` to tell: here the default stands for it.
+    """
     file = find_file(path, environ)
-    return _slugs(_from_file(file)) if file else []
+    leaves = _from_file(file) if file else {}
+    default: date = CompanySettings.model_fields["first_night"].default
+    told = {slug: leaves.get(("companies", slug, "first_night")) for slug in _slugs(leaves)}
+    return {slug: _date_or(leaf.value, default) if leaf else default for slug, leaf in told.items()}
+
+
+def _date_or(value: Any, default: date) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return default
 
 
 def origins(settings: Settings) -> list[Setting]:

@@ -13,8 +13,8 @@ from cloudcollect_pipeline.settings import (
     CompanySettings,
     Settings,
     SettingsError,
-    companies,
     find_file,
+    first_nights,
     is_loopback,
     load,
     origins,
@@ -154,9 +154,11 @@ def test_alerts_are_off_until_filled_in(tmp_path):
 
 def test_the_companies_names_alone_need_neither_secrets_nor_complete_settings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert companies(None, {}) == []
-    write(tmp_path, "[companies.b]\n[companies.a.erp]\nclient_secret_file = 'absent'")
-    assert companies(None, {}) == ["b", "a"]
+    assert first_nights(None, {}) == {}
+    write(tmp_path, "[companies.b]\nfirst_night = 2026-02-03\n[companies.a.erp]\nclient_secret_file = 'absent'")
+    assert first_nights(None, {}) == {"b": date(2026, 2, 3), "a": date(2026, 1, 1)}
+    write(tmp_path, "[companies.b]\nfirst_night = 'soon'")
+    assert first_nights(None, {}) == {"b": date(2026, 1, 1)}  # `load` says what is wrong with it
 
 
 # --- where a value came from -----------------------------------------------------------------------------------------

@@ -86,11 +86,14 @@ def init(
 @app.command()
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of 3000, or a free one.")] = None,
+    outage: Annotated[
+        bool, typer.Option("--outage", help="The demo's pipeline has been down for some nights: make up for them.")
+    ] = False,
 ) -> None:
     """Dagster's UI: on the configured companies, else on a demo with its history filled."""
     from cloudcollect_pipeline.cli import up as opening
 
-    raise typer.Exit(opening.run(port))
+    raise typer.Exit(opening.run(port, outage=outage))
 
 
 @app.command()
@@ -146,6 +149,21 @@ def run(
     from cloudcollect_pipeline.cli import night
 
     raise typer.Exit(night.run(company, at, plan_only=plan_only, yes=yes, wait=wait, as_json=as_json))
+
+
+@app.command(rich_help_panel="Nights")
+def backfill(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="The first night that was missed, as 2026-02-08.")],
+    last: Annotated[str, typer.Argument(metavar="LAST", help="The last.")],
+    company: Company = None,
+    at: At = None,
+    wait: Wait = 600,
+    as_json: AsJson = False,
+) -> None:
+    """One run that makes up for missed nights; its plan waits for approval."""
+    from cloudcollect_pipeline.cli import night
+
+    raise typer.Exit(night.backfill(first, last, company, at, wait=wait, as_json=as_json))
 
 
 @app.command(rich_help_panel="Nights")
@@ -272,6 +290,14 @@ def findings_resolve(
 
 
 # -- looking
+
+
+@app.command(rich_help_panel="Looking")
+def morning(company: Company = None, as_json: AsJson = False) -> None:
+    """How the company stands this morning: verdict, account, what needs a person, which nights are missing."""
+    from cloudcollect_pipeline.cli import morning as looking
+
+    raise typer.Exit(looking.run(company, as_json=as_json))
 
 
 @app.command(rich_help_panel="Looking")

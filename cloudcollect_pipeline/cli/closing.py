@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import words
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK
+from cloudcollect_pipeline.domain.finding import SEVERITIES, needs_a_person, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import NightResult
 from cloudcollect_pipeline.planning.plan import HeldBack
@@ -71,8 +72,8 @@ def movements(statement: Statement) -> str:
 
 def findings(codes: Iterable[str]) -> str:
     """`2 errors · 1 question`, or none."""
-    counted = Counter(words.severity(code) for code in codes)
-    parts = [f"{counted[s]} {s}{'' if counted[s] == 1 else 's'}" for s in words.SEVERITIES if counted[s]]
+    counted = Counter(severity(code) for code in codes)
+    parts = [f"{counted[s]} {s}{'' if counted[s] == 1 else 's'}" for s in SEVERITIES if counted[s]]
     return " · ".join(parts) or "none"
 
 
@@ -99,7 +100,7 @@ def exit_code(result: NightResult) -> int:
         return ERROR
     if result.not_sent:
         return NEEDS_A_PERSON if waits_for_approval(result) else BLOCKED
-    return NEEDS_A_PERSON if words.needs_a_person(f.code for f in result.findings) else OK
+    return NEEDS_A_PERSON if needs_a_person(f.code for f in result.findings) else OK
 
 
 def waits_for_approval(result: NightResult) -> bool:

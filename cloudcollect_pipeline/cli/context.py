@@ -4,18 +4,16 @@ import difflib
 import getpass
 import os
 import socket
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
 from cloudcollect_pipeline.domain.calendar import OSLO
-from cloudcollect_pipeline.domain.clock import Clock, VirtualClock
+from cloudcollect_pipeline.domain.clock import NIGHT_AT, Clock, VirtualClock
 from cloudcollect_pipeline.settings import CompanySettings, Settings, SettingsError, find_file, is_loopback, load
 
 DEMO_FOLDER = Path("data/demo")
-NIGHT_AT = time(4)
-"""When a night runs, in Norway."""
 
 
 def settings(*, demo: bool = True) -> Settings:

@@ -18,7 +18,7 @@ from cloudcollect_pipeline.cli.screen import command, day, days, say, say_table,
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.effect import Kind
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import CATALOGUE, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.planning.plan import HeldBack
@@ -247,7 +247,7 @@ class Story:
             return
         shown = table("", "needs a person, and what to do", wrap=("needs a person, and what to do",))
         for finding in ranked[:MOST_FINDINGS]:
-            shown.add_row(words.severity(finding["code"]), escape(finding["text"]))
+            shown.add_row(severity(finding["code"]), escape(finding["text"]))
             shown.add_row("", f"→ {escape(CATALOGUE[finding['code']].fix)}")
         say_table(shown, indent=0)
         if len(ranked) > MOST_FINDINGS:

@@ -26,6 +26,7 @@ _KNOWN: Mapping[str, tuple[int, str]] = {
     "cloudcollect_pipeline.dispatch.dispatcher.NothingSent": (BLOCKED, "nothing was sent: "),
     "cloudcollect_pipeline.dispatch.journal.JournalError": (ERROR, "journal: "),
     "cloudcollect_pipeline.ledger.ledger.LedgerError": (ERROR, "ledger: "),
+    "cloudcollect_pipeline.reporting.published.NotPublished": (ERROR, ""),
     "cloudcollect_pipeline.doctor.results.ResultsError": (ERROR, "doctor: "),
     "cloudcollect_pipeline.domain.errors.CounterpartyError": (ERROR, "counterparty: "),
     "cloudcollect_pipeline.sandbox.history.HistoryError": (ERROR, "history: "),

@@ -13,15 +13,16 @@ from rich.tree import Tree
 
 from cloudcollect_pipeline.cli import context, words
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import QUERIES, UNKNOWN_HERE, Snapshot, snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, print_lines, say_json
 from cloudcollect_pipeline.domain.calendar import transferable_from
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import CATALOGUE, severity
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.planning.plan import judge
 from cloudcollect_pipeline.planning.rules import rules
+from cloudcollect_pipeline.reporting.published import UNKNOWN_HERE, Snapshot, snapshot
 
+QUERIES = "cloudcollect_pipeline.cli.sql"
 Row = Mapping[str, Any]
 
 
@@ -228,7 +229,7 @@ class Receivable:
         else:
             self._rules(tree, "may it be transferred? Only if all of these hold", ("may", "stop"))
         for finding in self.findings:
-            tree.add(f"[yellow]finding {finding['id']}[/] {words.severity(finding['code'])}: {escape(finding['text'])}")
+            tree.add(f"[yellow]finding {finding['id']}[/] {severity(finding['code'])}: {escape(finding['text'])}")
         for coming in self.next:
             tree.add(f"[bold]next[/]  {escape(coming)}")
         print_lines(tree)

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from rich.markup import escape
 
 from cloudcollect_pipeline.cli import closing, context, words
 from cloudcollect_pipeline.cli.exits import BLOCKED, NEEDS_A_PERSON, OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import counts, snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say_table, table, working
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import Night, NightResult
 from cloudcollect_pipeline.planning.rules import rule
+from cloudcollect_pipeline.reporting.published import counts, snapshot
 
 FIRST_ROWS = 10
 SHOWN_DIGITS = 12
@@ -46,6 +47,19 @@ def _only_plan(night: Night) -> NightResult:
     result = night.finish()
     assert result.plan is stored  # noqa: S101
     return result
+
+
+def backfill(first: str, last: str, slug: str | None, at: str | None, *, wait: float, as_json: bool) -> int:
+    """One run that makes up for missed nights. Both systems show only today, so it is tonight's, labelled with them."""
+    begin, end = context.parse_day(first), context.parse_day(last)
+    if end < begin:
+        raise Stop(f"{last} is before {first}", USAGE)
+    with _opened(slug, at, wait) as night:
+        if end > night.night:
+            raise Stop(f"{last} has not begun: tonight is {night.night}", USAGE)
+        days = (begin + timedelta(days=passed) for passed in range((end - begin).days + 1))
+        night.makes_up_for = [day for day in days if day < night.night]
+        return _tell(night, night.run(), as_json=as_json)
 
 
 def approve(digest: str, slug: str | None, at: str | None, *, wait: float, as_json: bool) -> int:

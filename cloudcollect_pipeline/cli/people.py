@@ -12,14 +12,14 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import context, words
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say_table, table
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.clock import night_of
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import CATALOGUE, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.domain.words import PAYING_TYPES, RECEIVABLE_TYPES
+from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
 PATIENCE = 5.0
@@ -180,7 +180,7 @@ def list_findings(slug: str | None, *, everything: bool, as_json: bool) -> int:
         state = "" if finding["state"] == "open" else f" ({finding['state']})"
         shown.add_row(
             str(finding["id"]),
-            words.severity(finding["code"]),
+            severity(finding["code"]),
             finding["first_night"],
             finding["code"],
             f"{escape(finding['text'])}{state}",

@@ -6,17 +6,16 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import closing, context
 from cloudcollect_pipeline.cli.exits import ERROR, OK, USAGE, Stop
-from cloudcollect_pipeline.cli.reading import snapshot
 from cloudcollect_pipeline.cli.screen import command, say, say_json
 from cloudcollect_pipeline.reconciliation.as_of import NoSuchNight, nights_between
 from cloudcollect_pipeline.reporting.audit import write_archive
 from cloudcollect_pipeline.reporting.books import read_books
-from cloudcollect_pipeline.reporting.files import replacing, write_report
+from cloudcollect_pipeline.reporting.files import REPORTS, replacing, write_report
 from cloudcollect_pipeline.reporting.persons import names_of
+from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.reporting.words import UnknownLanguage, words
 from cloudcollect_pipeline.web.clock import SystemClock
 
-REPORTS = "reports"
 SCREEN = "en"
 """The terminal speaks one language, whatever the files do."""
 

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import FrameType
 
-from cloudcollect_pipeline.cli.context import NIGHT_AT, parse_day, write_private
+from cloudcollect_pipeline.cli.context import parse_day, write_private
 from cloudcollect_pipeline.cli.exits import OK, Stop
 from cloudcollect_pipeline.cli.screen import command, moment, say
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.sandbox.serve import serve, settings_toml
 from cloudcollect_pipeline.sandbox.world import World, local
 

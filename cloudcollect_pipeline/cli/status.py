@@ -6,12 +6,18 @@ from typing import Any
 from rich.markup import escape
 
 from cloudcollect_pipeline.cli import closing, context, words
-from cloudcollect_pipeline.cli.exits import OK, Stop
-from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
+from cloudcollect_pipeline.cli.exits import OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
+from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.reporting.morning import dispatched
+from cloudcollect_pipeline.reporting.published import NotPublished, Snapshot, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
+
+RUNS_OF_A_NIGHT = 20
+"""Runs that may share a night: the nightly, and those that carried out its plan once it was approved."""
 
 
 def run(slug: str | None, *, as_json: bool) -> int:
@@ -24,7 +30,7 @@ def run(slug: str | None, *, as_json: bool) -> int:
         try:
             with snapshot(settings, name) as seen:
                 facts.append(_facts(seen, now))
-        except Stop as never:
+        except NotPublished as never:
             facts.append({"company": name, "never_run": str(never), "next_run": next_run(now).isoformat()})
     if as_json:
         say_json(facts)
@@ -37,20 +43,19 @@ def run(slug: str | None, *, as_json: bool) -> int:
 def next_run(now: datetime) -> datetime:
     """When the schedule would start the next night: 04:00 in Norway."""
     today = now.astimezone(OSLO).date()
-    at = datetime.combine(today, context.NIGHT_AT, OSLO)
-    return (at if at > now else datetime.combine(today + timedelta(days=1), context.NIGHT_AT, OSLO)).astimezone(UTC)
+    at = datetime.combine(today, NIGHT_AT, OSLO)
+    return (at if at > now else datetime.combine(today + timedelta(days=1), NIGHT_AT, OSLO)).astimezone(UTC)
 
 
 def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     journal = seen.journal
-    nights = journal.nights(1)
+    nights = journal.nights(RUNS_OF_A_NIGHT)
     last = nights[0] if nights else None
+    tonight = [run for run in nights if last and run["night"] == last["night"]]
     summary = last["summary"] if last else {}
     plans = journal.plans(1)
     findings = seen.open_findings()
-    by_severity = {
-        severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in words.SEVERITIES
-    }
+    by_severity = {grade: sum(severity(f["code"]) == grade for f in findings) for grade in SEVERITIES}
     quiet = journal.quiet_until()
     return {
         "company": seen.slug,
@@ -60,7 +65,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "outcome": last["outcome"] if last else None,
         "ended_at": last["ended_at"] if last else None,
         "not_sent": summary.get("not_sent", ""),
-        "dispatched": summary.get("dispatched", {}),
+        "dispatched": dispatched(tonight),
         "planned": summary.get("planned", {}),
         "held_back": summary.get("held_back"),
         "closing": summary.get("closing"),

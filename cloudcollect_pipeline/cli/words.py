@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudcollect_pipeline.domain.effect import Kind
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
 
 EFFECTS: Mapping[str, tuple[str, str]] = {
@@ -31,7 +31,6 @@ OUTCOMES: Mapping[str, str] = {
     "created": "created, not released",
     "absent": "not there",
 }
-SEVERITIES = ("error", "question", "warning")
 
 
 def count(number: int, kind: str) -> str:
@@ -48,17 +47,6 @@ def amounts(totals: Mapping[str, Mapping[str, int]], kinds: Iterable[str] = EFFE
         if total and total["count"]:
             parts.append(f"{count(total['count'], kind)} {display(total['sum']) if total['sum'] else ''}".rstrip())
     return " · ".join(parts)
-
-
-def severity(code: str) -> str:
-    """How serious a finding is; one this version does not know is an error."""
-    reason = CATALOGUE.get(code)
-    return reason.severity if reason else "error"
-
-
-def needs_a_person(codes: Iterable[str]) -> bool:
-    """Whether anything among findings waits for a person: an error or a question."""
-    return any(severity(code) in ("error", "question") for code in codes)
 
 
 def by_severity(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

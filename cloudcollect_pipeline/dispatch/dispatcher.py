@@ -34,6 +34,7 @@ from cloudcollect_pipeline.erp.port import (
     VoucherLine,
 )
 from cloudcollect_pipeline.planning.effects import from_text
+from cloudcollect_pipeline.planning.effects import plan_hash as named
 from cloudcollect_pipeline.planning.facts import Facts
 
 GROUP = 40
@@ -236,13 +237,16 @@ class Dispatcher:
         reason = self.refusal()
         if reason:
             raise NothingSent(reason)
+        plan = self.journal.plan(plan_hash)
+        if plan is None:
+            raise NothingSent(f"there is no plan {plan_hash[:12]} in the journal")
+        self._must_be_as_named(plan)
         if not self._take_up(plan_hash, set(kinds)):
             return self.result
         self.guard.reads.prepare()
         index = self._index(self._sought)
         indexed_at = self.clock.now()
-        plan = self.journal.plan(plan_hash)
-        self._version = plan["version"] if plan else 0
+        self._version = plan["version"]
         for positions in _groups(self._lanes, max(GROUP, TURNS * self.parallel)):
             if self.clock.now() - indexed_at > RECHECK:
                 index = self._index(self._sought)
@@ -253,6 +257,15 @@ class Dispatcher:
         if self._stopped:
             self.result.findings.append(Finding("DISPATCH_STOPPED", f"plan {plan_hash[:12]}", self._stopped))
         return self.result
+
+    def _must_be_as_named(self, plan: Mapping[str, Any]) -> None:
+        """A person approved a name: it must still stand for the same effects."""
+        told, night = self.journal.planned(plan["hash"]), date.fromisoformat(plan["night"])
+        if named(self.facts.tenant, self.facts.agency, night, plan["version"], told) != plan["hash"]:
+            raise NothingSent(
+                f"plan {plan['hash'][:12]} is not what it was when it was stored, or another company's: make a new "
+                "one, and find out who changed the journal"
+            )
 
     def _take_up(self, plan_hash: str, kinds: set[Kind]) -> bool:
         """Go through a stored plan once: where its effects stand, and what must be asked about them all.

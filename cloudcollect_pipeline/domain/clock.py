@@ -1,9 +1,12 @@
 """The clock as a value to inject; the real one lives in `web.clock`."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
 from cloudcollect_pipeline.domain.calendar import OSLO
+
+NIGHT_AT = time(4)
+"""When a night runs, in Norway: clear of the hour that is missing or doubled when the clocks change."""
 
 
 class Clock(Protocol):
@@ -40,3 +43,9 @@ class VirtualClock:
 def night_of(moment: datetime) -> date:
     """The business date of a moment: its date in Europe/Oslo."""
     return moment.astimezone(OSLO).date()
+
+
+def last_due_night(moment: datetime) -> date:
+    """The newest night whose time to run has come."""
+    local = moment.astimezone(OSLO)
+    return local.date() if local.time() >= NIGHT_AT else local.date() - timedelta(days=1)

@@ -1,6 +1,6 @@
 """Findings: what a person must look at. A code stands for one situation, everywhere and for ever."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ class Finding:
     text: str
     amount: int | None = None
 
+
+SEVERITIES = ("error", "question", "warning")
+"""The gravest first."""
 
 CATALOGUE: Mapping[str, Reason] = {
     "CONTRACT_BROKEN": Reason(
@@ -340,3 +343,14 @@ CATALOGUE: Mapping[str, Reason] = {
         "Look at the totals; approve the plan by its hash if they are right.",
     ),
 }
+
+
+def severity(code: str) -> str:
+    """How serious a finding is; one this version does not know is an error."""
+    reason = CATALOGUE.get(code)
+    return reason.severity if reason else "error"
+
+
+def needs_a_person(codes: Iterable[str]) -> bool:
+    """Whether anything among findings waits for a person: an error or a question."""
+    return any(severity(code) in ("error", "question") for code in codes)

@@ -8,13 +8,13 @@ A result's description carries the story (a sentence, a table of the worst, what
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatched
-from cloudcollect_pipeline.dispatch.journal import EffectRow
+from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.landing import Spool
@@ -22,11 +22,10 @@ from cloudcollect_pipeline.ledger.ledger import Mirrored
 from cloudcollect_pipeline.nightly import StoredPlan
 from cloudcollect_pipeline.orchestration.metadata import counted, markdown
 from cloudcollect_pipeline.reconciliation.statement import Statement
+from cloudcollect_pipeline.reporting.morning import Morning, Stuck
 
 WORST = 8
 """Rows of a description's table; Dagster folds longer ones."""
-LONG = timedelta(hours=60)
-"""An unknown outcome is settled by look-ups on two later nights; after the third something is wrong."""
 
 UNEXPLAINED = ("missing at ERP", "missing at agency", "agency lower")
 """Classes of the diff that nothing under way explains."""
@@ -38,7 +37,16 @@ PLAN_MAY_BE_SENT = "plan_may_be_sent"
 EVERY_EFFECT_IS_CONFIRMED = "every_effect_is_confirmed"
 SUSPENSE_EQUALS_LEDGER = "suspense_equals_ledger"
 AGENCY_TOTAL_IS_EXPLAINED = "agency_total_is_explained"
-NO_OUTCOME_UNKNOWN_FOR_LONG = "no_outcome_unknown_for_long"
+REPORTS_ARE_WRITTEN = "reports_are_written"
+MORNING = (
+    "suspense_account_equals_the_ledger",
+    "no_item_older_than_14_days",
+    "every_send_has_a_receipt",
+    "plan_is_within_its_caps",
+    "no_night_is_missing",
+    "no_outcome_is_uncertain_for_two_nights",
+)
+"""The standing checks: what is broken now, in the order of the page."""
 
 DESCRIPTIONS: Mapping[str, str] = {
     FEED_WAS_READ_WHOLE: "The feed was read to its end. If not, nothing of it is mirrored and what needs it waits.",
@@ -48,7 +56,13 @@ DESCRIPTIONS: Mapping[str, str] = {
     EVERY_EFFECT_IS_CONFIRMED: "Everything planned was sent, and its receiver confirmed it.",
     SUSPENSE_EQUALS_LEDGER: "Opening + posted − reversed − settled + foreign equals the general ledger, to the øre.",
     AGENCY_TOTAL_IS_EXPLAINED: "The agency's unsettled principal follows from the suspense account, to the øre.",
-    NO_OUTCOME_UNKNOWN_FOR_LONG: "No effect has waited for its outcome longer than look-ups take.",
+    REPORTS_ARE_WRITTEN: "The workbook and the page of the night stand in the reports folder.",
+    MORNING[0]: "The last statement explains the account to the øre, against the ledger and against the agency.",
+    MORNING[1]: "Agency money is settled within fourteen days of its value date.",
+    MORNING[2]: "Whatever was confirmed has the other side's id.",
+    MORNING[3]: "No plan waits for a person.",
+    MORNING[4]: "Every night since the first one was run, or made up for by a later run.",
+    MORNING[5]: "Look-ups on two later nights have settled every unknown outcome.",
 }
 
 
@@ -125,8 +139,7 @@ def plan_may_be_sent(stored: StoredPlan) -> dg.AssetCheckResult:
     why = "\n".join(f"- {reason}" for reason in stored.reasons)
     said = (
         f"**Plan `{short}` waits for a person; nothing of it is sent.**\n\n{why}\n\n{totals}\n\n"
-        f"If it is right: `cloudcollect approve {short}`, or launch *transfer* and *payment_posting* with "
-        f"`plan_hash: {short}` within 24 hours."
+        f"{_how_to_approve(short)}"
     )
     return _verdict(PLAN_MAY_BE_SENT, False, said, numbers)
 
@@ -197,15 +210,112 @@ def agency_total_is_explained(statement: Statement) -> dg.AssetCheckResult:
     return _verdict(AGENCY_TOTAL_IS_EXPLAINED, not difference, said, {"difference_ore": difference})
 
 
-def no_outcome_unknown_for_long(waiting: Sequence[EffectRow], now: datetime) -> dg.AssetCheckResult:
-    """Fails when an effect is still uncertain, unreleased or quarantined after every look-up has had its turn."""
-    old = [row for row in waiting if row.intent_at is None or now - row.intent_at > LONG]
-    said = f"{len(waiting)} effects wait for their outcome, none for long." if waiting else "Every outcome is known."
-    if old:
-        rows = [(row.reference, row.kind.value, row.state, row.night, display(row.content.amount)) for row in old]
-        table = markdown(("reference", "kind", "state", "night", ">NOK"), rows[:WORST])
+def reports_are_written(paths: Sequence[Path], problem: str = "") -> dg.AssetCheckResult:
+    """Warns when the report folder cannot be written; the night's money work is done by then."""
+    said = (
+        f"{len(paths)} files were written."
+        if not problem
+        else (
+            f"**No report was written:** {problem}. The books are not touched by it: let the folder be one that this "
+            "user may write in, with space on its disk, then materialize this asset again."
+        )
+    )
+    return _verdict(REPORTS_ARE_WRITTEN, not problem, said, {"files": len(paths)}, dg.AssetCheckSeverity.WARN)
+
+
+def of_the_morning(told: Morning) -> list[dg.AssetCheckResult]:
+    """The standing checks of a company, in the order of `MORNING`."""
+    return [
+        _equals_the_ledger(told),
+        _no_old_item(told),
+        _every_receipt(told),
+        _within_caps(told),
+        _no_night_missing(told),
+        _nothing_uncertain(told),
+    ]
+
+
+def _equals_the_ledger(told: Morning) -> dg.AssetCheckResult:
+    numbers = {"ledger_difference_ore": told.ledger_difference, "agency_difference_ore": told.agency_difference}
+    said = f"Account {told.account} closes at {display(told.statement.get('closing', 0))}, explained to the øre."
+    if not told.ties:
         said = (
-            f"**{len(old)} effects have waited too long for their outcome.**\n\n{table}\n\n"
+            f"**Account {told.account} is not explained:** the general ledger differs by "
+            f"{display(told.ledger_difference)}, the agency by {display(told.agency_difference)}.\n\n"
+            f"{CATALOGUE['STATEMENT_DOES_NOT_TIE'].fix}"
+        )
+    return _verdict(MORNING[0], told.ties, said, numbers)
+
+
+def _no_old_item(told: Morning) -> dg.AssetCheckResult:
+    old = told.old_items
+    said = f"{told.open_items} items are open, the oldest for {told.oldest_days} days."
+    if old:
+        rows = [(i.entry, i.customer, i.value_date, i.age, display(i.open)) for i in old[:WORST]]
+        table = markdown(("entry", "customer", "value date", ">days", f">{told.currency}"), rows)
+        said = (
+            f"**{len(old)} items have stood in the account for more than 14 days.**\n\n{table}\n\n"
+            f"{CATALOGUE['ENTRY_NOT_SETTLED'].fix}"
+        )
+    return _verdict(MORNING[1], not old, said, {"too_old": len(old)}, dg.AssetCheckSeverity.WARN)
+
+
+def _every_receipt(told: Morning) -> dg.AssetCheckResult:
+    lost = told.without_receipt
+    said = "Everything confirmed has a receipt."
+    if lost:
+        said = f"**{len(lost)} effects are confirmed without the other side's id.**\n\n{_effects(lost)}\n\n" + (
+            "Look them up at the other side by their reference; `cloudcollect journal verify` says whether the "
+            "journal is whole."
+        )
+    return _verdict(MORNING[2], not lost, said, {"without_receipt": len(lost)})
+
+
+def _within_caps(told: Morning) -> dg.AssetCheckResult:
+    plan = told.waiting
+    if plan is None:
+        return _verdict(MORNING[3], True, "No plan waits.")
+    why = "\n".join(f"- {reason}" for reason in plan.reasons)
+    short = plan.hash[:12]
+    said = (
+        f"**Plan `{short}` waits for a person until {plan.expires_at.astimezone(OSLO):%d.%m. %H:%M}; nothing of it is "
+        f"sent.**\n\n{why}\n\n{counted(plan.totals)}\n\n{_how_to_approve(short)}"
+    )
+    return _verdict(MORNING[3], False, said)
+
+
+def _no_night_missing(told: Morning) -> dg.AssetCheckResult:
+    missing = told.missing_nights
+    said = "Every night was run."
+    if missing:
+        days = "\n".join(f"- {day}" for day in missing[:WORST])
+        more = f"\n- … and {len(missing) - WORST} more" if len(missing) > WORST else ""
+        said = (
+            f"**{len(missing)} nights were not run.**\n\n{days}{more}\n\nBoth systems show only today, so one run "
+            "makes up for them all: materialize *nightly* for these nights as one run, or "
+            f"`cloudcollect backfill {missing[0]} {missing[-1]}`. Its plan waits for your approval."
+        )
+    return _verdict(MORNING[4], not missing, said, {"missing": len(missing)})
+
+
+def _nothing_uncertain(told: Morning) -> dg.AssetCheckResult:
+    stuck = told.uncertain
+    said = "Every outcome is known, or is still being asked for."
+    if stuck:
+        said = (
+            f"**{len(stuck)} effects have waited too long for their outcome.**\n\n{_effects(stuck)}\n\n"
             f"{CATALOGUE['EFFECT_QUARANTINED'].fix}"
         )
-    return _verdict(NO_OUTCOME_UNKNOWN_FOR_LONG, not old, said, {"waiting": len(waiting), "too_long": len(old)})
+    return _verdict(MORNING[5], not stuck, said, {"uncertain": len(stuck)})
+
+
+def _effects(rows: Sequence[Stuck]) -> str:
+    table = [(row.reference, row.kind.replace("_", " "), row.state, row.night, display(row.amount)) for row in rows]
+    return markdown(("reference", "kind", "state", "night", ">NOK"), table[:WORST])
+
+
+def _how_to_approve(short: str) -> str:
+    return (
+        f"If it is right: `cloudcollect approve {short}`, or launch *transfer* and *payment_posting* with "
+        f"`plan_hash: {short}` within 24 hours."
+    )

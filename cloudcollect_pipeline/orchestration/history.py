@@ -24,16 +24,16 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load_target import ModuleTarget
 
 from cloudcollect_pipeline.dispatch.lock import company_lock
-from cloudcollect_pipeline.domain.clock import Clock, night_of
+from cloudcollect_pipeline.domain.clock import NIGHT_AT, Clock, last_due_night, night_of
 from cloudcollect_pipeline.orchestration.build import build_definitions
-from cloudcollect_pipeline.orchestration.clock import SANDBOX_VARIABLE
+from cloudcollect_pipeline.orchestration.clock import SANDBOX_VARIABLE, run_clock
 from cloudcollect_pipeline.orchestration.resources import Nights, open_night
 from cloudcollect_pipeline.sandbox.demo import COMPANY, FIRST_NIGHT, nights
 from cloudcollect_pipeline.sandbox.demo import Night as Chapter
 from cloudcollect_pipeline.sandbox.memory import remembered
 from cloudcollect_pipeline.sandbox.serve import serve, settings_toml
-from cloudcollect_pipeline.sandbox.world import NIGHT_AT, World, local
-from cloudcollect_pipeline.settings import FILE_VARIABLE
+from cloudcollect_pipeline.sandbox.world import World, local
+from cloudcollect_pipeline.settings import FILE_VARIABLE, Settings, load
 from cloudcollect_pipeline.web import SystemClock
 
 LOCATION = "cloudcollect_pipeline"
@@ -63,43 +63,45 @@ def demo(
     clock: Clock | None = None,
     tell: Tell = silent,
     story: Callable[[date], Sequence[Chapter]] = nights,
+    outage: bool = False,
+    reports_url: str = "",
 ) -> Iterator[Mapping[str, str]]:
     """Serve the demo's world and see to it that its nights are in Dagster's history under `home` (DAGSTER_HOME).
 
     Yields the environment in which Dagster's processes find the company; the world stays reachable within the block.
     `folder` belongs to this: what else is in it is deleted unless it is a history that was recorded to its end.
-    `story` gives the nights from the first one on.
+    `story` gives the nights from the first one on. With `outage` its runs end where the story's pipeline goes down, and
+    it is left to a person to make up for the nights since. `reports_url` is where the folder's reports are served.
     """
     now = (clock or SystemClock()).now
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.absolute()
     with company_lock(folder, "cloudcollect up", SystemClock(), patience=0):
         with _instance(home) as instance:
-            recorded = _is_recorded(folder, instance)
-        if not recorded:
-            _empty(folder)
-        world = remembered(folder / "world.jsonl", seed, first_night(last_night(now()), len(story(FIRST_NIGHT))))
+            mark = _recorded(folder, instance, outage)
+            if not mark:
+                _empty(folder)
+                instance.wipe_assets(list(instance.get_asset_keys([COMPANY])))
+        start = first_night(last_due_night(now()), len(story(FIRST_NIGHT)))
+        world = remembered(folder / "world.jsonl", seed, start)
+        first = date.fromisoformat(mark["first"]) if mark else night_of(world.now)
         with serve(world) as servers:
             environ = {FILE_VARIABLE: str(folder / "cloudcollect.toml"), SANDBOX_VARIABLE: servers.erp_url}
             settings = Path(environ[FILE_VARIABLE])
             settings.touch(mode=0o600)
+            companies = settings_toml(world, servers, first_night=first.isoformat())
             settings.write_text(
                 "# Written by `cloudcollect up`; its counterparties live as long as it does.\n"
-                f'data_dir = "."\n\n{settings_toml(world, servers)}',
+                f'data_dir = "."\n\n{_reports(reports_url)}{companies}',
                 encoding="utf-8",
             )
-            if not recorded:
+            if not mark:
                 with _instance(home) as instance:
-                    record(world, instance, environ, story(night_of(world.now)), last_night(now()), tell)
-                (folder / MARK).write_text(json.dumps({"seed": seed, "until": world.now.isoformat()}) + "\n")
+                    record(world, instance, environ, story(first), last_due_night(now()), tell, outage)
+                mark = {"first": first.isoformat(), "until": world.now.isoformat(), "outage": outage}
+                (folder / MARK).write_text(json.dumps(mark) + "\n")
             with _living(world, now):
                 yield environ
-
-
-def last_night(now: datetime) -> date:
-    """The newest night that has begun."""
-    today = night_of(now)
-    return today if now >= local(today, NIGHT_AT) else today - timedelta(days=1)
 
 
 def first_night(tonight: date, length: int) -> date:
@@ -115,8 +117,12 @@ def record(
     story: Sequence[Chapter],
     newest: date,
     tell: Tell,
+    outage: bool = False,
 ) -> None:
-    """Run the story's nights as Dagster runs, and one more for all since. The first plan is approved."""
+    """Run the story's nights as Dagster runs, and one more for all since; each plan that waits is approved.
+
+    With `outage` only those before the story's pipeline goes down.
+    """
 
     class DemoNights(Nights):
         """The demo's nights, in this process."""
@@ -124,24 +130,35 @@ def record(
         def open_night(self, slug: str, who: str) -> Any:
             return open_night(slug, who, environ, self.at)
 
-    definitions = build_definitions(companies=[COMPANY], resources={"nights": DemoNights()})
+        def settings(self) -> Settings:
+            return load(None, environ)
+
+        def clock(self, slug: str) -> Clock:
+            return run_clock(self.settings().companies[slug], self.at, environ[SANDBOX_VARIABLE])
+
+    definitions = build_definitions(companies={COMPANY: story[0].date}, resources={"nights": DemoNights()})
     first, *others = story
     days = [(night.date, night.title, night.missed) for night in others]
     behind = (newest - story[-1].date).days
     days += [
         (newest - timedelta(days=left), "one run for the nights since", left > 0) for left in reversed(range(behind))
     ]
+    if outage:
+        down = next((place for place, (_, _, missed) in enumerate(days) if missed), len(days))
+        days = days[:down]
     total = 1 + sum(not missed for _, _, missed in days)
 
     def run(job: str, title: str, *labels: date, **config: Any) -> None:
         _run(definitions, instance, job, title, labels, config)
 
+    def approve(job: str, title: str, *labels: date) -> None:
+        run(job, title, *labels, resources={"nights": {"config": {"plan_hash": _newest_plan(environ)}}})
+
     tell(0, total, f"night of {first.date}")
     world.advance(first.at)
     _declare_new(environ)
     run("nightly", first.title, first.date)
-    approved = {"nights": {"config": {"plan_hash": _newest_plan(environ)}}}
-    run("transfer", "the first plan, approved", first.date, resources=approved)
+    approve("transfer", "the first plan, approved", first.date)
     done, labels = 1, list[date]()
     for day, title, missed in days:
         labels.append(day)
@@ -149,6 +166,9 @@ def record(
             tell(done, total, f"night of {day}")
             world.advance(local(day, NIGHT_AT))
             run("nightly", title, *labels)
+            if len(labels) > 1:
+                for job in ("transfer", "payment_posting"):
+                    approve(job, f"{title}: its plan, approved", day)
             done, labels = done + 1, []
     tell(total, total, "every night is in the history")
 
@@ -200,9 +220,15 @@ def _declare_new(environ: Mapping[str, str]) -> None:
         night.journal.declare_new(night.clock.now(), "cloudcollect up")
 
 
-def _is_recorded(folder: Path, instance: dg.DagsterInstance) -> bool:
+def _reports(url: str) -> str:
+    return f'[reports]\nurl = "{url}"\n\n' if url else ""
+
+
+def _recorded(folder: Path, instance: dg.DagsterInstance, outage: bool) -> dict[str, Any]:
+    """What a recording left behind, if this is one to its end and Dagster still has it; else nothing."""
+    mark: dict[str, Any] = json.loads((folder / MARK).read_text()) if (folder / MARK).exists() else {}
     runs = instance.get_runs_count(dg.RunsFilter(job_name="nightly", statuses=[dg.DagsterRunStatus.SUCCESS]))
-    return (folder / MARK).exists() and runs > 0
+    return mark if runs > 0 and mark.get("outage") == outage and "first" in mark else {}
 
 
 def _empty(folder: Path) -> None:

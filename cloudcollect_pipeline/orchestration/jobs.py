@@ -18,7 +18,7 @@ NO_RETRY = {"dagster/max_retries": "0", "dagster/retry_on_asset_or_op_failure": 
 
 OUT = ("transfers", "reductions", "holds", "case_references")
 IN = ("agency_payment_postings", "settlement_bookings")
-AFTERWARDS = tuple(stage.run.__name__ for stage in reconciliation.STAGES)
+AFTERWARDS = (*(stage.run.__name__ for stage in reconciliation.STAGES), "reports", "morning")
 SENT = tuple(stage.name for stage in dispatch.STAGES)
 
 

@@ -9,6 +9,7 @@ Dagster rejects `Decimal`: an amount is shown as text in kroner and kept as a wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -19,6 +20,9 @@ from cloudcollect_pipeline.nightly import FEEDS
 
 INLINE_LIMIT = 1_000
 """Dagster draws Markdown inline only below so many characters; longer text hides behind a link."""
+
+SAFE = "/:=',"
+"""Characters of a drawing that an address may hold as they are."""
 
 
 def table_schema(table: Table) -> dg.TableSchema:
@@ -44,14 +48,53 @@ def _column(column: Column, table: Table) -> dg.TableColumn:
     )
 
 
-def columns(*described: tuple[str, str, str]) -> dg.TableSchema:
-    """The schema of a table that is not mirrored: (name, type, description) each; money in kroner of the books."""
+ORE = "BIGINT (øre)"
+"""The type of an amount in the journal."""
+
+
+def columns(*described: tuple[str, str, str], personal: Sequence[str] = ()) -> dg.TableSchema:
+    """The schema of a table that is not mirrored: (name, type, description) each; money in kroner of the books.
+
+    `personal` names the columns that may hold personal data.
+    """
+    units = {MONEY: "NOK", ORE: "øre", MOMENT: "UTC"}
     return dg.TableSchema(
         [
-            dg.TableColumn(name, type_, text, tags={"unit": "NOK"} if type_ == MONEY else {})
+            dg.TableColumn(
+                name,
+                type_,
+                text,
+                tags=({"unit": units[type_]} if type_ in units else {})
+                | ({"personal_data": "erasable"} if name in personal else {}),
+            )
             for name, type_, text in described
         ]
     )
+
+
+EFFECTS = columns(
+    ("kind", "VARCHAR", "What is written: transfer, reduction, hold, posting, …"),
+    ("reference", "VARCHAR", "Derived from the business fact alone; found again at the other side"),
+    ("source", "VARCHAR", "The business fact"),
+    ("ordinal", "INTEGER", "Which try of the fact this is"),
+    ("party", "VARCHAR", "Customer number"),
+    ("document", "VARCHAR", "Receivable, claim or entry that it is about"),
+    ("account", "VARCHAR", "Account or claim that it is written on"),
+    ("currency", "VARCHAR", "Currency of the amount"),
+    ("amount", ORE, "What it moves; 0 where it moves no money"),
+)
+"""An effect, as planned and as carried out."""
+OUTCOMES = dg.TableSchema(
+    [
+        *EFFECTS.columns,
+        *columns(
+            ("state", "VARCHAR", "confirmed, rejected, uncertain, quarantined, created, later, dropped or absent"),
+            ("remote_id", "VARCHAR", "The other side's id: the receipt"),
+            ("night", "DATE", "Night of its last move"),
+        ).columns,
+    ]
+)
+"""An effect of the journal, as the ledger keeps its copy."""
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], limit: int = INLINE_LIMIT) -> str:
@@ -82,6 +125,36 @@ def _fitting(head: list[str], body: list[str], limit: int) -> str:
         if len(text) < limit:
             return text
     raise ValueError("the header alone is longer than what is drawn inline")
+
+
+def shortened(text: str, limit: int) -> str:
+    """A line of at most `limit` characters; what is cut is said by dots, and no mark of Markdown is left open."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1].rstrip()
+    closing = "*" if cut.replace("**", "").count("*") % 2 else ""
+    return f"{cut}…{closing}"
+
+
+def bar(amount: int, largest: int, width: int = 20) -> str:
+    """A bar of block characters, as long as its share of the largest."""
+    return "█" * round(width * max(amount, 0) / largest) or ("▏" if amount > 0 else "")
+
+
+def sparkline(values: Sequence[int], width: int = 220, height: int = 36) -> str:
+    """A Markdown image of a small line chart; the values of thirty nights stay below what is drawn inline."""
+    if len(values) < 2:
+        return "a line needs two nights"
+    low, high = min(values), max(values)
+    points = " ".join(
+        f"{width * place // (len(values) - 1)},{height - 4 - (height - 8) * (value - low) // ((high - low) or 1)}"
+        for place, value in enumerate(values)
+    )
+    drawn = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'>"
+        f"<polyline points='{points}' fill='none' stroke='#4c6ef5' stroke-width='2'/></svg>"
+    )
+    return f"![closing balance of {len(values)} nights](data:image/svg+xml;utf8,{quote(drawn, safe=SAFE)})"
 
 
 def _cell(value: object) -> str:

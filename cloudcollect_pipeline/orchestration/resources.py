@@ -11,18 +11,25 @@ one asset from the UI, and of a backfill alike.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatched, NothingSent
+from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.landing import Spool
 from cloudcollect_pipeline.ledger.ledger import Mirrored
 from cloudcollect_pipeline.nightly import FEEDS, Night, NightResult, StoredPlan
 from cloudcollect_pipeline.orchestration.clock import SANDBOX_VARIABLE, run_clock
-from cloudcollect_pipeline.settings import load
+from cloudcollect_pipeline.reporting.files import REPORTS
+from cloudcollect_pipeline.reporting.persons import names_at_hand, names_of
+from cloudcollect_pipeline.reporting.published import Snapshot, snapshot
+from cloudcollect_pipeline.settings import ReportSettings, Settings, load
 from cloudcollect_pipeline.web import SystemClock
 
 LOGGED_LINES = 100
@@ -112,6 +119,17 @@ class Tonight:
         return self.night.finish()
 
 
+@dataclass(frozen=True)
+class Desk:
+    """What is known in the morning, and where its reports go. `names` by customer, None where they cannot be read."""
+
+    seen: Snapshot
+    folder: Path
+    reports: ReportSettings
+    clock: Clock
+    names: Mapping[str, str] | None
+
+
 class Nights(dg.ConfigurableResource[Any]):
     """The company's night: its lock, files and counterparties, from the first asset of a run to the last.
 
@@ -130,6 +148,7 @@ class Nights(dg.ConfigurableResource[Any]):
         "on this machine. Empty: now.",
     )
     _who: str = PrivateAttr(default="Dagster")
+    _labels: tuple[date, ...] = PrivateAttr(default=())
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _opened: dict[str, Tonight] = PrivateAttr(default_factory=dict)
 
@@ -140,6 +159,7 @@ class Nights(dg.ConfigurableResource[Any]):
         if run is not None:
             job = "Materialize" if run.job_name.startswith("__") else run.job_name
             self._who = f"Dagster run {run.run_id[:8]} ({job})"
+            self._labels = _nights_asked_for(run.tags)
         with ExitStack() as self._stack:
             self._opened = {}
             yield self
@@ -148,6 +168,7 @@ class Nights(dg.ConfigurableResource[Any]):
         """A company's night, with its progress going to `log`. Waits for the company's lock, or says who holds it."""
         if slug not in self._opened:
             night = self._stack.enter_context(self.open_night(slug, self._who))
+            night.makes_up_for = [label for label in self._labels if label < night.night]
             self._opened[slug] = Tonight(night, self.plan_hash.strip())
         self._opened[slug].listen(log)
         return self._opened[slug]
@@ -155,6 +176,35 @@ class Nights(dg.ConfigurableResource[Any]):
     def open_night(self, slug: str, who: str) -> AbstractContextManager[Night]:
         """Open one company's night; another source of nights overrides this."""
         return open_night(slug, who, os.environ, self.at)
+
+    @contextmanager
+    def desk(self, slug: str) -> Iterator[Desk]:
+        """What the company's last night published, with what is needed to tell it. Waits for no run."""
+        settings, clock = self.settings(), self.clock(slug)
+        folder = settings.data_dir / slug
+        opened = self._opened.get(slug)
+        names = names_at_hand(opened.night.ledger) if opened else names_of(folder, self._who, SystemClock())
+        with snapshot(settings, slug) as seen:
+            yield Desk(seen, folder / REPORTS, settings.reports, clock, names)
+
+    def settings(self) -> Settings:
+        """The settings in force; another source of nights overrides this."""
+        return load(None, os.environ)
+
+    def clock(self, slug: str) -> Clock:
+        """The clock of this run; another source of nights overrides this."""
+        return run_clock(self.settings().companies[slug], self.at, os.environ.get(SANDBOX_VARIABLE, ""))
+
+
+def _nights_asked_for(tags: Mapping[str, str]) -> tuple[date, ...]:
+    """The partitions of a run by its tags: a range, one, or none."""
+    one = tags.get("dagster/partition")
+    first = tags.get("dagster/asset_partition_range_start", one)
+    last = tags.get("dagster/asset_partition_range_end", one)
+    if not first or not last:
+        return ()
+    begin, end = date.fromisoformat(first), date.fromisoformat(last)
+    return tuple(begin + timedelta(days=passed) for passed in range((end - begin).days + 1))
 
 
 def open_night(slug: str, who: str, environ: Mapping[str, str], at: str = "") -> AbstractContextManager[Night]:

@@ -4,12 +4,14 @@ A plan may be larger than memory, so its effects are never all held in it: they 
 that nobody else can open and that is gone when nobody reads the plan any more.
 """
 
+import hashlib
 import json
 import os
 import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -48,6 +50,14 @@ def from_text(text: str) -> Effect:
     value = json.loads(text)
     content = Content(**value.pop("content"))
     return Effect(Kind(value.pop("kind")), content=content, after=tuple(value.pop("after")), **value)
+
+
+def plan_hash(tenant: str, agency: str, night: date, version: int, effects: Iterable[str]) -> str:
+    """A plan's name: SHA-256 over whose it is, the night, the mirror version and the effects in their order."""
+    digest = hashlib.sha256(f"{tenant}\x1f{agency}\x1f{night}\x1f{version}\n".encode())
+    for text in effects:
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
 
 
 class Sink(Protocol):

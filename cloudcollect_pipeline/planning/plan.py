@@ -1,6 +1,5 @@
 """The plan of a night: every effect the facts ask for and the journal does not know, with its hash and its totals."""
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from cloudcollect_pipeline.planning.deltas import (
     plan_customer,
     refused_before,
 )
-from cloudcollect_pipeline.planning.effects import Effects, Sink, Totals, totals
+from cloudcollect_pipeline.planning.effects import Effects, Sink, Totals, plan_hash, totals
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.known import known_effects, known_reductions, shown
 from cloudcollect_pipeline.planning.rules import failed_codes, own_rules, stop_rules
@@ -195,7 +194,7 @@ def make_plan(ledger: Ledger, facts: Facts) -> Plan:
         _standing_findings(ledger, facts, findings)
     version = ledger.version()
     return Plan(
-        plan_hash(facts, version, effects.texts()),
+        plan_hash(facts.tenant, facts.agency, facts.night, version, effects.texts()),
         facts.night,
         version,
         effects,
@@ -220,14 +219,6 @@ def _claims_worked_out(ledger: Ledger) -> Iterator[None]:
 
 def _finding_order(finding: Finding) -> tuple[str, str, str, int]:
     return finding.code, finding.subject, finding.text, finding.amount or 0
-
-
-def plan_hash(facts: Facts, version: int, effects: Iterable[str]) -> str:
-    """SHA-256 over the night, the mirror version and every effect as text, in the order of sending."""
-    digest = hashlib.sha256(f"{facts.tenant}\x1f{facts.agency}\x1f{facts.night}\x1f{version}\n".encode())
-    for text in effects:
-        digest.update(text.encode() + b"\n")
-    return digest.hexdigest()
 
 
 # -- transfers -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudcollect_pipeline import __version__
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.reconciliation.as_of import AsOf, lay_as_of
@@ -20,7 +20,6 @@ from cloudcollect_pipeline.settings import CompanySettings
 HERE = "cloudcollect_pipeline.reporting.sql"
 AGES = ("not_due", "to_30", "to_60", "to_90", "over_90", "no_receivable")
 """Where a receivable stands by the days since its due date; the last takes money that stands on none."""
-SEVERITIES = ("error", "question", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +319,7 @@ def read_books(
     runs = tuple(_run(row) for row in journal.rows(sql("night_runs", HERE), {"night": night.isoformat()}))
     plans = journal.rows(sql("plans_of", HERE), {"night": night.isoformat()})
     (last,) = journal.rows(sql("last_entry", HERE), {"night": night.isoformat()})
-    ageing = _ageing(rows("ageing", night=night, currency=settings.currency))
+    ageing = aged(rows("ageing", night=night, currency=settings.currency))
     sales = [(row["month"], row["sales"]) for row in rows("sales", night=night, currency=settings.currency)]
     return Books(
         slug,
@@ -454,7 +453,8 @@ def _settlement(row: Mapping[str, Any], brought: Mapping[str, Payout]) -> Settle
     )
 
 
-def _ageing(rows: Sequence[Mapping[str, Any]]) -> tuple[Aged, ...]:
+def aged(rows: Sequence[Mapping[str, Any]]) -> tuple[Aged, ...]:
+    """The columns of the ageing from rows of `ageing.sql`, each in its column."""
     sums = {age: [0, 0, 0] for age in AGES}
     for row in rows:
         for place, name in enumerate(("total", "at_agency", "awaiting")):
@@ -481,8 +481,8 @@ def _findings(journal: Journal, night: date) -> tuple[OpenFinding, ...]:
         code, _, subject = name.partition(" ")
         told = latest.get(name, data)
         since = date.fromisoformat(data["night"])
-        severity = CATALOGUE[code].severity if code in CATALOGUE else "error"
-        found.append(OpenFinding(code, severity, subject, told["text"], told["amount"], since, (night - since).days))
+        age = (night - since).days
+        found.append(OpenFinding(code, severity(code), subject, told["text"], told["amount"], since, age))
     return tuple(sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.since, f.code, f.subject)))
 
 

@@ -3,11 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from cloudcollect_pipeline.reporting.books import Books
 from cloudcollect_pipeline.reporting.page import page
 from cloudcollect_pipeline.reporting.workbook import write_workbook
+
+REPORTS = "reports"
+"""The folder of a company that holds them."""
 
 
 @contextmanager
@@ -26,10 +30,15 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def report_files(night: date, language: str, folder: Path) -> tuple[Path, Path]:
+    """Where the workbook and the page of a night stand, in a language."""
+    name = f"reconciliation-{night}.{language}"
+    return folder / f"{name}.xlsx", folder / f"{name}.html"
+
+
 def write_report(books: Books, language: str, folder: Path) -> tuple[Path, Path]:
     """The workbook and the page of a night, in a language; what stood there is replaced."""
-    name = f"reconciliation-{books.night}.{language}"
-    workbook, html = folder / f"{name}.xlsx", folder / f"{name}.html"
+    workbook, html = report_files(books.night, language, folder)
     with replacing(workbook) as partial:
         write_workbook(books, language, partial)
     with replacing(html) as partial:

@@ -7,8 +7,15 @@ import duckdb
 
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy, company_lock
 from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.ledger.ledger import Ledger
 
 FILE = "persons.duckdb"
+NAMES = "select customer, name from person where name is not null order by customer"
+
+
+def names_at_hand(ledger: Ledger) -> Mapping[str, str]:
+    """Customer number -> name, for a run that has its ledger and so the persons open."""
+    return dict(ledger.db.execute(NAMES.replace("from person", "from persons.person")).fetchall())
 
 
 def names_of(folder: Path, who: str, clock: Clock) -> Mapping[str, str] | None:
@@ -21,7 +28,6 @@ def names_of(folder: Path, who: str, clock: Clock) -> Mapping[str, str] | None:
         return None
     try:
         with company_lock(folder, who, clock, patience=0), duckdb.connect(str(path), read_only=True) as persons:
-            rows = persons.execute("select customer, name from person where name is not null order by customer")
-            return dict(rows.fetchall())
+            return dict(persons.execute(NAMES).fetchall())
     except (CompanyBusy, duckdb.Error):
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from cloudcollect_pipeline.domain.calendar import transferable_from
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.sandbox.agency import Claim
 from cloudcollect_pipeline.sandbox.debtors import stream
 from cloudcollect_pipeline.sandbox.erp import Customer, Document, DocumentType
@@ -16,7 +17,7 @@ from cloudcollect_pipeline.sandbox.erp.books import Line
 from cloudcollect_pipeline.sandbox.faults import FaultKind
 from cloudcollect_pipeline.sandbox.life import Debtors
 from cloudcollect_pipeline.sandbox.population import Population
-from cloudcollect_pipeline.sandbox.world import NIGHT_AT, World, local
+from cloudcollect_pipeline.sandbox.world import World, local
 
 COMPANY = "nordlys"
 FIRST_NIGHT = date(2026, 2, 3)

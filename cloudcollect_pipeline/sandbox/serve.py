@@ -11,7 +11,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -85,9 +85,12 @@ def _listen() -> socket.socket:
     return listening
 
 
-def settings_toml(world: World, servers: Servers) -> str:
-    """A `cloudcollect.toml` for all companies of a world. It holds secrets: keep the file at mode 0600."""
-    return "\n".join(_company_toml(world, company, servers) for company in world.companies.values())
+def settings_toml(world: World, servers: Servers, **told: Any) -> str:
+    """A `cloudcollect.toml` for all companies of a world, with what is told of each beside.
+
+    It holds secrets: keep the file at mode 0600.
+    """
+    return "\n".join(_company_toml(world, company, servers, told) for company in world.companies.values())
 
 
 def company_settings(world: World, company: Company, servers: Servers) -> dict[str, Any]:
@@ -134,10 +137,10 @@ def company_settings(world: World, company: Company, servers: Servers) -> dict[s
     }
 
 
-def _company_toml(world: World, company: Company, servers: Servers) -> str:
+def _company_toml(world: World, company: Company, servers: Servers, told: Mapping[str, Any]) -> str:
     root = f"companies.{company.slug}"
     sections: dict[str, dict[str, Any]] = {root: {}}
-    for name, value in company_settings(world, company, servers).items():
+    for name, value in {**company_settings(world, company, servers), **told}.items():
         if isinstance(value, dict):
             sections[f"{root}.{name}"] = value
         else:

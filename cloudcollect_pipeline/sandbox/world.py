@@ -42,7 +42,6 @@ CLIENT_ID = "isv_cloudcollect_sandbox"
 
 DUNNING_AT = time(1)
 AGENCY_AT = time(2)
-NIGHT_AT = time(4)
 SETTLEMENT_AT = time(15)
 PAYOUT_AT = time(9)
 FRIDAY = 4

@@ -81,3 +81,20 @@ def test_nothing_personal_is_shown(approved: Town, cloudcollect: Command) -> Non
         said = cloudcollect(*arguments)
         assert "Privatkunde" not in said.out + said.err
         assert "Storgata" not in said.out + said.err
+
+
+def test_the_morning_is_told_and_a_missed_night_is_made_up_for(approved: Town, cloudcollect: Command) -> None:
+    approved.night()
+    approved.night()
+    at = approved.night()
+    first, last = approved.nights[1][:10], approved.nights[-1][:10]
+    assert cloudcollect("backfill", last, first, "--at", at).code == 2
+    assert cloudcollect("backfill", first, "2027-01-01", "--at", at).code == 2
+    made = json.loads(cloudcollect("backfill", first, last, "--at", at, "--json").out)
+    assert made["made_up_for"] == [night[:10] for night in approved.nights[1:-1]]
+    said = cloudcollect("morning")
+    assert f"night {last}" in said.out
+    assert "general ledger 0,00" in said.out
+    told = json.loads(cloudcollect("morning", "--json").out)
+    assert told["company"] == "nordlys"
+    assert approved.nights[2][:10] not in told["missing_nights"]

@@ -1,6 +1,10 @@
 """A night from the command line: run, plan, approve, and what stands in their way."""
 
 import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +61,36 @@ def test_an_expired_a_superseded_and_an_unknown_plan_cannot_be_approved(town: To
     ):
         said = cloudcollect("approve", digest, "--at", at)
         assert (said.code, text in said.err) == (code, True), said
+
+
+def test_a_plan_that_was_altered_or_is_another_companys_is_not_sent(town: Town, cloudcollect: Command) -> None:
+    cloudcollect("init", "--first-run")
+    at = town.night()
+    digest = json.loads(cloudcollect("run", "--at", at, "--json").out)["plan"]
+    with sqlite3.connect(town.data / "journal.sqlite") as journal:
+        before = journal.execute("select body from planned_effect").fetchone()[0]
+        journal.execute("update planned_effect set body = replace(body, '250000', '350000')")
+    journal.close()
+    said = cloudcollect("approve", digest, "--at", at)
+    assert (said.code, "is not what it was when it was stored" in said.out) == (4, True), said
+    assert town.world.truth()["nordlys"].claims == {}
+    with sqlite3.connect(town.data / "journal.sqlite") as journal:
+        journal.execute("update planned_effect set body = ?", (before,))
+    journal.close()
+    assert cloudcollect("approve", digest, "--at", at).code == 0
+
+
+def test_of_two_approvals_at_once_one_sends_and_the_other_is_told(town: Town, cloudcollect: Command) -> None:
+    cloudcollect("init", "--first-run")
+    at = town.night()
+    digest = json.loads(cloudcollect("run", "--at", at, "--json").out)["plan"]
+    command = [str(Path(sys.executable).with_name("cloudcollect")), "approve", digest, "--at", at]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    told = sorted((child.communicate()[0], child.returncode) for child in both)
+    assert sorted(code for _, code in told) == [0, 4], told
+    (refused,) = (text for text, code in told if code == 4)
+    assert "carried out already; nothing is sent" in refused or "is held by" in refused
+    assert town.world.truth()["nordlys"].claims == {f"Invoice {town.invoice}": 1}
 
 
 def test_a_new_journal_is_quiet_until_it_is_declared_new(town: Town, cloudcollect: Command) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.orchestration.build import build_definitions
 from cloudcollect_pipeline.orchestration.resources import Nights
+from cloudcollect_pipeline.settings import Settings
 from tests.story import Story
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -34,6 +36,12 @@ class Stage:
             def open_night(self, slug: str, who: str) -> Any:
                 stage.opened.append(who)
                 return stage.story.opened(slug, who=who)
+
+            def settings(self) -> Settings:
+                return stage.story.settings
+
+            def clock(self, slug: str) -> Clock:
+                return stage.story.world.clock
 
         return build_definitions(companies=list(self.story.world.companies), resources={"nights": StoryNights()})
 

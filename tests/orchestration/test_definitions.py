@@ -11,13 +11,13 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from cloudcollect_pipeline.ledger.tables import CUSTOMER, RECEIVABLE
 from cloudcollect_pipeline.orchestration import metadata
-from cloudcollect_pipeline.orchestration.build import build_definitions
-from cloudcollect_pipeline.orchestration.partitions import NIGHTS
+from cloudcollect_pipeline.orchestration.build import FIRST_NIGHT, build_definitions
+from cloudcollect_pipeline.orchestration.partitions import nights_from
 
 ROOT = Path(__file__).parents[2]
 
 GROUPS = {
-    "systems": {"visma_net", "agency"},
+    "systems": {"visma_net", "agency", "visma_net_told", "agency_told"},
     "landing": {
         "erp_documents",
         "erp_payments",
@@ -37,7 +37,9 @@ GROUPS = {
         "settlement_bookings",
     },
     "reconciliation": {"suspense_ledger", "reconciliation_statement"},
+    "morning": {"reports", "morning"},
 }
+AFTERWARDS = GROUPS["reconciliation"] | GROUPS["morning"]
 WRITING = ("nightly", "transfer", "payment_posting")
 
 
@@ -73,7 +75,13 @@ def test_every_asset_says_what_it_is_who_owns_it_and_what_it_is_made_of(one):
         assert spec.kinds, name
         if name not in GROUPS["systems"]:
             assert spec.code_version == "1", name
-            assert spec.partitions_def == NIGHTS, name
+            assert spec.partitions_def == (None if name in GROUPS["morning"] else nights_from(FIRST_NIGHT)), name
+
+
+def test_nights_are_offered_from_a_companys_first_night_on():
+    """So that what is missing in Dagster was missed, and one click chooses it."""
+    told = specs(build_definitions(companies={"nordlys": date(2026, 2, 3)}))
+    assert told["plan"].partitions_def == nights_from(date(2026, 2, 3))
 
 
 def test_a_range_of_nights_is_one_run_for_every_asset(one):
@@ -82,10 +90,15 @@ def test_a_range_of_nights_is_one_run_for_every_asset(one):
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run(), key
 
 
-def test_lineage_leads_from_both_systems_to_the_statement(one):
+def test_lineage_leads_from_both_systems_through_every_table_to_the_morning_and_back_to_both(one):
     graph = one.resolve_asset_graph()
-    above = graph.get_ancestor_asset_keys(dg.AssetKey(["nordlys", "reconciliation_statement"]))
-    assert {key.path[-1] for key in above} == set().union(*GROUPS.values()) - {"reconciliation_statement"}
+
+    def above(name):
+        return {key.path[-1] for key in graph.get_ancestor_asset_keys(dg.AssetKey(["nordlys", name]))}
+
+    assert above("morning") == set().union(*GROUPS.values()) - {"morning", "visma_net_told", "agency_told"}
+    for told, phase in (("visma_net_told", "agency_payment_postings"), ("agency_told", "transfers")):
+        assert {phase, "plan", "receivables", "claims", "visma_net", "agency"} <= above(told)
 
 
 def test_jobs_have_plain_names_with_one_company_and_its_name_before_with_several(one, several):
@@ -103,8 +116,8 @@ def jobs(definitions: dg.Definitions) -> set[str]:
     [
         ("nightly", set().union(*GROUPS.values()) - GROUPS["systems"]),
         ("plan_only", GROUPS["landing"] | GROUPS["ledger"] | GROUPS["planning"]),
-        ("transfer", {"transfers", "reductions", "holds", "case_references"} | GROUPS["reconciliation"]),
-        ("payment_posting", {"agency_payment_postings", "settlement_bookings"} | GROUPS["reconciliation"]),
+        ("transfer", {"transfers", "reductions", "holds", "case_references"} | AFTERWARDS),
+        ("payment_posting", {"agency_payment_postings", "settlement_bookings"} | AFTERWARDS),
     ],
 )
 def test_a_job_runs_these_assets_of_its_company(several, job, wanted):
@@ -189,6 +202,21 @@ def test_columns_are_shown_with_what_they_mean_and_what_may_be_erased():
     assert balance.description
     assert balance.tags == {"unit": "document_currency"}
     assert not balance.constraints.nullable
+
+
+def test_every_table_has_its_columns_with_units_and_what_is_personal(one):
+    """Files and counterparties have none: they are no tables."""
+    told = specs(one)
+    for name, spec in told.items():
+        if name in GROUPS["systems"] | GROUPS["morning"]:
+            continue
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert all(column.description for column in columns), name
+        amounts = [c for c in columns if "DECIMAL" in c.type or "øre" in c.type]
+        assert all(column.tags.get("unit") for column in amounts), name
+    for name in GROUPS["landing"]:
+        (raw,) = told[name].metadata["dagster/column_schema"].columns
+        assert raw.tags == {"personal_data": "erasable"}
 
 
 def test_a_table_stays_short_enough_to_be_drawn_and_says_what_it_leaves_out():

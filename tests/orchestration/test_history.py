@@ -9,7 +9,7 @@ import pytest
 
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy
 from cloudcollect_pipeline.domain.calendar import OSLO
-from cloudcollect_pipeline.domain.clock import VirtualClock
+from cloudcollect_pipeline.domain.clock import VirtualClock, last_due_night
 from cloudcollect_pipeline.orchestration import history
 from cloudcollect_pipeline.orchestration.clock import NotAtHome, SandboxClock, run_clock
 from cloudcollect_pipeline.orchestration.resources import open_night
@@ -26,7 +26,7 @@ def short(first: date):
 @pytest.mark.parametrize("hour", [3, 5])
 def test_the_last_night_is_the_newest_that_has_begun(hour):
     now = datetime(2026, 11, 24, hour, tzinfo=OSLO)
-    assert history.last_night(now) == date(2026, 11, 24 if hour >= 4 else 23)
+    assert last_due_night(now) == date(2026, 11, 24 if hour >= 4 else 23)
 
 
 @pytest.mark.parametrize("tonight", [date(2026, 11, 18) + timedelta(days=n) for n in range(8)])

@@ -83,6 +83,8 @@ def test_launching_transfer_with_a_plans_hash_approves_and_sends_exactly_it(play
         "case_references",
         "suspense_ledger",
         "reconciliation_statement",
+        "reports",
+        "morning",
     }
     journal = played.stage.story.with_journal(lambda journal: journal.events())
     approval = next(event for event in journal if event["kind"] == "plan_approved")

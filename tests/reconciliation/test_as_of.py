@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
 from cloudcollect_pipeline.reconciliation.as_of import NoSuchNight, lay_as_of
 from cloudcollect_pipeline.reconciliation.statement import make_statement
+from cloudcollect_pipeline.reporting.published import Snapshot, snapshot
 from tests.story import Story, lose_journal
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudcollect_pipeline.cli.reading import snapshot
 from cloudcollect_pipeline.reporting.books import Books, read_books
 from cloudcollect_pipeline.reporting.persons import names_of
+from cloudcollect_pipeline.reporting.published import snapshot
 from tests.story import Story
 
 NAME = "Debtor Ærlig"

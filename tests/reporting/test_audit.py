@@ -5,9 +5,9 @@ import json
 import zipfile
 from pathlib import Path
 
-from cloudcollect_pipeline.cli.reading import snapshot
 from cloudcollect_pipeline.dispatch.verify import seal
 from cloudcollect_pipeline.reporting.audit import write_archive
+from cloudcollect_pipeline.reporting.published import snapshot
 from tests.reporting.conftest import NAME, Weeks
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cloudcollect_pipeline.domain.calendar import transferable_from
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.domain.numbers import is_account_number, is_kid, is_organisation_number
 from cloudcollect_pipeline.sandbox.agency.books import ClaimOrder, Debtor, ReductionOrder
 from cloudcollect_pipeline.sandbox.debtors import account_number, debtor, organisation_number, stream
@@ -18,7 +19,7 @@ from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry
 from cloudcollect_pipeline.sandbox.faults import FaultKind
 from cloudcollect_pipeline.sandbox.http import AnswerLost, Request, Response
-from cloudcollect_pipeline.sandbox.world import NIGHT_AT, Balances, World, local
+from cloudcollect_pipeline.sandbox.world import Balances, World, local
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 

@@ -4,9 +4,11 @@ Belongs here: what is made in which order, and what is shown of it. Does not bel
 whether it is right (`checks`), when (`schedules`).
 """
 
+from datetime import date
+
 import dagster as dg
 
-from cloudcollect_pipeline.orchestration.assets import dispatch, landing, ledger, planning, reconciliation
+from cloudcollect_pipeline.orchestration.assets import dispatch, landing, ledger, morning, planning, reconciliation
 from cloudcollect_pipeline.orchestration.assets.stage import Stage
 
 STAGES: tuple[Stage, ...] = (
@@ -16,27 +18,33 @@ STAGES: tuple[Stage, ...] = (
     *dispatch.STAGES,
     *reconciliation.STAGES,
 )
-"""Every asset a company has, in the order of the night."""
+"""What a company's night makes, in its order. What is read of it in the morning is `morning`'s."""
+
+TO_THE_AGENCY = ("transfers", "reductions", "holds")
+TO_THE_ERP = ("case_references", "agency_payment_postings", "settlement_bookings")
 
 
 def systems(slug: str) -> list[dg.AssetSpec]:
-    """The two counterparties, for lineage: nothing materializes them."""
+    """The two counterparties, for lineage: as they are read, and as they are written to. Nothing materializes them."""
     return [
         dg.AssetSpec(
             dg.AssetKey([slug, name]),
+            deps=[dg.AssetKey([slug, phase]) for phase in phases],
             description=text,
             group_name="systems",
             kinds={"api"},
             owners=["team:receivables"],
             tags={"company": slug},
         )
-        for name, text in (
-            ("visma_net", "Visma.net ERP: the customer ledger, its dunning, and the suspense account."),
-            ("agency", "The debt-collection agency: claims, cases, money facts and settlements."),
+        for name, phases, text in (
+            ("visma_net", (), "Visma.net ERP: the customer ledger, its dunning, and the suspense account."),
+            ("agency", (), "The debt-collection agency: claims, cases, money facts and settlements."),
+            ("visma_net_told", TO_THE_ERP, "What Visma.net ERP is told: postings, settlements, case numbers."),
+            ("agency_told", TO_THE_AGENCY, "What the agency is told: claims, reductions, holds."),
         )
     ]
 
 
-def build_company_assets(slug: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def build_company_assets(slug: str, first_night: date) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Everything of one company, keyed `<slug>/<name>`."""
-    return [*systems(slug), *(stage.asset(slug) for stage in STAGES)]
+    return [*systems(slug), *(stage.asset(slug, first_night) for stage in STAGES), *morning.company_assets(slug)]

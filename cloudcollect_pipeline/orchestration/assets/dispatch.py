@@ -51,6 +51,7 @@ def _sent(phase: str, order: int) -> Stage:
         kinds=frozenset({"api"}),
         checks=(checks.EVERY_EFFECT_IS_CONFIRMED,),
         order=order,
+        metadata={"dagster/table_name": "effect", "dagster/column_schema": metadata.OUTCOMES},
     )
 
 

@@ -5,9 +5,14 @@ from typing import Any
 import dagster as dg
 
 from cloudcollect_pipeline.landing import Spool
-from cloudcollect_pipeline.orchestration import checks
+from cloudcollect_pipeline.orchestration import checks, metadata
 from cloudcollect_pipeline.orchestration.assets.stage import Result, Stage
 from cloudcollect_pipeline.orchestration.resources import Tonight
+
+RAW = metadata.columns(
+    ("record", "VARCHAR", "One record as the system sent it, a line of the spool; it may name a person"),
+    personal=("record",),
+)
 
 
 def _landed(name: str, side: str, system: str, feeds: tuple[str, ...], description: str, order: int) -> Stage:
@@ -27,6 +32,7 @@ def _landed(name: str, side: str, system: str, feeds: tuple[str, ...], descripti
         kinds=frozenset({"json"}),
         checks=(checks.FEED_WAS_READ_WHOLE,),
         order=order,
+        metadata={"dagster/column_schema": RAW},
     )
 
 

@@ -16,6 +16,7 @@ from cloudcollect_pipeline.planning.rules import rule
     deps=("subledger_diff",),
     kinds=frozenset({"sql", "python"}),
     checks=(checks.PLAN_MAY_BE_SENT,),
+    metadata={"dagster/table_name": "planned_effect", "dagster/column_schema": metadata.EFFECTS},
 )
 def plan(tonight: Tonight) -> Result:
     """Every write the facts ask for and nobody has made yet, under one hash; nothing is sent by making it."""

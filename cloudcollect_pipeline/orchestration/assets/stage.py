@@ -4,13 +4,13 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from cloudcollect_pipeline.orchestration.checks import spec
-from cloudcollect_pipeline.orchestration.partitions import NIGHTS
+from cloudcollect_pipeline.orchestration.partitions import nights_from
 from cloudcollect_pipeline.orchestration.resources import Nights, Tonight
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ class Stage:
     name: str = ""
     description: str = ""
 
-    def asset(self, slug: str) -> dg.AssetsDefinition:
-        """The asset of one company. One write to a counterparty is never repeated by Dagster: no retry policy."""
+    def asset(self, slug: str, first_night: date) -> dg.AssetsDefinition:
+        """The asset of one company, from its first night on. Dagster never repeats a write: no retry policy."""
         name = self.name or self.run.__name__
         key = dg.AssetKey([slug, name])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.BetaWarning)  # backfill_policy
-            return self._asset(slug, name, key)
+            return self._asset(slug, name, key, first_night)
 
-    def _asset(self, slug: str, name: str, key: dg.AssetKey) -> dg.AssetsDefinition:
+    def _asset(self, slug: str, name: str, key: dg.AssetKey, first_night: date) -> dg.AssetsDefinition:
         @dg.asset(
             key=key,
             deps=[dg.AssetKey([slug, dep]) for dep in self.deps],
@@ -58,7 +58,7 @@ class Stage:
             owners=["team:receivables"],
             tags={"company": slug},
             code_version="1",
-            partitions_def=NIGHTS,
+            partitions_def=nights_from(first_night),
             backfill_policy=dg.BackfillPolicy.single_run(),
             pool=f"company_{slug.replace('-', '_')}",
             op_tags={"dagster/priority": str(self.order)},
@@ -70,15 +70,21 @@ class Stage:
             tonight = nights.tonight(slug, context.log)
             _say_which_night(context, tonight)
             result = self.run(tonight)
-            for check in result.check_results or ():
-                if not check.passed:
-                    context.log.warning("%s: %s", check.check_name, check.description)
+            log_checks(context.log, result)
             return dg.MaterializeResult(
                 metadata={"night": tonight.night.night.isoformat(), **(result.metadata or {})},
                 check_results=result.check_results,
             )
 
         return asset
+
+
+def log_checks(log: dg.DagsterLogManager, result: Result) -> None:
+    """What a failed check stopped is said in the run's log too: there the check's page is far away."""
+    for check in result.check_results or ():
+        if not check.passed:
+            say = log.error if check.severity == dg.AssetCheckSeverity.ERROR else log.warning
+            say("%s: %s", check.check_name, check.description)
 
 
 def _say_which_night(context: dg.AssetExecutionContext, tonight: Tonight) -> None:

@@ -29,13 +29,12 @@ from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.erp.port import DocumentKey
 from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.planning.afterwards import case_references, holds
-from cloudcollect_pipeline.planning.effects import as_text, sending_order, totals
+from cloudcollect_pipeline.planning.effects import as_text, plan_hash, sending_order, totals
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import (
     MONEY_FEEDS,
     SETTLEMENT_FEEDS,
     VOUCHERS,
-    plan_hash,
     transfers,
 )
 from cloudcollect_pipeline.planning.settlements import TERMS, finish_vouchers, settle
@@ -434,7 +433,7 @@ class Run:
             return Ran()
         now = self.clock.now()
         texts = [as_text(effect) for effect in effects]
-        digest = plan_hash(facts, store.version, texts)
+        digest = plan_hash(facts.tenant, facts.agency, facts.night, store.version, texts)
         sums = totals(effects)
         reasons = breaches(sums, (), self.settings.caps)
         if reasons:  # what keeps below the floors breaks no cap, whatever nights there were

@@ -18,16 +18,19 @@ from typing import Any
 import duckdb
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
-from cloudcollect_pipeline.cli.exits import Stop
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, memory_for, sql, threads_for
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HeldBack, judge_all, prepare, raise_fence
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 
-QUERIES = "cloudcollect_pipeline.cli.sql"
+HERE = "cloudcollect_pipeline.reporting.sql"
 UNKNOWN_HERE = frozenset({"DEBTOR_COMPLETE"})
 """Rules whose facts are not published."""
+
+
+class NotPublished(Exception):
+    """A company has never been run: there is nothing to read."""
 
 
 class PublishedLedger(Ledger):
@@ -81,13 +84,13 @@ class Snapshot:
             self.journal = Journal(self.folder, slug, settings.erp.tenant_id, self.made_at, read_only=True)
             nights = self.journal.nights(1)
         except (FileNotFoundError, sqlite3.OperationalError):
-            raise Stop(
-                f"{slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`"
-            ) from None
+            raise self._never() from None
         self.night = date.fromisoformat(nights[0]["night"]) if nights else self.made_at.date()
 
-    def _never(self) -> str:
-        return f"{self.slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`"
+    def _never(self) -> NotPublished:
+        return NotPublished(
+            f"{self.slug} has not been run yet: nothing is published in {self.folder}; `cloudcollect run`"
+        )
 
     def close(self) -> None:
         """Close the files."""
@@ -100,11 +103,11 @@ class Snapshot:
         """The ledger with planning's views, as of the last night."""
         path = self.folder / "ledger.duckdb"
         if not path.exists():
-            raise Stop(self._never())
+            raise self._never()
         ledger = PublishedLedger(path)
         for finding in self.open_findings():
             if finding["code"] == "CONTRACT_BROKEN":
-                ledger.db.execute(sql("set_aside", QUERIES), {"subject": finding["subject"], "night": self.night})
+                ledger.db.execute(sql("set_aside", HERE), {"subject": finding["subject"], "night": self.night})
         prepare(ledger, self._facts())
         raise_fence(ledger)
         return ledger
@@ -144,7 +147,7 @@ class Snapshot:
         ledger = self.ledger
         judge_all(ledger)
         held = []
-        for row in ledger.rows(sql("held_back", QUERIES)):
+        for row in ledger.rows(sql("held_back", HERE)):
             failed = tuple(code for code in row["failed"] if code not in UNKNOWN_HERE)
             if failed:
                 held.append(HeldBack(row["document"], row["customer"], int(row["ore"]), failed))

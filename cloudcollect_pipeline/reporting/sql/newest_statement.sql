@@ -1,0 +1,1 @@
+select body from statement order by night desc, seq desc limit 1;
