@@ -131,7 +131,9 @@ def driver(programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def browser(demo: Demo, driver: Chrome, pictures: Path) -> Browser:
-    """A desktop's window on Dagster's pages."""
+    """A desktop's window on Dagster's pages, as at the first visit."""
+    forget = {"origin": demo.url, "storageTypes": "local_storage"}
+    driver.execute_cdp_cmd("Storage.clearDataForOrigin", forget)
     made = Browser(driver, demo.url, pictures)
     made.size(1440, 900)
     return made
