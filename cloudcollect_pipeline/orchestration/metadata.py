@@ -136,8 +136,8 @@ def shortened(text: str, limit: int) -> str:
     return f"{cut}…{closing}"
 
 
-def bar(amount: int, largest: int, width: int = 20) -> str:
-    """A bar of block characters, as long as its share of the largest."""
+def bar(amount: int, largest: int, width: int = 12) -> str:
+    """A bar of block characters, as long as its share of the largest; a longer one would widen the page's table."""
     return "█" * round(width * max(amount, 0) / largest) or ("▏" if amount > 0 else "")
 
 

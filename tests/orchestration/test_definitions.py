@@ -17,7 +17,8 @@ from cloudcollect_pipeline.orchestration.partitions import nights_from
 ROOT = Path(__file__).parents[2]
 
 GROUPS = {
-    "systems": {"visma_net", "agency", "visma_net_told", "agency_told"},
+    "systems": {"visma_net", "agency"},
+    "told": {"visma_net_told", "agency_told"},
     "landing": {
         "erp_documents",
         "erp_payments",
@@ -39,6 +40,7 @@ GROUPS = {
     "reconciliation": {"suspense_ledger", "reconciliation_statement"},
     "morning": {"reports", "morning"},
 }
+COUNTERPARTIES = GROUPS["systems"] | GROUPS["told"]
 AFTERWARDS = GROUPS["reconciliation"] | GROUPS["morning"]
 WRITING = ("nightly", "transfer", "payment_posting")
 
@@ -73,7 +75,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_what_it_is_made_of(one):
         assert spec.description.splitlines()[0].endswith("."), name
         assert spec.owners == ["team:receivables"], name
         assert spec.kinds, name
-        if name not in GROUPS["systems"]:
+        if name not in COUNTERPARTIES:
             assert spec.code_version == "1", name
             assert spec.partitions_def == (None if name in GROUPS["morning"] else nights_from(FIRST_NIGHT)), name
 
@@ -96,7 +98,7 @@ def test_lineage_leads_from_both_systems_through_every_table_to_the_morning_and_
     def above(name):
         return {key.path[-1] for key in graph.get_ancestor_asset_keys(dg.AssetKey(["nordlys", name]))}
 
-    assert above("morning") == set().union(*GROUPS.values()) - {"morning", "visma_net_told", "agency_told"}
+    assert above("morning") == set().union(*GROUPS.values()) - {"morning"} - GROUPS["told"]
     for told, phase in (("visma_net_told", "agency_payment_postings"), ("agency_told", "transfers")):
         assert {phase, "plan", "receivables", "claims", "visma_net", "agency"} <= above(told)
 
@@ -114,7 +116,7 @@ def jobs(definitions: dg.Definitions) -> set[str]:
 @pytest.mark.parametrize(
     ("job", "wanted"),
     [
-        ("nightly", set().union(*GROUPS.values()) - GROUPS["systems"]),
+        ("nightly", set().union(*GROUPS.values()) - COUNTERPARTIES),
         ("plan_only", GROUPS["landing"] | GROUPS["ledger"] | GROUPS["planning"]),
         ("transfer", {"transfers", "reductions", "holds", "case_references"} | AFTERWARDS),
         ("payment_posting", {"agency_payment_postings", "settlement_bookings"} | AFTERWARDS),
@@ -208,7 +210,7 @@ def test_every_table_has_its_columns_with_units_and_what_is_personal(one):
     """Files and counterparties have none: they are no tables."""
     told = specs(one)
     for name, spec in told.items():
-        if name in GROUPS["systems"] | GROUPS["morning"]:
+        if name in COUNTERPARTIES | GROUPS["morning"]:
             continue
         columns = spec.metadata["dagster/column_schema"].columns
         assert all(column.description for column in columns), name

@@ -31,16 +31,16 @@ def systems(slug: str) -> list[dg.AssetSpec]:
             dg.AssetKey([slug, name]),
             deps=[dg.AssetKey([slug, phase]) for phase in phases],
             description=text,
-            group_name="systems",
+            group_name=group,
             kinds={"api"},
             owners=["team:receivables"],
             tags={"company": slug},
         )
-        for name, phases, text in (
-            ("visma_net", (), "Visma.net ERP: the customer ledger, its dunning, and the suspense account."),
-            ("agency", (), "The debt-collection agency: claims, cases, money facts and settlements."),
-            ("visma_net_told", TO_THE_ERP, "What Visma.net ERP is told: postings, settlements, case numbers."),
-            ("agency_told", TO_THE_AGENCY, "What the agency is told: claims, reductions, holds."),
+        for group, name, phases, text in (
+            ("systems", "visma_net", (), "Visma.net ERP: the customer ledger, its dunning, and the suspense account."),
+            ("systems", "agency", (), "The debt-collection agency: claims, cases, money facts and settlements."),
+            ("told", "visma_net_told", TO_THE_ERP, "What Visma.net ERP is told: postings, settlements, case numbers."),
+            ("told", "agency_told", TO_THE_AGENCY, "What the agency is told: claims, reductions, holds."),
         )
     ]
 

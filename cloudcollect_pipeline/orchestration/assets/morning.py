@@ -118,21 +118,25 @@ def _verdict(told: Morning) -> str:
 
 def _needs(told: Morning) -> str:
     """At most five things, the gravest first, each with what to do."""
-    if not told.needs and told.waiting is None:
-        return "nothing"
     lines: list[str] = []
+    if told.missing_nights:
+        lines.append(
+            f"**{len(told.missing_nights)} nights were not run**: Jobs, *nightly*, Partitions, Materialize, *Missing* "
+            "makes up for them in one run; its plan waits for your approval"
+        )
     if told.waiting is not None:
         short = told.waiting.hash[:12]
         lines.append(f"**plan {short} waits**: `cloudcollect approve {short}`, or launch *transfer* with it")
-    room = metadata.INLINE_LIMIT // (SHOWN + 1) - 10
-    for need in told.needs[: SHOWN - len(lines)]:
+    shown = told.needs[: SHOWN - len(lines)]
+    room = metadata.INLINE_LIMIT // (len(lines) + len(shown) + 1) - 10
+    for need in shown:
         known = "new" if need.new else f"{need.age} days"
         amount = "" if need.amount is None else f" {display(need.amount)}"
         lines.append(metadata.shortened(f"**{need.subject}**{amount} ({known}) {need.text}. *{need.fix}*", room))
-    left = len(told.needs) + (told.waiting is not None) - len(lines)
+    left = len(told.needs) - len(shown)
     if left:
         lines.append(f"{left} more: `cloudcollect findings list`")
-    return metadata.bullets(lines)
+    return metadata.bullets(lines) if lines else "nothing"
 
 
 def _done(told: Morning) -> str:
