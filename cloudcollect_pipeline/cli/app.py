@@ -400,6 +400,30 @@ def soak(
 
 # -- the journal
 
+alerts = typer.Typer(no_args_is_help=True)
+app.add_typer(alerts, name="alerts", help="Who is told of the nights: can they be reached.", rich_help_panel="Looking")
+
+
+@alerts.command("test")
+def alerts_test(as_json: AsJson = False) -> None:
+    """Send everybody a message that nothing is wrong, and say who was told. Code 1 if somebody was not."""
+    from cloudcollect_pipeline.cli import alerts as telling
+
+    raise typer.Exit(telling.test(as_json=as_json))
+
+
+@alerts.command("preview")
+def alerts_preview(
+    company: Company = None,
+    lang: Annotated[str | None, typer.Option(metavar="LANG", help="en or nb instead of the settings' own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the morning message of the last night. Tells nobody."""
+    from cloudcollect_pipeline.cli import alerts as telling
+
+    raise typer.Exit(telling.preview(company, lang, as_json=as_json))
+
+
 journal = typer.Typer(no_args_is_help=True)
 app.add_typer(
     journal,
