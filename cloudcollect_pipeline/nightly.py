@@ -412,7 +412,12 @@ class Night:
             )
 
     def _found_changed(self, feed: str) -> list[dict[str, Any]]:
-        """What tonight's dropped effects rest on: a list that left a change out once may never tell it."""
+        """What tonight's dropped effects rest on: a list that left a change out once may never tell it.
+
+        And customers with something open again whose persons were removed when they had settled: no list tells them.
+        """
+        if feed == "customers":
+            return self.ledger.rows(sql("unknown_persons"))
         if feed not in ("documents", "claims"):
             return []
         dropped = self.journal.effects(states=("dropped",), night=self.night)

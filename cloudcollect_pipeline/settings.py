@@ -498,6 +498,24 @@ class MachineSettings(_Section):
     """Threads of its ledger; empty is one for a small ledger and all cores for a large one."""
 
 
+class PrivacySettings(_Section):
+    """How long what names people is kept; `cloudcollect privacy retain` removes what is older."""
+
+    spool_days: int = Field(default=30, ge=1)
+    """Days that landed records are kept as received."""
+    person_days: int = Field(default=180, ge=1)
+    """Days that a customer's name and address are kept after anything of theirs last changed, if nothing is open."""
+    report_days: int = Field(default=400, ge=1)
+    """Days that workbooks and pages are kept; each can be made again by `reconcile`, with the names still kept."""
+
+
+class LogSettings(_Section):
+    """How runs tell what they do."""
+
+    format: Literal["plain", "json"] = "plain"
+    """plain is for people; json is one object a line: time (UTC), level, company, run, stage, text."""
+
+
 class Settings(_Section):
     """Everything a person decides."""
 
@@ -506,6 +524,8 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     reports: ReportSettings = ReportSettings()
     machine: MachineSettings = MachineSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    log: LogSettings = LogSettings()
     companies: Annotated[dict[Slug, CompanySettings], Field(min_length=1)]
 
     _origins: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)

@@ -1,5 +1,6 @@
 """The commands and their options. Each imports what it needs when it is called, so that `--help` is instant."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +26,14 @@ Seed = Annotated[int, typer.Option(help="Another seed makes another world.")]
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How progress is told: plain or json; instead of [log] format.")
+    ] = None,
 ) -> None:
     """Receivables, collection cases and a suspense account, mirrored between an ERP and an agency every night."""
+    if log_format is not None:
+        # The environment goes over the settings file, here as for any other setting.
+        os.environ["CLOUDCOLLECT_LOG__FORMAT"] = log_format
     if version:
         from cloudcollect_pipeline import __version__
 
@@ -349,6 +356,20 @@ def export_audit(
     raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))
 
 
+@app.command(rich_help_panel="Looking")
+def reports(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder.")] = Path("data"),
+    host: Annotated[str, typer.Option(help="Address to listen on; put a proxy with a password before any other.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3002,
+) -> None:
+    """Every company's report files over HTTP, and nothing else. They name people: keep it behind a password."""
+    from cloudcollect_pipeline.cli import reports as serving
+
+    raise typer.Exit(serving.run(data, host, port))
+
+
 # -- proof
 
 
@@ -455,6 +476,52 @@ def journal_accept_clock(company: Company = None) -> None:
     from cloudcollect_pipeline.cli import journal as keeping
 
     raise typer.Exit(keeping.accept_clock(company))
+
+
+# -- personal data
+
+privacy = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    privacy,
+    name="privacy",
+    help="Personal data: what is kept, what is old enough to go, and erasing a debtor.",
+    rich_help_panel="People",
+)
+Why = Annotated[str, typer.Option(help="Why, without naming anybody: it stays in the journal.")]
+
+
+@privacy.command("report")
+def privacy_report(company: Company = None, as_json: AsJson = False) -> None:
+    """What names people now, how long it may be kept, and what was removed. Changes nothing."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.report(company, as_json=as_json))
+
+
+@privacy.command("retain")
+def privacy_retain(
+    company: Company = None,
+    note: Why = "retention",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is older than the settings' section [privacy] says, and report it."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.retain(company, note, dry=dry_run, as_json=as_json))
+
+
+@privacy.command("erase")
+def privacy_erase(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Customer number in the ERP.")],
+    note: Why,
+    company: Company = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a debtor from every file. Code 4 while a claim, a receivable or money still needs them: says which."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.erase(customer, company, note, as_json=as_json))
 
 
 # -- adapters

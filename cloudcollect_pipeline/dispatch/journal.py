@@ -176,6 +176,11 @@ class Journal:
         self._newest = seq, digest
         return seq, text
 
+    def note(self, kind: str, subject: str, data: Mapping[str, Any], at: datetime) -> None:
+        """Put an act on record that changes nothing the journal adds up to."""
+        with self._transaction():
+            self._append(at, kind, subject, data)
+
     def verify(self) -> str | None:
         """None when the journal is whole, else what is wrong."""
         meta = self.meta()

@@ -102,7 +102,7 @@ def test_lineage_leads_from_both_systems_through_every_table_to_the_morning_and_
 
 
 def test_jobs_have_plain_names_with_one_company_and_its_name_before_with_several(one, several):
-    plain = {"nightly", "transfer", "payment_posting", "plan_only"}
+    plain = {"nightly", "transfer", "payment_posting", "plan_only", "privacy"}
     assert jobs(one) == plain
     assert jobs(several) == {f"{slug}_{name}" for slug in ("nordlys", "sor_vest") for name in plain}
 
