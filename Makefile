@@ -13,7 +13,7 @@ UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo bench docs pictures test history simulate soak lint format lock up clean
+.PHONY: help demo bench docs pictures test browser screenshots history simulate soak lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -24,8 +24,15 @@ demo: $(READY) ## the whole story on a sandbox, ends with the books tied
 up: $(READY) ## Dagster's UI on the demo's data
 	@.venv/bin/cloudcollect up $(ARGS)
 
-test: $(READY) ## all tests; one of them: make test ARGS='-k money'
-	@.venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+test: $(READY) ## all tests that need no browser; one of them: make test ARGS='-k money'
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 8 --dist worksteal --ignore=tests/browser $(ARGS)
+
+# In one process: all of them share one start of the demo and of Dagster.
+browser: $(READY) ## the tests of Dagster's pages, with Chromium
+	@.venv/bin/pytest tests/browser $(ARGS)
+
+screenshots: $(READY) ## the same, and its pictures into docs/pictures
+	@CLOUDCOLLECT_REQUIRE_BROWSER=1 CLOUDCOLLECT_PICTURES=docs/pictures .venv/bin/pytest tests/browser $(ARGS)
 
 history: $(READY) ## every night of the real history, about ten minutes
 	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py

@@ -1,0 +1,85 @@
+"""The walk through docs/backfill.md, click by click: an outage is seen, made up for in one run, approved and closed.
+
+Its pictures are that page's.
+"""
+
+import pytest
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.browser import Browser
+from tests.browser.conftest import Demo
+
+pytestmark = pytest.mark.timeout(900)
+
+A_RUN = 180.0
+"""Seconds in which the daemon has started a run and the run has ended."""
+
+
+def test_an_outage_is_seen_made_up_for_in_one_run_approved_and_closed(browser: Browser, demo: Demo):
+    missing = demo.command("morning")["missing_nights"]
+    assert len(missing) >= 4
+
+    browser.open("/assets/nordlys/morning", "a night did not run")
+    browser.picture("outage-1-morning")
+    browser.open("/assets/nordlys/morning?view=checks&checkDetail=no_night_is_missing", "nights were not run")
+    browser.picture("outage-2-check")
+
+    made_up_for(browser, missing[0], missing[-1])
+
+    plan = demo.command("plan")
+    digest = plan["hash"][:12]
+    browser.open("/assets/nordlys/plan?view=checks&checkDetail=plan_may_be_sent", f"Plan {digest} waits for a person")
+    browser.picture("outage-6-plan-waits")
+
+    approve(browser, "transfer", missing[-1], digest, picture="outage-7-launchpad")
+    approve(browser, "payment_posting", missing[-1], digest)
+
+    told = demo.command("morning")
+    assert told["missing_nights"] == []
+    assert told["waiting"] is None
+    assert told["verdict"] in ("good", "person")
+    browser.open("/assets/nordlys/morning", "the account is explained to the øre")
+    browser.picture("outage-8-closed")
+
+
+def made_up_for(browser: Browser, first: str, last: str) -> None:
+    """Choose the missing nights on the job's page, launch them as one run and wait until it has ended."""
+    browser.open("/locations/cloudcollect_pipeline/jobs/nightly/partitions", "Missing partitions")
+    browser.picture("outage-3-partitions")
+    browser.click("Materialize…")
+    browser.see("Partition selection")
+    dialog = "//*[contains(@class,'ialog')]//input[@type='text']"
+    browser.fill(browser.visible(dialog, "the nights' field"), f"[{first}...{last}]")
+    browser.button("Launch backfill")
+    browser.picture("outage-4-nights")
+    browser.click("Launch backfill")
+    browser.see("Created backfill")
+    browser.click("View")
+    browser.see("Partitions targeted")
+    browser.driver.get(f"{browser.driver.current_url}?tab=runs")
+    browser.see("Success", A_RUN)
+    runs = browser.driver.find_elements(By.XPATH, "//a[contains(@href, '/jobs/nightly')]")
+    assert len(runs) == 1, browser.text()
+    browser.picture("outage-5-one-run")
+
+
+def approve(browser: Browser, job: str, night: str, digest: str, picture: str = "") -> None:
+    """Launch a job with the plan's hash from its Launchpad, and wait until its run has ended."""
+    browser.open(f"/locations/cloudcollect_pipeline/jobs/{job}", "Materialize all…")
+    browser.visible("//button[contains(., 'Materialize all…')]/following::button[1]", "the arrow").click()
+    browser.click("Open launchpad")
+    partition = browser.visible("//input[@placeholder='Partition']", "the partition's field")
+    partition.click()
+    partition.send_keys(night)
+    partition.send_keys(Keys.ENTER)
+    browser.see(f"partition: {night}")  # the configuration was loaded anew
+    line = "//pre[contains(@class, 'CodeMirror-line')][contains(., 'plan_hash')]"
+    browser.visible(f"{line}//span[contains(@class, 'cm-string')]", "the plan_hash").click()
+    ActionChains(browser.driver).send_keys(Keys.END, Keys.ARROW_LEFT, digest).perform()
+    browser.see(digest)
+    if picture:
+        browser.picture(picture)
+    browser.click("Materialize")
+    browser.see("RUN_SUCCESS", A_RUN)
