@@ -11,11 +11,16 @@ BLOCKED = 4
 
 MEANINGS: Mapping[int, tuple[str, str]] = {
     OK: ("done", "It did what was asked. After a night: nothing waits for a person."),
-    ERROR: ("error", "It could not go on; the lines on standard error say why, and what to do."),
+    ERROR: (
+        "error",
+        "It could not go on: the lines on standard error say why, and what to do. From `doctor`, `journal verify` and "
+        "`morning`: what they look at is not right.",
+    ),
     USAGE: ("usage", "It was called wrongly: an option, a name or a date that it does not know."),
     NEEDS_A_PERSON: (
         "needs a person",
-        "After a night or a plan: it waits for approval, or a finding asks for a person. From `doctor`: a warning.",
+        "After a night, a plan or `morning`: it waits for approval, a finding asks for a person, or a night is "
+        "missing. From `doctor`: a warning.",
     ),
     BLOCKED: (
         "blocked by a guard",

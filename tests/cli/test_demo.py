@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from html import unescape
 from itertools import accumulate
 from pathlib import Path
 
@@ -11,11 +12,17 @@ import pytest
 
 from cloudcollect_pipeline.domain.money import display
 from tests.cli.conftest import Command
+from tools.docs.pictures import PICTURES
 
 MOST_LINES = 40
 DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = ("  next run", "  published", "  requests")
 """Lines of `status` that tell of the moment it is called."""
+
+
+def squeezed(text: str) -> str:
+    """Without any space, so that it does not matter where a line is broken."""
+    return "".join(unescape(text).split())
 
 
 def figures(company: Path) -> set[str]:
@@ -97,6 +104,13 @@ def test_the_demo_ends_with_the_books_tied(
         copied = [line for block in blocks for line in block.splitlines() if not line.startswith(ELSEWHERE)]
         assert copied
         assert [line for line in copied if line not in lines] == [], page
+
+    # And the pictures show what it says today.
+    for name, typed in PICTURES.items():
+        heard = said.out if typed == ("demo",) else cloudcollect(*typed).out
+        seen = squeezed(re.sub("<[^>]*>", "", (DOCS / "pictures" / f"terminal-{name}.svg").read_text()))
+        lines = [line for line in heard.splitlines() if not line.startswith((*ELSEWHERE, "ERP http"))]
+        assert [line for line in lines if squeezed(line) not in seen] == [], f"{name}: make pictures"
 
     refused = cloudcollect("run")
     assert refused.code == 1

@@ -277,6 +277,7 @@ def reason_codes_page(language: str) -> str:
     parts = [says["about"]]
     for code, reason in CATALOGUE.items():
         owner = reason._asdict().get("owner", "")
+        owner = told.get(f"owner.{owner}", owner)
         lines = (
             f"## {code}",
             f"**{told[f'reason.{code}']}.**",

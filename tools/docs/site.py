@@ -61,6 +61,7 @@ def stage(folder: Path) -> list[str]:
 _FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"`[^`\n]+`|(!?)\[([^\[\]]*)\]\(([^()\s]+)\)")
 """Code within a line, which is left alone, or a link."""
+_AMOUNT = re.compile(r"\d{1,3}(?: \d{3})+,\d\d")
 
 
 def _turned(text: str, source: str, page: str, site: Mapping[str, str], dead: list[str]) -> str:
@@ -82,4 +83,9 @@ def _turned(text: str, source: str, page: str, site: Mapping[str, str], dead: li
         return words if words.startswith("`") else f"{words} (`{meant}`)"
 
     parts = _FENCED.split(text)
-    return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)
+    return "".join(part if part.startswith("```") else _AMOUNT.sub(_whole, _LINK.sub(link, part)) for part in parts)
+
+
+def _whole(amount: re.Match[str]) -> str:
+    """An amount that no line ends in the middle of."""
+    return amount[0].replace(" ", "\u00a0")
