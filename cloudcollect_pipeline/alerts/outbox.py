@@ -17,7 +17,7 @@ from cloudcollect_pipeline.alerts.receivers import NotTold, Receiver
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Before the second try, the third, and so on; after the last nobody tries again."""
 TRIES = len(WAITS) + 1
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds after which a round begins nothing new; what is left waits for the next."""
 
 

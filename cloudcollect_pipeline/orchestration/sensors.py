@@ -15,7 +15,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Any, Self
+from time import monotonic
+from typing import Self
 
 import dagster as dg
 import duckdb
@@ -25,7 +26,7 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 from cloudcollect_pipeline.alerts.message import Message, Severity, Writer
 from cloudcollect_pipeline.alerts.outbox import TRIES, Letter, Round, deliver
 from cloudcollect_pipeline.alerts.ping import NAME, health_checks
-from cloudcollect_pipeline.alerts.receivers import Receiver, receivers
+from cloudcollect_pipeline.alerts.receivers import DEADLINE, Receiver, receivers
 from cloudcollect_pipeline.dispatch.journal import JournalError
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import Clock, night_of
@@ -43,6 +44,8 @@ NEWS = timedelta(hours=24)
 REMEMBERED = timedelta(days=7)
 """How long is known what was told."""
 RUNS_AT_ONCE = 50
+READING = 15.0
+"""Seconds after which a tick opens no further snapshot: Dagster gives a tick a minute, and the next one goes on."""
 NAMED = "alerts"
 
 TOLD_OTHERWISE = frozenset({PLAN_MAY_BE_SENT, "plan_is_within_its_caps", "no_night_is_missing"})
@@ -106,6 +109,7 @@ class Desk:
     now: datetime
     everybody: Sequence[Receiver]
     writer: Writer
+    reading_until: float
 
     def post(self, key: str, message: Message, *, skip: str = "") -> None:
         """Put a message into the outbox once, for everybody who wants it but `skip`."""
@@ -191,7 +195,7 @@ class Desk:
             published = (self.settings.data_dir / slug / "published" / "journal.sqlite").stat().st_mtime_ns
         except OSError:
             return known
-        if known and known.published == published:
+        if (known and known.published == published) or monotonic() > self.reading_until:
             return known
         morning = self._morning(slug)
         if morning is None or morning.ended_at is None:
@@ -204,7 +208,7 @@ class Desk:
 
     def _missed(self, slug: str, seen: Seen) -> None:
         key = f"freshness:{slug}:{night_of(self.now)}"
-        if key in self.memory.told:
+        if key in self.memory.told or monotonic() > self.reading_until:
             return
         morning = self._morning(slug)
         if morning is not None:
@@ -238,7 +242,11 @@ class Desk:
 
 
 def build_alerts(
-    clock: Clock | None = None, environ: Mapping[str, str] | None = None, *, deadline: float | None = None
+    clock: Clock | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    deadline: float = DEADLINE,
+    reading: float = READING,
 ) -> dg.SensorDefinition:
     """The one sensor that tells people. Clock and environment are the machine's unless given."""
     time_ = clock or SystemClock()
@@ -255,14 +263,17 @@ def build_alerts(
         if find_file(None, surroundings) is None:
             return dg.SkipReason("There are no settings.")
         settings = load(None, surroundings)
-        options: dict[str, Any] = {} if deadline is None else {"deadline": deadline}
-        everybody = [*receivers(settings.alerts, time_, **options), *health_checks(settings.alerts, time_, **options)]
+        everybody = [
+            *receivers(settings.alerts, time_, deadline=deadline),
+            *health_checks(settings.alerts, time_, deadline=deadline),
+        ]
         writer = Writer(settings.alerts.language, settings.alerts.ui_url or "")
-        desk = Desk(settings, Memory.read(context.cursor), time_.now(), everybody, writer)
+        memory = Memory.read(context.cursor)
+        desk = Desk(settings, memory, time_.now(), everybody, writer, monotonic() + reading)
         desk.look_at_nights()
         desk.look_at_runs(context.instance)
         said = _said(desk.deliver()) if everybody else "Nobody is told: fill in [alerts] in cloudcollect.toml."
-        return dg.SensorResult(skip_reason=said, cursor=desk.memory.text())
+        return dg.SensorResult(skip_reason=said, cursor=memory.text())
 
     return alerts
 

@@ -147,8 +147,10 @@ class Morning:
 
 def read_morning(seen: Snapshot, now: datetime) -> Morning:
     """The morning of a company at `now` (UTC), from what its last night published. Raises `NotPublished`."""
-    journal, ledger, night = seen.journal, seen.ledger, seen.night
-    runs = [run for run in journal.nights(HISTORY) if run["ended_at"]]
+    journal, ledger = seen.journal, seen.ledger
+    # a run that died is closed as unfinished: it did not end the night
+    runs = [run for run in journal.nights(HISTORY) if run["ended_at"] and run["outcome"] != "unfinished"]
+    night = date.fromisoformat(runs[0]["night"]) if runs else seen.night
     tonight = [run for run in runs if run["night"] == night.isoformat()]
     planned: Mapping[str, Any] = next((run["summary"] for run in tonight if run["summary"].get("plan")), {})
     newest: Mapping[str, Any] = tonight[0] if tonight else {}

@@ -22,7 +22,7 @@ MESSAGE = Message(
     "nordlys",
     "person",
     "Nordlys & Sønn AS, night of 2026-11-29: needs a person",
-    (("Sent", "2 claims 1 250,00"), ("Findings", "1 new, 0 old"), ("", "1 × <odd> (CODE)")),
+    (("Sent", "2 claims 1 250,00"), ("Findings", "1 new & 0 old"), ("", "1 × <odd> (CODE)")),
     "https://dagster.example/assets/nordlys/morning",
     {"difference": 0, "sent": {"transfer": {"count": 2, "sum": 125000}}},
 )
@@ -46,7 +46,7 @@ def test_a_webhook_gets_plain_json_with_numbers_in_ore():
         "company": "nordlys",
         "severity": "person",
         "subject": MESSAGE.subject,
-        "text": "Sent      2 claims 1 250,00\nFindings  1 new, 0 old\n          1 × <odd> (CODE)\n"
+        "text": "Sent      2 claims 1 250,00\nFindings  1 new & 0 old\n          1 × <odd> (CODE)\n"
         "\nhttps://dagster.example/assets/nordlys/morning",
         "link": MESSAGE.link,
         "data": {"difference": 0, "sent": {"transfer": {"count": 2, "sum": 125000}}},
@@ -63,7 +63,7 @@ def test_slack_gets_blocks_with_its_three_signs_escaped():
     assert section["text"]["type"] == "mrkdwn"
     assert section["text"]["text"].splitlines() == [
         "*Sent*  2 claims 1 250,00",
-        "*Findings*  1 new, 0 old",
+        "*Findings*  1 new &amp; 0 old",
         "1 × &lt;odd&gt; (CODE)",
     ]
     assert context["elements"][0]["text"] == f"<{MESSAGE.link}>"

@@ -44,11 +44,11 @@ class Office:
         companies = settings_toml(self.story.world, NOWHERE)
         self.file.write_text(f'data_dir = "{self.story.data}"\n[alerts]\n{alerts}\n{companies}')
 
-    def tick(self, at: datetime | timedelta | None = None) -> str:
+    def tick(self, at: datetime | timedelta | None = None, **options: float) -> str:
         """One evaluation, by a sensor built anew as after a restart; what it says of itself."""
         now = self.clock.now()
         self.clock.set(at if isinstance(at, datetime) else now + at if at else max(now, self.story.world.now))
-        sensor = build_alerts(self.clock, {FILE_VARIABLE: str(self.file)}, deadline=0.5)
+        sensor = build_alerts(self.clock, {FILE_VARIABLE: str(self.file)}, deadline=0.5, **options)
         told = sensor.evaluate_tick(dg.build_sensor_context(self.instance, cursor=self.cursor))
         assert not told.run_requests
         self.cursor = told.cursor
@@ -304,6 +304,23 @@ def test_an_outage_of_four_nights_is_told_once_a_day_with_the_missing_nights(off
     assert "Last night that ended  2026-01-06" in hook.bodies[-1]["text"]
 
 
+def test_a_night_that_died_is_missing_and_no_morning(office, hook):
+    made = office()
+    made.configure(to(hook))
+    made.story.receivable()
+    made.story.night()
+    made.tick()
+    made.story.morning()
+    with made.story.opened() as night:
+        night.land_and_mirror()
+    with made.story.opened() as night:
+        night.publish()  # as every command by which a person answers does
+    made.tick()
+    made.tick(timedelta(hours=2))
+    assert news(hook) == ["morning", "freshness"]
+    assert hook.bodies[-1]["data"]["missing_nights"] == ["2026-01-07"]
+
+
 def test_a_company_that_was_never_run_misses_no_night(office, hook):
     made = office()
     made.configure(to(hook))
@@ -390,6 +407,18 @@ def test_without_settings_nothing_happens_and_a_broken_file_fails_the_tick(offic
     made.configure("nonsense = 1")
     with pytest.raises(Exception, match="alerts"):
         made.tick()
+
+
+def test_a_tick_that_has_read_for_long_leaves_the_rest_to_the_next_and_loses_nothing(office, hook):
+    made = office(companies=("nordlys", "fjell"))
+    made.configure(to(hook))
+    made.tick()
+    made.story.night(slug="nordlys")
+    made.story.night(slug="fjell", same_night=True)
+    made.tick(reading=-1.0)
+    assert hook.told == []
+    made.tick()
+    assert sorted(body["company"] for body in hook.bodies) == ["fjell", "nordlys"]
 
 
 def test_a_snapshot_that_cannot_be_read_is_told_once_a_day_and_stops_no_other_company(office, hook):
