@@ -25,7 +25,7 @@ from cloudcollect_pipeline.privacy.grounds import (
     settled_before,
     subject_of,
 )
-from cloudcollect_pipeline.reporting.files import replacing
+from cloudcollect_pipeline.reporting.files import REPORTS, replacing
 from cloudcollect_pipeline.settings import Settings
 
 
@@ -176,7 +176,7 @@ def _kept_on_record(settings: Settings, act: Act) -> Act:
     """Write the act into the journal and to a report file, and let readers see the journal at once."""
     folder, company = settings.data_dir / act.company, settings.companies[act.company]
     about = re.sub(r"\W", "-", f"-{act.customer}") if act.customer else ""
-    path = folder / files.REPORTS / f"privacy-{act.at:%Y%m%dT%H%M%S}-{act.act}{about}.json"
+    path = folder / REPORTS / f"privacy-{act.at:%Y%m%dT%H%M%S}-{act.act}{about}.json"
     act = replace(act, report=path)
     with replacing(path) as partial:
         partial.write_text(json.dumps(act.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

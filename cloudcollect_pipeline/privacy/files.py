@@ -16,9 +16,9 @@ import zstandard
 
 from cloudcollect_pipeline.domain.clock import night_of
 from cloudcollect_pipeline.privacy.grounds import Subject, is_about
-from cloudcollect_pipeline.reporting.files import replacing
+from cloudcollect_pipeline.reporting.files import REPORTS, replacing
 
-LANDING, REPORTS, PERSONS, SPILL = "landing", "reports", "persons.duckdb", "spill"
+LANDING, PERSONS, SPILL = "landing", "persons.duckdb", "spill"
 SPOOL = ".ndjson.zst"
 NAMING = (".xlsx", ".html")
 """Reports that may name people; an audit archive never does."""

@@ -3,6 +3,7 @@ in docs/operations.md, through the command line; what damage itself does to a jo
 """
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -125,3 +126,28 @@ def test_a_folder_of_the_first_version_is_opened_moved_on_and_lives_on(
     assert not town.world.truth()["nordlys"].unequal
     (status,) = json.loads(cloudcollect("status", "--json").out)
     assert (status["ties"], status["quiet_until"]) == (True, None)
+
+
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("operations.md", "security.md")]
+
+
+def test_what_the_page_says_of_status_is_there_for_programs(approved: Town, cloudcollect: Command) -> None:
+    (status,) = json.loads(cloudcollect("status", "--json").out)
+    rows = re.findall(r"^\| (`[^|]+) \| ", PAGES[0].read_text().partition("## What programs ask")[2], re.MULTILINE)
+    named = {field for row in rows for field in re.findall(r"`([a-z_.]+)`", row)} - {"never_run"}
+    assert {"outcome", "ties", "age_seconds", "findings.error"} <= named
+    told = {*status, *(f"findings.{severity}" for severity in status["findings"])}
+    settings = {"spool_days", "person_days", "report_days"}
+    assert named - settings <= told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_and_file_that_a_page_names_exists(page: Path, cloudcollect: Command) -> None:
+    text = page.read_text()
+    called = {tuple(found.split()) for found in re.findall(r"cloudcollect ([a-z]+(?: [a-z]+(?=[ `\n]))?)", text)}
+    assert called
+    for words in sorted(called):
+        command = words[:2] if words[0] in ("journal", "privacy", "findings") else words[:1]
+        assert cloudcollect(*command, "--help").code == 0, command
+    for name in re.findall(r"`((?:tests|deploy|docs)/[\w./]+)`", text):
+        assert (page.parents[1] / name).exists(), name
