@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -16,8 +16,9 @@ Seen = TypeVar("Seen")
 PATIENCE = 60.0
 """Seconds within which a page shows what it is asked for, on a busy machine."""
 STILL = """
-const loads = '[class*=Spinner_spinner]:not([class*=Spinner_stopped]), [class*=Skeleton_skeleton]'
-return document.querySelector(loads) || document.fonts.status != 'loaded' ? '' : document.body.innerText
+const turning = document.querySelectorAll('[class*=Spinner_spinner]:not([class*=Spinner_stopped]), [class*=Skeleton_]')
+const loads = [...turning].some(one => one.checkVisibility({opacityProperty: true, visibilityProperty: true}))
+return loads || document.fonts.status != 'loaded' ? '' : document.body.innerText
 """
 """What the page says, or nothing while it loads."""
 CLICKABLE = "self::button or self::a or @role='tab' or @role='menuitem' or @role='button' or @role='option'"
@@ -25,7 +26,7 @@ CLICKABLE = "self::button or self::a or @role='tab' or @role='menuitem' or @role
 
 def quoted(text: str) -> str:
     """Text as an XPath literal."""
-    return "concat('', " + ", \"'\", ".join(f"'{part}'" for part in text.split("'")) + ")"
+    return "concat('', " + ', "\'", '.join(f"'{part}'" for part in text.split("'")) + ")"
 
 
 class Browser:
@@ -38,8 +39,8 @@ class Browser:
         """Look until there is something to see; fails with the page's text."""
         waiting = WebDriverWait(self.driver, patience, ignored_exceptions=(StaleElementReferenceException,))
         try:
-            return waiting.until(lambda _: look() or False)  # type: ignore[return-value]  # never False once it returns
-        except Exception as error:
+            return waiting.until(lambda _: look() or False)
+        except TimeoutException as error:
             error.add_note(f"{self.driver.current_url} did not show {what}, but:\n{self.text()}")
             raise
 
@@ -74,7 +75,12 @@ class Browser:
 
     def click(self, name: str) -> None:
         """Click what is called so, once it can be."""
-        self.until(lambda: (found := self.button(name)).is_enabled() and (found.click() or True), f"{name!r} to click")
+
+        def enabled() -> WebElement | None:
+            found = self.button(name)
+            return found if found.is_enabled() else None
+
+        self.until(enabled, f"{name!r} to click").click()
 
     def visible(self, path: str, what: str, patience: float = PATIENCE) -> WebElement:
         """The first element of an XPath that is visible."""

@@ -9,13 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -42,7 +42,9 @@ class Demo:
 
     def _run(self, *words: str) -> bytes:
         settings = {"CLOUDCOLLECT_CONFIG": str(self.home / "data" / "demo" / "cloudcollect.toml")}
-        done = subprocess.run([CLOUDCOLLECT, *words], cwd=self.home, env={**os.environ, **settings}, capture_output=True, timeout=100)
+        done = subprocess.run(
+            [CLOUDCOLLECT, *words], cwd=self.home, env={**os.environ, **settings}, capture_output=True, timeout=100
+        )
         assert done.returncode in (0, 3), done.stderr.decode()
         return done.stdout
 
@@ -92,9 +94,9 @@ def _wait_for(demo: Demo, up: "subprocess.Popen[bytes]") -> None:
     until = monotonic() + OPENS_WITHIN
     while True:
         try:
-            urllib.request.urlopen(f"{demo.url}/server_info", timeout=10).close()
+            httpx.get(f"{demo.url}/server_info", timeout=10).raise_for_status()
             return
-        except OSError:
+        except httpx.HTTPError:
             try:
                 up.wait(0.5)
             except subprocess.TimeoutExpired:

@@ -26,7 +26,7 @@ def test_an_outage_is_seen_made_up_for_in_one_run_approved_and_closed(browser: B
     browser.open("/assets/nordlys/morning?view=checks&checkDetail=no_night_is_missing", "nights were not run")
     browser.picture("outage-2-check")
 
-    made_up_for(browser, missing[0], missing[-1])
+    make_up_for(browser, len(missing))
 
     plan = demo.command("plan")
     digest = plan["hash"][:12]
@@ -44,29 +44,26 @@ def test_an_outage_is_seen_made_up_for_in_one_run_approved_and_closed(browser: B
     browser.picture("outage-8-closed")
 
 
-def made_up_for(browser: Browser, first: str, last: str) -> None:
-    """Choose the missing nights on the job's page, launch them as one run and wait until it has ended."""
+def make_up_for(browser: Browser, nights: int) -> None:
+    """Choose the missing nights on the job's page, launch them as one run and wait until the backfill has ended."""
     browser.open("/locations/cloudcollect_pipeline/jobs/nightly/partitions", "Missing partitions")
     browser.picture("outage-3-partitions")
     browser.click("Materialize…")
-    browser.see("Partition selection")
-    dialog = "//*[contains(@class,'ialog')]//input[@type='text']"
-    browser.fill(browser.visible(dialog, "the nights' field"), f"[{first}...{last}]")
-    browser.button("Launch backfill")
+    browser.click("Missing")
+    browser.see(f"{nights} partitions")
     browser.picture("outage-4-nights")
     browser.click("Launch backfill")
     browser.see("Created backfill")
     browser.click("View")
     browser.see("Partitions targeted")
     browser.driver.get(f"{browser.driver.current_url}?tab=runs")
-    browser.see("Success", A_RUN)
-    runs = browser.driver.find_elements(By.XPATH, "//a[contains(@href, '/jobs/nightly')]")
-    assert len(runs) == 1, browser.text()
+    browser.see("Succeeded", A_RUN)
+    assert len(browser.driver.find_elements(By.XPATH, "//tr[contains(., 'Success')]")) == 1, browser.text()
     browser.picture("outage-5-one-run")
 
 
 def approve(browser: Browser, job: str, night: str, digest: str, picture: str = "") -> None:
-    """Launch a job with the plan's hash from its Launchpad, and wait until its run has ended."""
+    """Launch a job with the plan's hash in its Launchpad, and wait until its run has ended."""
     browser.open(f"/locations/cloudcollect_pipeline/jobs/{job}", "Materialize all…")
     browser.visible("//button[contains(., 'Materialize all…')]/following::button[1]", "the arrow").click()
     browser.click("Open launchpad")
