@@ -21,7 +21,10 @@ from cloudcollect_pipeline.planning.rules import rules
 from cloudcollect_pipeline.reporting.words import words
 from cloudcollect_pipeline.settings import PREFIX, Settings
 
-MADE = "*This page is made from the code whenever the site is built.*"
+MADE: Mapping[str, str] = {
+    "en": "*This page is made from the code whenever the site is built.*",
+    "nb": "*Denne siden lages av koden hver gang nettstedet bygges.*",
+}
 NAME = "NAME"
 """Stands for a short name in paths: a company's, or whatever else is listed by name."""
 
@@ -40,8 +43,8 @@ def pages() -> dict[str, str]:
     }
 
 
-def _page(title: str, *parts: str) -> str:
-    return "\n\n".join((f"# {title}", MADE, *(part.strip() for part in parts))) + "\n"
+def _page(title: str, *parts: str, language: str = "en") -> str:
+    return "\n\n".join((f"# {title}", MADE[language], *(part.strip() for part in parts))) + "\n"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -288,7 +291,7 @@ def reason_codes_page(language: str) -> str:
             + ".",
         )
         parts.append("\n\n".join(lines))
-    return _page(says["title"], *parts)
+    return _page(says["title"], *parts, language=language)
 
 
 def rules_page() -> str:
