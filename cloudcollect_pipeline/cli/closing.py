@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import words
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK
+from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import NightResult
 from cloudcollect_pipeline.planning.plan import HeldBack
@@ -72,7 +73,7 @@ def movements(statement: Statement) -> str:
 def findings(codes: Iterable[str]) -> str:
     """`2 errors · 1 question`, or none."""
     counted = Counter(words.severity(code) for code in codes)
-    parts = [f"{counted[s]} {s}{'' if counted[s] == 1 else 's'}" for s in words.SEVERITIES if counted[s]]
+    parts = [f"{counted[s]} {s}{'' if counted[s] == 1 else 's'}" for s in SEVERITIES if counted[s]]
     return " · ".join(parts) or "none"
 
 

@@ -10,6 +10,7 @@ from cloudcollect_pipeline.cli.exits import OK, Stop
 from cloudcollect_pipeline.cli.reading import Snapshot, snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.web.clock import SystemClock
 
@@ -49,7 +50,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     plans = journal.plans(1)
     findings = seen.open_findings()
     by_severity = {
-        severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in words.SEVERITIES
+        severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in SEVERITIES
     }
     quiet = journal.quiet_until()
     return {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudcollect_pipeline.domain.effect import Kind
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import SEVERITIES, reason_of
 from cloudcollect_pipeline.domain.money import display
 
 EFFECTS: Mapping[str, tuple[str, str]] = {
@@ -31,7 +31,6 @@ OUTCOMES: Mapping[str, str] = {
     "created": "created, not released",
     "absent": "not there",
 }
-SEVERITIES = ("error", "question", "warning")
 
 
 def count(number: int, kind: str) -> str:
@@ -52,8 +51,7 @@ def amounts(totals: Mapping[str, Mapping[str, int]], kinds: Iterable[str] = EFFE
 
 def severity(code: str) -> str:
     """How serious a finding is; one this version does not know is an error."""
-    reason = CATALOGUE.get(code)
-    return reason.severity if reason else "error"
+    return reason_of(code).severity
 
 
 def needs_a_person(codes: Iterable[str]) -> bool:

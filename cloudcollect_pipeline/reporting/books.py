@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudcollect_pipeline import __version__
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.domain.finding import CATALOGUE
+from cloudcollect_pipeline.domain.finding import SEVERITIES, reason_of
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.reconciliation.as_of import AsOf, lay_as_of
@@ -20,7 +20,6 @@ from cloudcollect_pipeline.settings import CompanySettings
 HERE = "cloudcollect_pipeline.reporting.sql"
 AGES = ("not_due", "to_30", "to_60", "to_90", "over_90", "no_receivable")
 """Where a receivable stands by the days since its due date; the last takes money that stands on none."""
-SEVERITIES = ("error", "question", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,7 +480,7 @@ def _findings(journal: Journal, night: date) -> tuple[OpenFinding, ...]:
         code, _, subject = name.partition(" ")
         told = latest.get(name, data)
         since = date.fromisoformat(data["night"])
-        severity = CATALOGUE[code].severity if code in CATALOGUE else "error"
+        severity = reason_of(code).severity
         found.append(OpenFinding(code, severity, subject, told["text"], told["amount"], since, (night - since).days))
     return tuple(sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.since, f.code, f.subject)))
 
