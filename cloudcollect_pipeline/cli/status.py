@@ -12,6 +12,7 @@ from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.domain.money import display
+from cloudcollect_pipeline.reporting.standing import still_seen
 from cloudcollect_pipeline.web.clock import SystemClock
 
 
@@ -48,6 +49,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     last = nights[0] if nights else None
     summary = last["summary"] if last else {}
     plans = journal.plans(1)
+    still = [finding for finding in journal.findings() if still_seen(finding)]
     findings = seen.open_findings()
     by_severity = {
         severity: sum(1 for f in findings if words.severity(f["code"]) == severity) for severity in SEVERITIES
@@ -73,6 +75,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         else None,
         "unknown_outcomes": len(journal.effects(states=("intent", "uncertain"))),
         "findings": by_severity,
+        "resolved_and_still_seen": len(still),
         "paused": journal.paused(),
         "quiet_until": quiet.isoformat() if quiet and quiet.year < 9999 else None,
         "held": len(journal.holds()),
@@ -106,6 +109,8 @@ def _show(fact: dict[str, Any]) -> None:
     if fact["unknown_outcomes"]:
         say(f"  unknown    {fact['unknown_outcomes']} outcomes, asked for every night")
     found = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in fact["findings"].items() if n]
+    if fact["resolved_and_still_seen"]:
+        found.append(f"{fact['resolved_and_still_seen']} resolved and still seen")
     say(f"  findings   {' · '.join(found) or 'none'}")
     if fact["held"]:
         say(f"  on hold    {fact['held']} ({command()} hold list)")

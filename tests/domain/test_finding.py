@@ -21,7 +21,15 @@ def test_every_reason_is_whole_in_both_languages(code):
         assert told
         assert told == told.strip()
     assert reason.told("nb") == (reason.text_nb, reason.fix_nb) != reason.told("en")
-    assert [action for action in reason.actions if action in reason.fix and action not in reason.fix_nb] == []
+    assert [action for action in reason.actions for fix in (reason.fix, reason.fix_nb) if action not in fix] == []
+
+
+def test_every_answer_that_may_be_given_is_asked_for_by_planning_and_no_other():
+    asked = re.compile(r'decisions\.get\(\("([A-Z_]+)"|code == "([A-Z_]+)" and action ==')
+    sources = "".join(path.read_text() for path in (SOURCES / "planning").rglob("*.py"))
+    known = {code or other for code, other in asked.findall(sources)}
+    moved = {"EFFECT_QUARANTINED"}
+    assert {code for code, reason in CATALOGUE.items() if reason.actions} - moved == known
 
 
 def test_every_finding_that_the_code_names_is_in_the_catalogue():
