@@ -19,6 +19,7 @@ from cloudcollect_pipeline.domain.calendar import transferable_from
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import sql
+from cloudcollect_pipeline.ledger.light import without_pandas
 from cloudcollect_pipeline.planning.plan import judge
 from cloudcollect_pipeline.planning.rules import rules
 
@@ -49,7 +50,7 @@ class Verdict:
 def run(words_: list[str], slug: str | None, *, as_json: bool) -> int:
     """Explain a receivable, found by its number, its case or its claim."""
     settings = context.settings()
-    with snapshot(settings, context.company(settings, slug)) as seen:
+    with without_pandas(), snapshot(settings, context.company(settings, slug)) as seen:
         receivable = _find(seen, " ".join(words_))
         about = Receivable(seen, receivable)
         if as_json:
