@@ -321,11 +321,17 @@ def status(company: Company = None, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Looking")
 def explain(
-    document: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="An invoice, a case number or a claim.")],
+    document: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT",
+            help="An invoice, a payment, a case number, a settlement, or the agency's id of a claim or an entry.",
+        ),
+    ],
     company: Company = None,
     as_json: AsJson = False,
 ) -> None:
-    """One receivable: all that happened, every rule, and what comes next."""
+    """An invoice, a case or money: all that happened, every rule with its numbers, and what comes next."""
     from cloudcollect_pipeline.cli import explain as explaining
 
     raise typer.Exit(explaining.run(document, company, as_json=as_json))

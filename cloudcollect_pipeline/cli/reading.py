@@ -98,16 +98,26 @@ class Snapshot:
     @cached_property
     def ledger(self) -> PublishedLedger:
         """The ledger with planning's views, as of the last night."""
+        ledger = self.mirrors()
+        self.prepare(ledger)
+        return ledger
+
+    def mirrors(self) -> PublishedLedger:
+        """The ledger as it was published, with what was set aside; planning's views are still to come."""
         path = self.folder / "ledger.duckdb"
         if not path.exists():
             raise Stop(self._never())
         ledger = PublishedLedger(path)
-        for finding in self.open_findings():
+        for finding in self.journal.findings():
+            # Ignored or resolved, it fences all the same until it is dismissed.
             if finding["code"] == "CONTRACT_BROKEN":
                 ledger.db.execute(sql("set_aside", QUERIES), {"subject": finding["subject"], "night": self.night})
+        return ledger
+
+    def prepare(self, ledger: PublishedLedger) -> None:
+        """Lay planning's views over the mirrors."""
         prepare(ledger, self._facts())
         raise_fence(ledger)
-        return ledger
 
     def _facts(self) -> Facts:
         settings, journal = self.settings, self.journal

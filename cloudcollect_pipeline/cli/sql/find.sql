@@ -1,9 +1,17 @@
--- The receivable that a number, a case number (also a former one) or a claim's id names.
-select distinct r.*
-from receivable_now r
-where (r.number = $number and ($document_type is null or lower(r.document_type) = $document_type))
-   or exists (
-       select 1 from claim_now c
-       left join agency_case k on k.case_id = c.case_id
-       where c.document_type = r.document_type and c.document_number = r.number and $text in (c.claim_id, k.number))
-order by r.document_type, r.number;
+-- What a number, a document's name, a case number (also a former one), or an id of the agency's may mean.
+select 'receivable' as kind, document_type, number
+from receivable_now
+where number = $number and ($document_type is null or lower(document_type) = $document_type)
+union
+select 'receivable', document_type, document_number from claim_now where claim_id = $text
+union
+select 'case', null, case_id from agency_case where $text in (case_id, number)
+union
+select 'payment', document_type, number
+from payment_now
+where number = $number and ($document_type is null or lower(document_type) = $document_type) and document_type <> 'VoidPayment'
+union
+select 'entry', null, entry_id from entry_now where entry_id = $text
+union
+select 'settlement', null, settlement_id from settlement_now where $text in (settlement_id, number)
+order by 1, 2, 3;
