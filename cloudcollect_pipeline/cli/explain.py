@@ -61,7 +61,7 @@ def _case(seen: Snapshot, case_id: str, text: str) -> Told:
 
 def _find(ledger: PublishedLedger, text: str) -> dict[str, Any]:
     kind, _, number = text.partition(" ")
-    asked = {"number": number or kind, "document_type": kind.lower() if number else None, "text": text}
+    asked = {"number": number or kind, "word": kind.lower() if number else None, "text": text}
     rows = ledger.rows(sql("find", QUERIES), asked)
     if not rows:
         raise Stop(
