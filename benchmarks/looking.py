@@ -1,6 +1,7 @@
 """What a person waits for: whole commands over a large company, as they are typed, while a run is on."""
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -176,12 +177,13 @@ def least(folder: str) -> Figures:
 def _timed(arguments: list[str], folder: str) -> Figures:
     environ = {**os.environ, "CLOUDCOLLECT_CONFIG": str(Path(folder) / "cloudcollect.toml")}
     with tempfile.TemporaryFile() as out:
-        began = time.perf_counter()
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run([sys.executable, *arguments], env=environ, stdout=out, check=True, cwd=Path(__file__).parents[1])
-        wall = time.perf_counter() - began
-        said = out.tell()
+        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = out.seek(0, os.SEEK_END)
     assert said or arguments[1] != COMMAND
-    return {"wall": wall}
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall": wall, "cpu": cpu, "peak": after.ru_maxrss / 1024}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
--- Money on every tenth claim of a mirror that company.py filled: paid to the agency, posted by us, and a tenth paid out.
+-- 50 kroner on every tenth claim of a mirror that company.py filled: paid to the agency, posted by us, and a tenth paid out.
 create temp table paid as
-select i, 'C' || lpad(cast(i // $per_customer as varchar), 8, '0') as customer, cast($first + i as varchar) as number, amount_of(i) as amount
+select i, 'C' || lpad(cast(i // $per_customer as varchar), 8, '0') as customer, cast($first + i as varchar) as number, cast(50 as decimal(18, 2)) as amount
 from range(0, $items, 20) t(i);
+
+update receivable set balance = balance - 50 where number in (select number from paid);
+update claim set principal_open = principal_open - 50 where document_number in (select number from paid);
 
 insert into entry by name
 select 'ent' || i as entry_id, 'AGENCY_PAYMENT' as kind, 'AGENCY' as received_by, amount, 'NOK' as currency, date '2026-03-01' as value_date,

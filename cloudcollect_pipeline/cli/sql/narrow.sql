@@ -1,9 +1,9 @@
 -- The mirrors cut to a few customers, under the names of the whole: every view and rule built on them follows. With
 -- theirs go the receivables of others that carry a KID of theirs, which a rule asks about.
-create temp table their_receivable as
+create temp table their_receivable as select * from receivable_now where customer in (from about);
+insert into their_receivable
 select * from receivable_now
-where customer in (from about)
-   or kid <> '' and kid in (select kid from receivable_now where customer in (from about));
+where kid in (select kid from their_receivable where kid <> '') and customer not in (from about);
 create temp table their_payment as select * from payment_now where customer in (from about);
 create temp table their_claim as
 select c.* from claim_now c semi join their_receivable r on r.document_type = c.document_type and r.number = c.document_number;
@@ -21,9 +21,16 @@ create temp table their_effect as
 with named as (
     select document_type || ' ' || number as name from their_receivable
     union select reference from their_claim union select reference from their_payment union select reference from their_entry
+),
+-- One by one: each is a look through one column.
+known as (
+    select reference from effect where party in (from about)
+    union select reference from effect where document in (from named)
+    union select reference from effect where source in (from named)
+    union select reference from effect where reference in (from named)
+    union select reference from effect where kind = 'settlement'
 )
-select * from effect
-where kind = 'settlement' or party in (from about) or document in (from named) or source in (from named) or reference in (from named);
+select * from effect where reference in (from known);
 
 create or replace temp view receivable_now as from their_receivable;
 create or replace temp view payment_now as from their_payment;
