@@ -160,13 +160,16 @@ def to_come(seen: Snapshot, findings: Iterable[Row], effects: Iterable[Row], nam
     coming = [f"finding {f['id']}: {reason_of(f['code']).fix}" for f in findings if f["state"] == "open"]
     unknown = [e for e in effects if e["state"] in ("intent", "uncertain")]
     coming += [f"the {what(e)} {e['reference']} is asked for on the next night" for e in unknown]
-    plan = seen.newest_plan()
-    if plan and plan["state"] == "stored":
+    for plan in seen.journal.plans(1):
+        if plan["state"] != "stored":
+            continue
         how = f"waits for `{command()} approve {plan['hash'][:12]}`" if plan["verdict"] == "approval" else "is sent"
         wanted = set(names)
+        # A plan may be as long as the ledger: what does not even contain a name is not read.
+        rows = seen.journal.rows(sql("planned_about", QUERIES), [plan["hash"], json.dumps(sorted(wanted))])
         coming += [
             f"a planned {what(effect)} of {display(effect['content']['amount'])} {how}"
-            for effect in plan["effects"]
+            for effect in (json.loads(row["body"]) for row in rows)
             if wanted & {effect["content"]["document"], effect["source"], *effect["source"].split(":")[:1]}
         ]
     return coming

@@ -173,3 +173,11 @@ def test_the_timeline_tells_when_a_finding_was_seen_answered_and_gone(approved: 
         f"gone on night {approved.nights[-1][:10]}",
     }
     assert told["findings"] == []
+
+
+def test_explain_tells_what_the_plan_that_waits_would_do(town: Town, cloudcollect: Command) -> None:
+    assert cloudcollect("init", "--first-run").code == 0
+    assert cloudcollect("run", "--at", town.night()).code == 3
+    assert json.loads(cloudcollect("explain", town.held_back, "--json").out)["next"][0].startswith("MINIMUM_AMOUNT")
+    (coming,) = json.loads(cloudcollect("explain", town.invoice, "--json").out)["next"]
+    assert coming.startswith("a planned claim of 2 500,00 waits for")
