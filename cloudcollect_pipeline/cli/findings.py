@@ -59,7 +59,9 @@ def _table(found: Iterable[Row], told: Mapping[str, str]) -> None:
     shown = table(*titles.values(), right=right, wrap=(titles["what"],))
     for row in found:
         # The text of a finding is English, as it was logged; its meaning stands in both languages.
-        text = row["text"] if told is words("en") else f"{row['means']}: {row['subject']}"
+        text = row["text"] if told is words("en") else row["means"]
+        if row["subject"] not in text:
+            text = f"{row['subject']}: {text}"
         shown.add_row(
             str(row["id"]),
             told[f"severity.{row['severity']}"],
@@ -148,6 +150,8 @@ def ignore(number: int, slug: str | None, until: str, note: str) -> int:
 
 def assign(number: int, slug: str | None, to: str, note: str) -> int:
     """Give it to somebody, by the name that they have on this machine; or to nobody."""
+    if not to.strip():
+        raise Stop(f"say whose it is, or {NOBODY}", USAGE)
     with _acting(slug, note) as made:
         finding = _standing_one(made.journal, number)
         made.journal.assign_finding(number, "" if to == NOBODY else to, note, made.who, made.at)

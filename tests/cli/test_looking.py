@@ -1,6 +1,8 @@
 """Status and explain: what can be read while nothing, or a run, is on."""
 
 import json
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -27,6 +29,19 @@ def test_status_after_a_night(approved: Town, cloudcollect: Command) -> None:
     assert facts["dispatched"]["transfer"]["confirmed"] == {"count": 1, "sum": 250_000}
     assert facts["held_back"] == 1
     assert not facts["paused"]
+
+
+@pytest.mark.parametrize("words", [("status",), ("findings", "list"), ("explain", "{invoice}")], ids=" ".join)
+def test_who_looks_waits_for_nothing_large_to_be_loaded(approved: Town, words: tuple[str, ...]) -> None:
+    arguments = ["cloudcollect", *(word.format(invoice=approved.invoice) for word in words)]
+    code = (
+        f"import sys\nfrom cloudcollect_pipeline.cli import main\nsys.argv = {arguments}\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print('loaded', end.code, *sys.modules)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    ended, *loaded = said.splitlines()[-1].removeprefix("loaded ").split()
+    assert ended == "0"
+    assert {"pandas", "pandera", "pyarrow", "httpx", "holidays", "dagster"}.isdisjoint(loaded)
 
 
 def test_explain_tells_the_story_of_a_claim(approved: Town, cloudcollect: Command) -> None:
