@@ -6,9 +6,9 @@ from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
 from cloudcollect_pipeline.cli.explain_claims import Case, Receivable
 from cloudcollect_pipeline.cli.explain_money import Entry, Payment, Settlement
-from cloudcollect_pipeline.cli.reading import QUERIES, PublishedLedger, Snapshot, snapshot
+from cloudcollect_pipeline.cli.reading import PublishedLedger, Snapshot, snapshot
 from cloudcollect_pipeline.cli.screen import say_json
-from cloudcollect_pipeline.cli.telling import Told
+from cloudcollect_pipeline.cli.telling import QUERIES, Told
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.ledger.light import without_pandas
 

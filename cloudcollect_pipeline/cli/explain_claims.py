@@ -7,8 +7,9 @@ from typing import Any
 from rich.markup import escape
 from rich.tree import Tree
 
-from cloudcollect_pipeline.cli.reading import QUERIES, UNKNOWN_HERE, Snapshot
+from cloudcollect_pipeline.cli.reading import UNKNOWN_HERE, Snapshot
 from cloudcollect_pipeline.cli.telling import (
+    QUERIES,
     Event,
     Row,
     Told,

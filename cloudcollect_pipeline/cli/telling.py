@@ -13,13 +13,14 @@ from rich.tree import Tree
 
 from cloudcollect_pipeline.cli import words
 from cloudcollect_pipeline.cli.findings import event_text
-from cloudcollect_pipeline.cli.reading import QUERIES, Snapshot
+from cloudcollect_pipeline.cli.reading import Snapshot
 from cloudcollect_pipeline.cli.screen import command, moment, print_lines
 from cloudcollect_pipeline.domain.finding import reason_of
 from cloudcollect_pipeline.domain.money import display, ore
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.reporting.standing import standing
 
+QUERIES = "cloudcollect_pipeline.cli.sql"
 Row = Mapping[str, Any]
 
 
