@@ -101,8 +101,8 @@ def show(number: int, slug: str | None, *, language: str, as_json: bool) -> int:
         say(f"  it asks  {escape(_question(settings.data_dir / name, row['subject']))}")
     for event in events:
         say(f"  {moment(event['at'])}  {escape(event_text(event))}")
-    if row["state"] != "closed":
-        actions = "|".join(row["actions"])
+    actions = "|".join(row["actions"])
+    if row["state"] in ("open", "ignored") or (row["state"] == "resolved" and actions):
         say(
             f"  {command()} findings resolve {number} --note TEXT"
             + escape(f" --action {_example(actions)}" if actions else "")
