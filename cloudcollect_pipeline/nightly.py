@@ -107,6 +107,8 @@ class NightResult:
     not_sent: str = ""
     statement: Statement | None = None
     findings: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    """Those of the findings that a person has put off to a later day."""
     mirrored: dict[str, Mirrored] = field(default_factory=dict)
     requests: Mapping[str, Budget] = field(default_factory=dict)
     made_up_for: tuple[date, ...] = ()
@@ -716,6 +718,8 @@ class Night:
             [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()],
             looked_for=None if self.result.plan else OF_THE_ACCOUNT,
         )
+        put_off = {(f["code"], f["subject"]) for f in self.journal.findings() if f["state"] == "ignored"}
+        self.result.ignored = tuple(f for f in self.result.findings if (f.code, f.subject) in put_off)
         self.result.requests = self.connection.budgets()
         if self._night_number is not None:
             self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())

@@ -265,37 +265,74 @@ app.add_typer(findings, name="findings", help="What a person must look at, and w
 Number = Annotated[int, typer.Argument(metavar="ID", help="Its number in the list.")]
 
 
+Note = Annotated[str, typer.Option(help="Why, or what was done, for whoever looks next.")]
+Language = Annotated[str, typer.Option(metavar="LANG", help="en or nb.")]
+
+
 @findings.command("list")
 def findings_list(
     company: Company = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="finance, operations, data team or agency contact.")
+    ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Assigned to you, by your name on this machine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are ignored or over.")] = False,
+    lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """All that is still seen, the gravest first."""
-    from cloudcollect_pipeline.cli import people
+    from cloudcollect_pipeline.cli import findings as looking
 
-    raise typer.Exit(people.list_findings(company, everything=everything, as_json=as_json))
+    raise typer.Exit(
+        looking.show_list(company, owner=owner, mine=mine, everything=everything, language=lang, as_json=as_json)
+    )
 
 
 @findings.command("show")
-def findings_show(number: Number, company: Company = None, as_json: AsJson = False) -> None:
-    """What one means, what to do, and what can be answered."""
-    from cloudcollect_pipeline.cli import people
+def findings_show(number: Number, company: Company = None, lang: Language = "en", as_json: AsJson = False) -> None:
+    """What one means, what to do, what can be answered, and all that happened to it."""
+    from cloudcollect_pipeline.cli import findings as looking
 
-    raise typer.Exit(people.show_finding(number, company, as_json=as_json))
+    raise typer.Exit(looking.show(number, company, language=lang, as_json=as_json))
+
+
+@findings.command("ignore")
+def findings_ignore(
+    number: Number,
+    until: Annotated[str, typer.Option(metavar="DATE", help="The night of this day lists it again.")],
+    note: Note,
+    company: Company = None,
+) -> None:
+    """Leave one alone until a day."""
+    from cloudcollect_pipeline.cli import findings as acting
+
+    raise typer.Exit(acting.ignore(number, company, until, note))
+
+
+@findings.command("assign")
+def findings_assign(
+    number: Number,
+    to: Annotated[str, typer.Argument(metavar="WHO", help="Their name on this machine; `nobody` takes it back.")],
+    note: Note,
+    company: Company = None,
+) -> None:
+    """Give one to somebody."""
+    from cloudcollect_pipeline.cli import findings as acting
+
+    raise typer.Exit(acting.assign(number, company, to, note))
 
 
 @findings.command("resolve")
 def findings_resolve(
     number: Number,
-    note: Annotated[str, typer.Option(help="What was done.")],
+    note: Note,
     action: Annotated[str | None, typer.Option(help="An answer that the next night acts on.")] = None,
     company: Company = None,
 ) -> None:
     """Say that one is dealt with, and answer it if it asks something."""
-    from cloudcollect_pipeline.cli import people
+    from cloudcollect_pipeline.cli import findings as acting
 
-    raise typer.Exit(people.resolve(number, company, note, action))
+    raise typer.Exit(acting.resolve(number, company, note, action))
 
 
 # -- looking
@@ -319,11 +356,17 @@ def status(company: Company = None, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Looking")
 def explain(
-    document: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="An invoice, a case number or a claim.")],
+    document: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT",
+            help="An invoice, a payment, a case number, a settlement, or the agency's id of a claim or an entry.",
+        ),
+    ],
     company: Company = None,
     as_json: AsJson = False,
 ) -> None:
-    """One receivable: all that happened, every rule, and what comes next."""
+    """An invoice, a case or money: all that happened, every rule with its numbers, and what comes next."""
     from cloudcollect_pipeline.cli import explain as explaining
 
     raise typer.Exit(explaining.run(document, company, as_json=as_json))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from cloudcollect_pipeline.dispatch import schema
-from cloudcollect_pipeline.dispatch.replay import Replayed, replay
+from cloudcollect_pipeline.dispatch.replay import UNTOUCHED, Replayed, replay
 
 REBUILD = "`cloudcollect journal rebuild` sets it aside and asks both counterparties what they hold"
 
@@ -110,6 +110,10 @@ def _differences(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
         {" ".join(key): value for key, value in sums.decisions.items()},
         {f"{r['code']} {r['subject']}": tuple(r)[2:] for r in db.execute("select * from decision")},
     )
+    if schema.version(db) > 1:
+        findings = {f"{r['code']} {r['subject']}": r for r in db.execute("select * from finding")}
+        told = {name: {column: row[column] for column in UNTOUCHED} for name, row in findings.items()}
+        yield from _compared("finding", sums.findings, told)
     kept = {r["name"]: r["value"] for r in db.execute("select name, value from meta")}
     for name in ("company", "tenant", "schema_version"):
         kept.pop(name, None)

@@ -5,7 +5,6 @@ keys only, nobody's name.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -13,10 +12,11 @@ from typing import Any, Literal
 
 from cloudcollect_pipeline.dispatch.gate import PLAN_LIFE
 from cloudcollect_pipeline.dispatch.journal import BLOCKING
-from cloudcollect_pipeline.domain.clock import last_due_night, night_of
+from cloudcollect_pipeline.domain.clock import night_of
 from cloudcollect_pipeline.domain.finding import CATALOGUE, SEVERITIES, severity
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.reporting.books import Aged, Balance, aged
+from cloudcollect_pipeline.reporting.nights import HISTORY, dispatched, missing_nights
 from cloudcollect_pipeline.reporting.published import Snapshot
 
 HERE = "cloudcollect_pipeline.reporting.sql"
@@ -194,24 +194,6 @@ def read_morning(seen: Snapshot, now: datetime) -> Morning:
     )
 
 
-HISTORY = 400
-"""Runs that are looked at, the newest first: a year of nights."""
-
-
-def missing_nights(runs: Sequence[Mapping[str, Any]], now: datetime) -> tuple[date, ...]:
-    """Nights up to the newest that was due at `now` on which no run ended and for which none made up.
-
-    `runs` are ended runs as the journal tells them, the newest first. Before the first of them nothing is missing.
-    """
-    if not runs:
-        return ()
-    done = {date.fromisoformat(run["night"]) for run in runs}
-    done |= {date.fromisoformat(day) for run in runs for day in run["summary"].get("made_up_for", ())}
-    first, last = min(date.fromisoformat(run["night"]) for run in runs), last_due_night(now)
-    days = (first + timedelta(days=passed) for passed in range((last - first).days + 1))
-    return tuple(day for day in days if day not in done)
-
-
 def _needs(findings: Iterable[Mapping[str, Any]], night: date) -> tuple[Need, ...]:
     needs = []
     for finding in findings:
@@ -248,15 +230,3 @@ def _waiting(seen: Snapshot, runs: Sequence[Mapping[str, Any]], now: datetime) -
 def _old_item(item: Mapping[str, Any], night: date) -> OldItem:
     dated = date.fromisoformat(item["value_date"])
     return OldItem(item["entry"], item["customer"], dated, item["posted"] - item["settled"], (night - dated).days)
-
-
-def dispatched(runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    """Kind -> outcome -> count and sum over runs as the journal tells them: each tells only what it did itself."""
-    total: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for run in runs:
-        for kind, outcomes in run["summary"].get("dispatched", {}).items():
-            for outcome, told in outcomes.items():
-                into = total[kind].setdefault(outcome, {"count": 0, "sum": 0})
-                into["count"] += told["count"]
-                into["sum"] += told["sum"]
-    return dict(total)

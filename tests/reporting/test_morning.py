@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cloudcollect_pipeline.reporting.morning import missing_nights, read_morning
+from cloudcollect_pipeline.reporting.morning import read_morning
+from cloudcollect_pipeline.reporting.nights import missing_nights
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from tests.story import Story, transferred
 

@@ -7,7 +7,11 @@ with named as (
 select '', feed, key,
        case when feed = 'documents' then nullif(split_part(key, ' ', 1), '') end,
        case when feed = 'documents' then nullif(split_part(key, ' ', 2), '') end,
-       case when feed = 'customers' then key end,
+       case when feed = 'customers' then key
+            when feed = 'documents' then (
+                select any_value(customer) from receivable_now
+                where document_type = split_part(key, ' ', 1) and number = split_part(key, ' ', 2)
+            ) end,
        '', '', '', 0, cast($night as date)
 from named
 where feed in ('documents', 'customers');
