@@ -13,11 +13,12 @@ from typing import Any, Literal
 from cloudcollect_pipeline.dispatch.gate import PLAN_LIFE
 from cloudcollect_pipeline.dispatch.journal import BLOCKING
 from cloudcollect_pipeline.domain.clock import night_of
-from cloudcollect_pipeline.domain.finding import CATALOGUE, SEVERITIES, severity
+from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.reporting.books import Aged, Balance, aged
 from cloudcollect_pipeline.reporting.nights import HISTORY, dispatched, missing_nights
 from cloudcollect_pipeline.reporting.published import Snapshot
+from cloudcollect_pipeline.reporting.standing import standing
 
 HERE = "cloudcollect_pipeline.reporting.sql"
 TOO_OLD = 14
@@ -31,7 +32,11 @@ Verdict = Literal["good", "person", "missing", "off"]
 
 @dataclass(frozen=True)
 class Need:
-    """An open finding. `new`: first seen on the last night; `age` in days; `amount` øre or None."""
+    """An open finding. `new`: first seen on the last night; `age` in days; `amount` øre or None.
+
+    `owner` is the role that usually deals with it, `assigned_to` whoever a person gave it to, `came_back` how often it
+    was gone before.
+    """
 
     id: int
     code: str
@@ -43,6 +48,9 @@ class Need:
     since: date
     age: int
     new: bool
+    owner: str = ""
+    assigned_to: str = ""
+    came_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -196,21 +204,23 @@ def read_morning(seen: Snapshot, now: datetime) -> Morning:
 
 def _needs(findings: Iterable[Mapping[str, Any]], night: date) -> tuple[Need, ...]:
     needs = []
-    for finding in findings:
+    for finding in (standing(finding, night) for finding in findings):
         since = date.fromisoformat(finding["first_night"])
-        reason = CATALOGUE.get(finding["code"])
         needs.append(
             Need(
                 finding["id"],
                 finding["code"],
-                severity(finding["code"]),
+                finding["severity"],
                 finding["subject"],
                 finding["text"],
-                reason.fix if reason else "",
+                finding["fix"],
                 finding["amount"],
                 since,
-                (night - since).days,
+                finding["age_days"],
                 since == night,
+                finding["owner"],
+                finding["assigned_to"] or "",
+                finding["came_back"],
             )
         )
     return tuple(sorted(needs, key=lambda need: (SEVERITIES.index(need.severity), need.since, need.code, need.id)))
