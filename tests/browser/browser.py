@@ -7,7 +7,6 @@ from typing import TypeVar
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -37,7 +36,8 @@ class Browser:
 
     def until(self, look: Callable[[], Seen | None], what: str, patience: float = PATIENCE) -> Seen:
         """Look until there is something to see; fails with the page's text."""
-        waiting = WebDriverWait(self.driver, patience, ignored_exceptions=(StaleElementReferenceException,))
+        ignored = (StaleElementReferenceException,)
+        waiting = WebDriverWait(self.driver, patience, poll_frequency=1.0, ignored_exceptions=ignored)
         try:
             return waiting.until(lambda _: look() or False)
         except TimeoutException as error:
@@ -90,14 +90,10 @@ class Browser:
 
         return self.until(look, repr(what), patience)
 
-    def fill(self, field: WebElement, text: str) -> None:
-        """Put text in the place of what a field holds, and leave it."""
-        field.click()
-        field.send_keys(Keys.CONTROL + "a")
-        field.send_keys(text + Keys.TAB)
-
-    def picture(self, name: str) -> None:
-        """Keep what is seen as a PNG, once nothing loads and the text stands still."""
+    def picture(self, name: str, height: int = 0) -> None:
+        """Keep what is seen as a PNG, once nothing loads and the text stands still; of another height if asked for."""
+        width, usual = self.driver.execute_script("return [innerWidth, innerHeight]")
+        self.size(width, height or usual)
         said: list[str] = []
 
         def still() -> bool:
@@ -106,3 +102,4 @@ class Browser:
 
         self.until(still, "a page that stands still")
         self.driver.save_screenshot(str(self.pictures / f"{name}.png"))
+        self.size(width, usual)
