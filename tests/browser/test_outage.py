@@ -76,15 +76,13 @@ def make_up_for(browser: Browser, missing: Sequence[str]) -> None:
 def approve(browser: Browser, job: str, night: str, digest: str, picture: str = "") -> None:
     """Launch a job with the plan's hash in its Launchpad, and wait until its run has ended."""
     browser.open(f"/locations/cloudcollect_pipeline/jobs/{job}", "Materialize all…")
-    browser.visible("//button[contains(., 'Materialize all…')]/following::button[1]", "the arrow").click()
+    browser.press("//button[contains(., 'Materialize all…')]/following::button[1]", "the arrow")
     browser.click("Open launchpad")
-    partition = browser.visible("//input[@placeholder='Partition']", "the partition's field")
-    partition.click()
-    partition.send_keys(night)
-    partition.send_keys(Keys.ENTER)
+    browser.press("//input[@placeholder='Partition']", "the partition's field")
+    ActionChains(browser.driver).send_keys(night, Keys.ENTER).perform()
     browser.see(f"partition: {night}")  # the configuration was loaded anew
     line = "//pre[contains(@class, 'CodeMirror-line')][contains(., 'plan_hash')]"
-    browser.visible(f"{line}//span[contains(@class, 'cm-string')]", "the plan_hash").click()
+    browser.press(f"{line}//span[contains(@class, 'cm-string')]", "the plan_hash")
     ActionChains(browser.driver).send_keys(Keys.END, Keys.ARROW_LEFT, digest).perform()
     browser.see(digest)
     if picture:

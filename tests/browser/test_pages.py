@@ -23,7 +23,7 @@ def test_the_graph_reads_from_the_systems_to_the_morning(browser: Browser):
     browser.size(2800, 1500)
     browser.open("/asset-groups", "reconciliation")
     browser.click("Hide navigation")
-    browser.visible("//input[@placeholder='Jump to…']/following::button[1]", "the arrow").click()
+    browser.press("//input[@placeholder='Jump to…']/following::button[1]", "the arrow")
     browser.gone("Jump to…")
     ActionChains(browser.driver).key_down(Keys.ALT).send_keys("e").key_up(Keys.ALT).perform()  # every group opened
     browser.see("subledger_diff")
