@@ -32,7 +32,7 @@ browser: $(READY) ## the tests of Dagster's pages, with Chromium
 	@.venv/bin/pytest tests/browser $(ARGS)
 
 screenshots: $(READY) ## the same, and its pictures into docs/pictures
-	@CLOUDCOLLECT_REQUIRE_BROWSER=1 CLOUDCOLLECT_PICTURES=docs/pictures .venv/bin/pytest tests/browser $(ARGS)
+	@CLOUDCOLLECT_REQUIRE_BROWSER=1 CLOUDCOLLECT_PICTURES=docs/pictures .venv/bin/pytest -p no:randomly tests/browser $(ARGS)
 
 history: $(READY) ## every night of the real history, about ten minutes
 	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -37,7 +40,8 @@ class Browser:
 
     def until(self, look: Callable[[], Seen | None], what: str, patience: float = PATIENCE) -> Seen:
         """Look until there is something to see; fails with the page's text."""
-        waiting = WebDriverWait(self.driver, patience, ignored_exceptions=(StaleElementReferenceException,))
+        ignored = (StaleElementReferenceException, ElementClickInterceptedException)  # it is being drawn anew
+        waiting = WebDriverWait(self.driver, patience, poll_frequency=1.0, ignored_exceptions=ignored)
         try:
             return waiting.until(lambda _: look() or False)
         except TimeoutException as error:
@@ -69,18 +73,21 @@ class Browser:
         """Wait until the page does not say this any more."""
         self.until(lambda: text not in self.text(), f"the end of {text!r}")
 
-    def button(self, name: str, patience: float = PATIENCE) -> WebElement:
-        """What can be clicked and is called so."""
-        return self.visible(f"//*[({CLICKABLE}) and normalize-space(.)={quoted(name)}]", f"a button {name!r}", patience)
-
     def click(self, name: str) -> None:
         """Click what is called so, once it can be."""
+        self.press(f"//*[({CLICKABLE}) and normalize-space(.)={quoted(name)}]", name)
 
-        def enabled() -> WebElement | None:
-            found = self.button(name)
-            return found if found.is_enabled() else None
+    def press(self, path: str, what: str) -> None:
+        """Click the first element of an XPath that is visible and not disabled."""
 
-        self.until(enabled, f"{name!r} to click").click()
+        def pressed() -> bool:
+            for found in self.driver.find_elements(By.XPATH, path):
+                if found.is_displayed() and found.is_enabled():
+                    found.click()
+                    return True
+            return False
+
+        self.until(pressed, f"{what!r} to click")
 
     def visible(self, path: str, what: str, patience: float = PATIENCE) -> WebElement:
         """The first element of an XPath that is visible."""
@@ -90,14 +97,10 @@ class Browser:
 
         return self.until(look, repr(what), patience)
 
-    def fill(self, field: WebElement, text: str) -> None:
-        """Put text in the place of what a field holds, and leave it."""
-        field.click()
-        field.send_keys(Keys.CONTROL + "a")
-        field.send_keys(text + Keys.TAB)
-
-    def picture(self, name: str) -> None:
-        """Keep what is seen as a PNG, once nothing loads and the text stands still."""
+    def picture(self, name: str, height: int = 0) -> None:
+        """Keep what is seen as a PNG, once nothing loads and the text stands still; of another height if asked for."""
+        width, usual = self.driver.execute_script("return [innerWidth, innerHeight]")
+        self.size(width, height or usual)
         said: list[str] = []
 
         def still() -> bool:
@@ -106,3 +109,4 @@ class Browser:
 
         self.until(still, "a page that stands still")
         self.driver.save_screenshot(str(self.pictures / f"{name}.png"))
+        self.size(width, usual)
