@@ -29,6 +29,9 @@ MISSED_BY = {
     "no fresh read before a write": {"S4"},
     "no guard against echoes": {"S8"},
     "no hash chain": {"S12"},
+    "nothing is reported": {"L5"},
+    "what is ripe is passed over": {"C2"},
+    "settlements are not booked": {"C2"},
 }
 
 

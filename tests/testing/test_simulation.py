@@ -75,6 +75,9 @@ CAUGHT: dict[str, tuple[Script, str]] = {
         Script(0, 6, (Step(1, "pay the agency"), Step(2, "pay the agency"), Step(4, "journal of an earlier night"))),
         "S12",
     ),
+    "nothing is reported": (Script(0, 2, (Step(1, "pay", 0, 1),)), "L5"),
+    "what is ripe is passed over": (Script(0, 1, ()), "S4"),
+    "settlements are not booked": (Script(1, 6, PAID), "C2"),
 }
 
 

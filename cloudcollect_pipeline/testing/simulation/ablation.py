@@ -1,4 +1,7 @@
-"""Safeguards taken out of the real code, one at a time: a simulator that stays green without one proves nothing."""
+"""Safeguards taken out of the real code and mistakes put into it, one at a time.
+
+A simulator that stays green without a safeguard, or with a mistake, proves nothing.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,7 +17,7 @@ from cloudcollect_pipeline.dispatch.reads import LedgerReads
 from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
 from cloudcollect_pipeline.nightly import Night, StoredPlan
-from cloudcollect_pipeline.planning import deltas
+from cloudcollect_pipeline.planning import deltas, settlements
 from cloudcollect_pipeline.planning import plan as planning
 from cloudcollect_pipeline.planning.deltas import CustomerState, Planned, Reference, plan_customer
 from cloudcollect_pipeline.testing.simulation.core import life as core_life
@@ -26,6 +29,7 @@ from cloudcollect_pipeline.web import Web
 Attempt = tuple[str, str | None, str]
 
 _attempt = Dispatcher._attempt
+_transfers = planning.transfers
 _plan = Night.plan
 _read = Guard.read
 _plan_values = Run.plan
@@ -111,6 +115,11 @@ def _deaf_to_echoes(state: CustomerState, reference: Reference) -> Planned:
     return plan_customer(replace(state, claims=claims, entries=entries), reference)
 
 
+def _forgetful(passed: Sequence[Mapping[str, Any]], *rest: Any) -> None:
+    """Every third receivable is never handed over."""
+    _transfers([row for row in passed if int(row["number"]) % 3], *rest)
+
+
 ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "the intent is written after the send": ((Dispatcher, "_attempt", _intent_afterwards),),
     "nothing is looked up before a write": ((Dispatcher, "_index", lambda self, effects: Index()),),
@@ -138,8 +147,17 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
         (Journal, "verify", lambda self: None),
         (Journal, "distrust", lambda self, at, newest: None),
     ),
+    "nothing is reported": ((deltas, "_reduce", lambda *_: None),),
+    "what is ripe is passed over": (
+        (planning, "transfers", _forgetful),
+        (core_night, "transfers", _forgetful),
+    ),
+    "settlements are not booked": (
+        (settlements, "settle", lambda *_: None),
+        (core_night, "settle", lambda *_: None),
+    ),
 }
-"""A safeguard gone -> what stands in the place of the code that keeps it: owner, attribute, substitute."""
+"""A safeguard gone, or a mistake -> what stands in the place of the right code: owner, attribute, substitute."""
 
 
 @contextmanager

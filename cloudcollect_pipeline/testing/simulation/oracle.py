@@ -5,12 +5,13 @@ It never asks the pipeline. Codes as in S1 (no effect twice) to C10 stand for th
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +21,9 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.planning.plan import Plan
-from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry
+from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry, Settlement
 from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
+from cloudcollect_pipeline.sandbox.erp.documents import Customer
 from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
@@ -59,6 +61,9 @@ RULES = frozenset(
         "NOT_EXCLUDED",
         "CUSTOMER_NOT_EXCLUDED",
         "NO_UNAPPLIED_CREDIT",
+        "NO_UNRELEASED",
+        "NO_CASE",
+        "NO_FOREIGN_PAYMENT",
         "DOCUMENT_TYPE",
         "NO_LIVE_CLAIM",
     }
@@ -68,6 +73,39 @@ UNRIPE = frozenset({"OPEN", "PICKED", "OLD_ENOUGH", "NO_LIVE_CLAIM"})
 """What fails one of these is no candidate, and not listed as held back."""
 COMING_OF_AGE = range(15, 25)
 """Days after the due date on which free days may still keep a receivable back."""
+LEAVES = frozenset({"ignore", "keep", "leave"})
+"""Answers by which a person lets a difference stand; all others ask for something to be done."""
+PARKED = frozenset({"EFFECT_QUARANTINED", "EFFECT_REFUSED", "EFFECT_NOT_LISTED", "CLAIM_UNKNOWN"})
+EXPLAIN_POSTINGS = PARKED | {
+    "ENTRY_REPEATED",
+    "ENTRY_UNALLOCATED",
+    "POSTING_NOT_RELEASED",
+    "POSTING_VOIDED_BY_HAND",
+    "EFFECT_BLOCKED",
+    "FOREIGN_SUSPENSE_PAYMENT",
+}
+EXPLAIN_BALANCES = EXPLAIN_POSTINGS | {
+    "CREDITOR_ENTRY_UNKNOWN",
+    "REDUCTION_CANCELLED",
+    "REDUCTION_OVER_CEILING",
+    "WRITE_OFF_ABOVE_TOLERANCE",
+    "OWN_POSTING_SHORT",
+    "OWN_POSTING_MOVED",
+}
+EXPLAIN_UNSENT = PARKED | {"NEW_EPISODE"}
+EXPLAIN_UNBOOKED = frozenset(
+    {
+        "EFFECT_QUARANTINED",
+        "EFFECT_REFUSED",
+        "POSTING_NOT_RELEASED",
+        "SETTLEMENT_WAITS",
+        "SETTLEMENT_REPEATS",
+        "SETTLEMENT_UNKNOWN_ITEM",
+        "SETTLEMENT_CHANGED",
+    }
+)
+EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
+"""Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
 SETTLE = timedelta(hours=12)
@@ -139,8 +177,11 @@ class Oracle:
 
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
-        told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if not self.stops(d)}
+        told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if self._ripe(d)}
         return told | {f"posting {source}": left for _, source, left in self._carried()}
+
+    def _ripe(self, document: Document) -> bool:
+        return next(self.stops(document), None) is None
 
     def _carried(self) -> Iterator[tuple[Entry, str, int]]:
         """What the agency's payments carry in principal: the entry, the source of its posting, and øre."""
@@ -153,39 +194,62 @@ class Oracle:
             for customer, left in per_customer.items():
                 yield entry, f"{entry.id}:{customer}", left
 
-    def stops(self, document: Document) -> list[str]:
-        """Which rules keep a receivable from being handed over; the rules that any reader of the books can check."""
-        night = self.world.now.astimezone(OSLO).date()
-        claims = [
-            c for c in self._claims(document) if c.status not in ("WITHDRAWN", "REJECTED") and c.hold != "RECALLED"
-        ]
-        failed = {
-            "OPEN": document.status is not Status.OPEN or document.balance <= 0,
-            "PICKED": document.dunning_level < 1
-            or document.dunning_date is None
-            or document.due is None
-            or document.dunning_date <= document.due,
-            "OLD_ENOUGH": document.due is None or (night - document.due).days <= 14,
-            "NOT_EXCLUDED": document.excluded or document.revoked,
-            "CUSTOMER_NOT_EXCLUDED": document.customer.excluded,
-            "NO_UNAPPLIED_CREDIT": any(
-                d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in document.customer.documents
-            ),
-            "DOCUMENT_TYPE": document.type is DocumentType.DEBIT_NOTE,
-            "NO_LIVE_CLAIM": bool(claims),
-        }
-        return [code for code, fails in failed.items() if fails]
+    def stops(self, document: Document) -> Iterator[str]:
+        """Which rules keep a receivable from being handed over, of those that any reader of the books can check."""
+        customer, claims = document.customer, self._claims(document)
+        past = [claim for claim in claims if _over(claim)]
+        if document.status is not Status.OPEN or document.balance <= 0:
+            yield "OPEN"
+        if len(past) < len(claims):
+            yield "NO_LIVE_CLAIM"
+        if (
+            document.dunning_level < 1
+            or not document.dunning_date
+            or not document.due
+            or document.dunning_date <= document.due
+        ):
+            yield "PICKED"
+        if document.due is None or (self._tonight - document.due).days <= 14:
+            yield "OLD_ENOUGH"
+        if document.excluded or document.revoked:
+            yield "NOT_EXCLUDED"
+        if customer.excluded:
+            yield "CUSTOMER_NOT_EXCLUDED"
+        if document.type is DocumentType.DEBIT_NOTE:
+            yield "DOCUMENT_TYPE"
+        if document.case_number and document.case_number not in {c.case.number for c in past if c.case}:
+            yield "NO_CASE"
+        if any(d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in customer.documents):
+            yield "NO_UNAPPLIED_CREDIT"
+        if any(row.paying.status in (Status.HOLD, Status.BALANCED) for row in document.settled_by):
+            yield "NO_UNRELEASED"
+        if next(self._strangers(customer), None):
+            yield "NO_FOREIGN_PAYMENT"
+
+    @property
+    def _tonight(self) -> date:
+        return self.world.now.astimezone(OSLO).date()
+
+    def _strangers(self, customer: Customer) -> Iterator[Document]:
+        """Payments of a customer on the suspense account that stand for no entry of the agency's."""
+        for document in customer.documents:
+            if (
+                document.type in (DocumentType.PAYMENT, DocumentType.PREPAYMENT)
+                and document.cash_account == SUSPENSE
+                and document.status is not Status.VOIDED
+                and not any(document.reference in self.names("posting", source) for _, source, _ in self._carried())
+            ):
+                yield document
 
     def verdicts(self) -> dict[str, list[str]]:
         """Receivables that owe anything, and the rules that keep each from being handed over at this moment.
 
         Those that have just come of age are left out: which day they are handed over on, the free days decide.
         """
-        night = self.world.now.astimezone(OSLO).date()
         return {
-            f"{document.type} {document.number}": self.stops(document)
+            f"{document.type} {document.number}": [*self.stops(document)]
             for document in self.stage.receivables()
-            if document.due is None or (night - document.due).days not in COMING_OF_AGE
+            if document.due is None or (self._tonight - document.due).days not in COMING_OF_AGE
         }
 
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
@@ -269,7 +333,7 @@ class Oracle:
                 if not self._true(f"transfer {write.document}", write.amount):
                     kind, _, number = write.document.partition(" ")
                     subject = self.stage.erp.find(DocumentType(kind), number)
-                    why = self.stops(subject) if subject else ["UNKNOWN"]
+                    why = [*self.stops(subject)] if subject else ["UNKNOWN"]
                     owed = subject.balance if subject else 0
                     self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
             case "payment":
@@ -449,29 +513,90 @@ class Oracle:
 
     # -- when all is quiet ---------------------------------------------------------------------------------------
 
-    def unequal(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
-        """(invariant, words of which one must be named in a finding, what differs) for all that is not mirrored."""
-        truth = self.world.truth()[self.stage.slug]
-        for document, balances in truth.unequal.items():
-            claims = [c for c in self.stage.account.by_document[document.split()[1]] if c.status not in ENDED]
+    def conclude(self, findings: Iterable[tuple[str, str, str]], decisions: Mapping[tuple[str, str], str]) -> None:
+        """What is not as it should be must be named by a finding that explains it, or be what a person chose to leave.
+
+        `findings` are (code, subject, text). An answer that means "do it" explains nothing: it has been done by now.
+        """
+        left = [(code, subject, "") for (code, subject), answer in decisions.items() if answer in LEAVES]
+        told: defaultdict[str, list[str]] = defaultdict(list)
+        for code, *said in (*findings, *left):
+            told[code].append(_spaced(" ".join(said)))
+        for difference in (*self._unequal(), *self._unposted(), *self._unsent(), *self._unbooked(), *self._unheld()):
+            words = [_spaced(word) for word in difference.words]
+            named = (text for code in difference.explained_by for text in told[code])
+            if not any(word in text for text in named for word in words):
+                self.violated(difference.invariant, difference.text)
+
+    def _unequal(self) -> Iterator["Difference"]:
+        for document, balances in self.world.truth()[self.stage.slug].unequal.items():
+            kind, _, number = document.partition(" ")
+            claims = [
+                claim
+                for claim in self.stage.account.by_document[number]
+                if claim.document_type == kind and claim.status not in ENDED
+            ]
             entries = [
-                each.id
+                each
                 for entry in self.stage.account.entries.values()
                 if any(line.claim in claims for line in entry.lines)
                 for each in (entry, entry.reverses)
                 if each is not None
             ]
-            words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
-            yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
+            postings = [
+                name
+                for entry in entries
+                for claim in claims
+                for name in self.names("posting", f"{entry.id}:{claim.order.debtor.number}")
+            ]
+            words = (
+                document,
+                *(entry.id for entry in entries),
+                *postings,
+                *(claim.id for claim in claims),
+                *(claim.reference for claim in claims),
+            )
+            text = f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
+            yield Difference("L5", words, text, EXPLAIN_BALANCES)
+
+    def _unposted(self) -> Iterator["Difference"]:
         for entry, source, carried in self._carried():
             live = self._standing(source)
             posted = sum(document.amount for document in live)
             if posted != carried:
-                words = (entry.id, *self.names("posting", source), *(document.number for document in live))
-                yield "C2", words, f"entry {source} carries {carried}, {posted} is posted"
+                customer = source.rpartition(":")[2]
+                words = (entry.id, customer, *self.names("posting", source), *(document.number for document in live))
+                yield Difference("C2", words, f"entry {source} carries {carried}, {posted} is posted", EXPLAIN_POSTINGS)
 
-    def unheld(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Claims that must stop and are not held, with the words of which a finding must name one."""
+    def _unsent(self) -> Iterator["Difference"]:
+        for name, stops in self.verdicts().items():
+            if not stops:
+                words = (name, *self.names("transfer", name))
+                yield Difference("C2", words, f"{name} is ripe, and was not handed over", EXPLAIN_UNSENT)
+
+    def _unbooked(self) -> Iterator["Difference"]:
+        vouchers = self._vouchers()
+        for settlement in self.stage.account.settlements.values():
+            names = {
+                status: self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED")
+            }
+            booked, taken_back = (sum(vouchers[name] for name in those) for those in names.values())
+            due = settlement.status == "PUBLISHED" and any(_terms(settlement))
+            if booked - taken_back != due:
+                words = (f"settlement {settlement.number}", *names["PUBLISHED"], *names["CANCELLED"])
+                text = f"settlement {settlement.number}, {settlement.status}, is booked {booked}-{taken_back} times"
+                yield Difference("C2", words, text, EXPLAIN_UNBOOKED)
+
+    def _vouchers(self) -> Counter[str]:
+        """Reference -> how many vouchers in the general ledger bear it."""
+        return Counter(
+            name
+            for batch in self.stage.erp.ledger.batches.values()
+            if batch.module == "GL" and batch.posted
+            for name in {line.reference for line in batch.lines}
+        )
+
+    def _unheld(self) -> Iterator["Difference"]:
         for claim in self.stage.account.claims.values():
             if not claim.live or claim.hold != "NONE" or claim.principal_open <= 0:
                 continue
@@ -479,12 +604,48 @@ class Oracle:
             if document is None or document.balance <= 0:
                 continue
             if document.excluded or document.revoked or document.customer.excluded:
-                yield (document.number, claim.id, claim.reference), f"{document.number} is excluded, its claim goes on"
+                words = (f"{claim.document_type} {document.number}", claim.id, claim.reference)
+                yield Difference("C10", words, f"{document.number} is excluded, its claim goes on", EXPLAIN_UNHELD)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it should be: a finding of one of these codes must name one of these words."""
+
+    invariant: str
+    words: tuple[str, ...]
+    text: str
+    explained_by: frozenset[str]
+
+
+def _terms(settlement: Settlement) -> tuple[int, ...]:
+    """What a settlement is made of; one of nothing but zeros needs no voucher."""
+    return (
+        settlement.principal,
+        settlement.interest,
+        settlement.fees,
+        settlement.commission,
+        settlement.expenses,
+        settlement.vat,
+    )
+
+
+_BETWEEN_WORDS = re.compile(r"[^\w:/-]+")
+
+
+def _spaced(text: str) -> str:
+    """A text in which a word can be looked for between blanks."""
+    return f" {_BETWEEN_WORDS.sub(' ', text)} "
 
 
 @lru_cache(4096)
 def _names(tenant: str, agency: str, kind: str, source: str) -> tuple[str, ...]:
     return tuple(reference(tenant, agency, kind, source, n) for n in range(1, MOST_ORDINALS))
+
+
+def _over(claim: Claim) -> bool:
+    """Whether a claim has ended, so that its receivable may be handed over again."""
+    return claim.status in ENDED or claim.hold == "RECALLED"
 
 
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)

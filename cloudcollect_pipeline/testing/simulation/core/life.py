@@ -31,7 +31,7 @@ from cloudcollect_pipeline.settings import CompanySettings
 from cloudcollect_pipeline.testing.simulation.core import rows
 from cloudcollect_pipeline.testing.simulation.core.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
-from cloudcollect_pipeline.testing.simulation.core.night import Planner, Ran, Run, named
+from cloudcollect_pipeline.testing.simulation.core.night import Planner, Ran, Run, findings
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort, Wire
 from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, Stage, happen, invoice
@@ -510,14 +510,9 @@ class Life:
         for row in self.store.effects.values():
             self.lived.quarantined += row["state"] == "quarantined"
             self.lived.effects[row["kind"]] += row["state"] == "confirmed"
-        answered = [subject for _, subject in self.journal.decisions()]
-        told = "\n".join([*answered, named(self.store, self.planner)])
-        for invariant, words, text in self.oracle.unequal():
-            if not any(word in told for word in words):
-                self.oracle.violated(invariant, text)
-        for words, text in self.oracle.unheld():
-            if not any(word in told for word in words):
-                self.oracle.violated("C10", text)
+        self.oracle.conclude(
+            ((f.code, f.subject, f.text) for f in findings(self.store, self.planner)), self.journal.decisions()
+        )
         self._digest.update(repr(self.world.truth()[self.stage.slug]).encode())
 
 
