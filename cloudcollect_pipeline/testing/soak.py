@@ -117,7 +117,7 @@ class KilledLife(Life):
             with self._watching:
                 self._requests += 1
                 if place == "write":
-                    self.oracle.sent(operation, request.body)
+                    self.oracle.sent(operation, request)
             told = handler(request)
             with self._watching:
                 if place == "read" and told.status < 400:

@@ -8,7 +8,7 @@ import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -36,7 +36,7 @@ INVARIANTS: Mapping[str, str] = {
     "S5": "every write has a durable intent before it",
     "S6": "no reference is sent twice within twelve hours",
     "S7": "a settlement is booked after all its items",
-    "S8": "what the agency received is never reported to it",
+    "S8": "what the agency received is never reported to it: no claim is reduced below what is still owed",
     "S10": "nothing is written when a person or a guard has said so",
     "S11": "only one run may write, and a second one asks nothing",
     "S12": "the journal is chained and gapless, and never another history without saying so",
@@ -138,6 +138,7 @@ class Write:
     document: str = ""
     customer: str = ""
     amount: int = 0
+    claim: str = ""
 
 
 @dataclass
@@ -178,7 +179,31 @@ class Oracle:
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
         told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if self._ripe(d)}
-        return told | {f"posting {source}": left for _, source, left in self._carried()}
+        told |= {f"posting {source}": left for _, source, left in self._carried()}
+        return told | {f"room {claim.id}": room for claim, room in self._rooms()}
+
+    def _rooms(self) -> Iterator[tuple[Claim, int]]:
+        """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
+
+        What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller.
+        """
+        waiting: Counter[Claim] = Counter()
+        for entry, source, left in self._carried():
+            standing = self._standing(source)
+            if left == sum(document.amount for document in standing):
+                continue
+            for (claim, bucket), carried in entry.carried.items():
+                if bucket == "principal" and source == f"{entry.id}:{claim.order.debtor.number}":
+                    waiting[claim] += carried - sum(
+                        row.amount
+                        for document in standing
+                        for row in document.settles
+                        if row.document.number == claim.document_number
+                    )
+        for claim in self.stage.account.claims.values():
+            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+            if document is not None and not _over(claim):
+                yield claim, claim.principal_open - max(0, document.balance - waiting[claim])
 
     def _ripe(self, document: Document) -> bool:
         return next(self.stops(document), None) is None
@@ -306,10 +331,10 @@ class Oracle:
         """References, or all payments or vouchers, were asked for in this run and the answer was whole."""
         self._asked.update(names)
 
-    def sent(self, operation: str, body: bytes) -> None:
+    def sent(self, operation: str, request: Request) -> None:
         """Judge a request on its way."""
-        told: dict[str, Any] = json.loads(body, parse_float=Decimal) if body else {}
-        self.write(_write(operation, told))
+        told: dict[str, Any] = json.loads(request.body, parse_float=Decimal) if request.body else {}
+        self.write(_write(operation, request.path.strip("/").split("/"), told))
 
     def write(self, write: Write) -> None:
         """Judge a write on its way."""
@@ -341,7 +366,7 @@ class Oracle:
             case "voucher":
                 self._voucher(name)
             case "reduction":
-                self._echo(write)
+                self._reduction(write)
 
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
@@ -400,31 +425,18 @@ class Oracle:
     def _standing(self, source: str) -> list[Document]:
         return [document for document in self._postings(source) if document.status in (Status.OPEN, Status.CLOSED)]
 
-    def _echo(self, write: Write) -> None:
-        kind, _, number = write.document.partition(" ")
-        if kind != "Payment" or write.amount <= 0:
-            return
-        payment = self.stage.erp.find(DocumentType.PAYMENT, number)
-        if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
-            return
-        if self._of_an_earlier_episode(payment):
-            return
-        if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
-            self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
-
-    def _of_an_earlier_episode(self, payment: Document) -> bool:
-        """Whether it settles a live claim with money that the agency received on, or moved to, one that has ended."""
-        told: set[Claim] = set()
-        moved_to: set[Claim] = set()
-        for entry, source, _ in self._carried():
-            if payment.reference in self.names("posting", source):
-                for (claim, bucket), left in entry.carried.items():
-                    if bucket == "principal":
-                        told.add(claim)
-                        if left > 0 and claim.status in ENDED:
-                            moved_to.add(claim)
-        live = {c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED}
-        return bool(live - told or moved_to)
+    def _reduction(self, write: Write) -> None:
+        """S8 by claim: money that came by the agency is open there no more, so to report it would leave no room."""
+        self.moved()
+        fact = f"room {write.claim}"
+        rooms = [told[fact] for _, told in self._past if fact in told]
+        if not rooms:
+            self.violated("S8", f"{write.document} is reported on {write.claim}, which has ended")
+        elif write.amount > max(0, *rooms):
+            self.violated("S8", f"{write.amount} of {write.document} is reported on {write.claim}: room for {rooms}")
+        for _, told in self._past:
+            if fact in told:
+                told[fact] -= write.amount  # two reductions of one run share the room that was read
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
@@ -665,8 +677,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _write(operation: str, told: Mapping[str, Any]) -> Write:
-    """A request's body as a write."""
+def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Write:
+    """A request as a write."""
     match operation:
         case "transfer":
             document = told["document"]
@@ -674,9 +686,8 @@ def _write(operation: str, told: Mapping[str, Any]) -> Write:
             return Write(operation, told["reference"], name, amount=ore(told["principal"]))
         case "reduction":
             source = told["source"]
-            return Write(
-                operation, told["reference"], f"{source['type']} {source['number']}", amount=ore(told["amount"])
-            )
+            name = f"{source['type']} {source['number']}"
+            return Write(operation, told["reference"], name, amount=ore(told["amount"]), claim=path[2])
         case "payment":
             amount = ore(told["paymentAmount"]["value"])
             return Write(operation, told["paymentRef"]["value"], customer=told["customer"]["value"], amount=amount)

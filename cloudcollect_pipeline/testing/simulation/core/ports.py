@@ -513,7 +513,9 @@ class AgencyPort:
             self.account.references.pop(reduction.reference, None)
             return Receipt(self.books.create_reduction(self.stage.slug, reduction.claim_id, order)[0].id)
 
-        write = Write("reduction", reduction.reference, " ".join(source), amount=reduction.amount)
+        write = Write(
+            "reduction", reduction.reference, " ".join(source), amount=reduction.amount, claim=reduction.claim_id
+        )
         return self.wire.write(write, carry_out)
 
     def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
