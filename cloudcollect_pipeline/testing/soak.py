@@ -95,6 +95,7 @@ class KilledLife(Life):
 
     def __init__(self, script: Script, data: Path, kills: int) -> None:
         super().__init__(script, data)
+        self.oracle.unattended = True
         self.counts: Counter[str] = Counter()
         self._kills, self._data = kills, data
         self._dice = Random(f"kills {script.seed}")
@@ -130,7 +131,7 @@ class KilledLife(Life):
 
     def _run(self, whole: Mapping[str, Step]) -> NightResult | None:
         """Attempts that are killed, stopped or without a disk, then one that is left alone."""
-        self.oracle.begin(approved=True)
+        self.oracle.begin()
         if not self.quiet:
             for _ in range(self._dice.randrange(MOST_KILLS + 1)):
                 if self._kills <= 0:

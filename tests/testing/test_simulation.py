@@ -75,6 +75,23 @@ CAUGHT: dict[str, tuple[Script, str]] = {
         Script(0, 6, (Step(1, "pay the agency"), Step(2, "pay the agency"), Step(4, "journal of an earlier night"))),
         "S12",
     ),
+    "no ceiling": (
+        Script(
+            0,
+            4,
+            (
+                *(Step(2, "a notice of direct payment", 0, dice) for dice in (0, 10)),
+                *(Step(3, "pay", 0, dice) for dice in (0, 1, 2)),
+            ),
+        ),
+        "S8",
+    ),
+    "an intent is not committed": (Script(0, 1, ()), "S5"),
+    "an intent is about something else": (Script(0, 3, (Step(2, "dispute or not"),)), "S5"),
+    "the head is not written": (Script(0, 1, ()), "C1"),
+    "a plan is marked as carried out": (Script(0, 1, ()), "S10"),
+    "what was approved is planned anew": (Script(13, 1, ()), "S10"),
+    "a wrong voucher": (Script(1, 6, PAID), "S2"),
     "nothing is reported": (Script(0, 2, (Step(1, "pay", 0, 1),)), "L5"),
     "what is ripe is passed over": (Script(0, 1, ()), "S4"),
     "settlements are not booked": (Script(1, 6, PAID), "C2"),

@@ -30,7 +30,7 @@ from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.network import MEANWHILE, NOWHERE, Killed, MachineClock, Network
-from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation
+from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation, amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
 STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
@@ -225,7 +225,7 @@ class Life:
                 if "second run" in whole:
                     self.chaos.strike(whole["second run"], "a night")
                     self.network.at_next_write = self._second_run
-                self.oracle.begin(approved=False)
+                self.oracle.begin()
                 verdicts = self.oracle.verdicts()
                 self.clock.running = True
                 result = night.run()
@@ -278,12 +278,12 @@ class Life:
         try:
             with self._opened() as night:
                 digest = night.approve(result.plan.plan.hash)
-                self.oracle.begin(approved=True)
+                self.oracle.begin(approved=amounts(result.plan.plan.effects))
                 approved = night.carry_out(digest)
             if "approved twice" in whole:
                 self.chaos.strike(whole["approved twice"], "a night")
                 with self._opened() as night:
-                    self.oracle.begin(approved=True)
+                    self.oracle.begin(approved=amounts(result.plan.plan.effects))
                     approved = night.carry_out(night.approve(result.plan.plan.hash))
         except Killed:
             self._rise()

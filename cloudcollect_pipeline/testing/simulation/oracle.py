@@ -7,17 +7,20 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.planning.plan import Plan
@@ -108,6 +111,10 @@ EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
 """Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
+USUAL = 20
+"""Runs that say what is usual."""
+PAYOUT, INPUT_VAT, COMMISSION, EXPENSES, INTEREST, FEES = "1515", "2710", "7790", "7798", "8050", "3900"
+"""Where a settlement is booked beside the suspense account, by the settings of these lives."""
 SETTLE = timedelta(hours=12)
 MISSET = timedelta(hours=1)
 """How far the machine's clock is wrong at most."""
@@ -131,14 +138,18 @@ class Violation:
 
 @dataclass(frozen=True)
 class Write:
-    """A write as it reaches a counterparty: `reference` where it bears one, `amount` in øre, documents as names."""
+    """A write as it reaches a counterparty: `reference` where it bears one, amounts in øre, documents as names.
+
+    `subject` is what it changes: a claim, a question, an invoice, or the number of a payment or voucher.
+    """
 
     operation: str
     reference: str = ""
     document: str = ""
     customer: str = ""
     amount: int = 0
-    claim: str = ""
+    subject: str = ""
+    lines: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass
@@ -153,10 +164,16 @@ class Oracle:
     may_write: bool = True
     found: list[Violation] = field(default_factory=list)
     most_transfers: int = 0
-    """How many may go in one run that nobody approved."""
+    """How many may go in one run that nobody approved, whatever is usual."""
+    unattended: bool = False
+    """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
     _transfers: int = 0
+    _usual: deque[int] = field(default_factory=lambda: deque(maxlen=USUAL))
+    """How many were handed over in each of the last runs that wrote anything."""
+    _wrote: bool = False
     _asked: set[str] = field(default_factory=set)
-    _approved: bool = False
+    _approved: Mapping[str, int] | None = None
+    _anything_approved: bool = False
     _head: tuple[int, str] = (0, "")
     _seals: frozenset[str] = frozenset()
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
@@ -172,9 +189,9 @@ class Oracle:
 
     # -- what may be sent ----------------------------------------------------------------------------------------
 
-    def usual(self) -> int:
-        """How many may go at least because so many usually do."""
-        return 0
+    def _most_transfers(self) -> int:
+        """How many may go in a run that nobody approved: three times what is usual, as far as it was seen."""
+        return max(self.most_transfers, int(3 * median(self._usual or [0])))
 
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
@@ -311,11 +328,17 @@ class Oracle:
 
     # -- at every request --------------------------------------------------------------------------------------------
 
-    def begin(self, *, approved: bool) -> None:
-        """A run begins; what an earlier one asked or sent is not its own."""
+    def begin(self, *, approved: Mapping[str, int] | None = None) -> None:
+        """A run begins; what an earlier one asked or sent is not its own.
+
+        `approved`: of the plan that a person approved, the amount under each reference; None: nobody was asked.
+        """
+        if self._wrote:
+            self._usual.append(self._transfers)
         self._asked.clear()
-        self._transfers = 0
+        self._transfers, self._wrote = 0, False
         self._approved = approved
+        self._anything_approved = self._anything_approved or approved is not None
 
     def asked(self, side: str, request: Request) -> None:
         """Something was read whole: what was looked up by it."""
@@ -339,10 +362,11 @@ class Oracle:
     def write(self, write: Write) -> None:
         """Judge a write on its way."""
         operation, name = write.operation, write.reference
+        self._wrote = True
         if not self.may_write:
             self.violated("S10", f"{operation} was sent")
-        if not self._announced(operation, name):
-            self.violated("S5", f"{operation} {name} has no intent in the journal")
+        if not self._announced(write):
+            self.violated("S5", f"{operation} {name or write.subject} has no intent in the journal")
         if name and not {name, operation} & self._asked:
             self.violated("S5", f"{operation} {name} was not looked up in this run")
         if name:
@@ -350,23 +374,50 @@ class Oracle:
             if before is not None and self.world.now - before < SETTLE - MISSET:
                 self.violated("S6", f"{operation} {name} was sent again after {self.world.now - before}")
             self._sent[name] = self.world.now
+        self._transfers += operation == "transfer"
+        if not self.unattended:
+            self._allowed(write)
+        self._headed()
         match operation:
             case "transfer":
-                self._transfers += 1
-                if not self._approved and self._transfers > max(self.most_transfers, self.usual()):
-                    self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
-                if not self._true(f"transfer {write.document}", write.amount):
-                    kind, _, number = write.document.partition(" ")
-                    subject = self.stage.erp.find(DocumentType(kind), number)
-                    why = [*self.stops(subject)] if subject else ["UNKNOWN"]
-                    owed = subject.balance if subject else 0
-                    self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
+                self._transfer(write)
             case "payment":
                 self._posting(write)
             case "voucher":
-                self._voucher(name)
+                self._voucher(write)
             case "reduction":
                 self._reduction(write)
+
+    def _allowed(self, write: Write) -> None:
+        """S10: a person has approved a first plan, and whatever is more than usual; then that goes and nothing else."""
+        if not self._anything_approved:
+            self.violated("S10", f"{write.operation} was sent before anybody approved a plan")
+        elif self._approved is None:
+            if self._transfers > self._most_transfers():
+                self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
+        elif write.reference and self._approved.get(write.reference) != write.amount:
+            self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
+
+    def _headed(self) -> None:
+        """S12: what is acted on is the newest entry, and the head beside the journal says so."""
+        with self._journal() as journal:
+            newest = journal.execute("select seq, hash from event order by seq desc limit 1").fetchone()
+        if self._head_beside().decode("ascii", "replace") != "{:020d} {}\n".format(*newest):
+            self.violated("S12", f"entry {newest[0]} is acted on, and the head does not know it")
+        self._head = newest[0], newest[1]
+
+    def _head_beside(self) -> bytes:
+        return (self.folder / "journal.head").read_bytes()
+
+    def _transfer(self, write: Write) -> None:
+        kind, _, number = write.document.partition(" ")
+        subject = self.stage.erp.find(DocumentType(kind), number)
+        if not self._true(f"transfer {write.document}", write.amount):
+            why = [*self.stops(subject)] if subject else ["UNKNOWN"]
+            owed = subject.balance if subject else 0
+            self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
+        if subject and any(not _over(claim) for claim in self._claims(subject)):
+            self.violated("S3", f"{number} was handed over while it had a claim")
 
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
@@ -377,13 +428,14 @@ class Oracle:
         finally:
             journal.close()
 
-    def _announced(self, operation: str, name: str) -> bool:
-        kinds = _KINDS[operation]
+    def _announced(self, write: Write) -> bool:
+        """Whether the journal says that this is about to be done: under its reference, or to its subject."""
+        kinds = _KINDS[write.operation]
+        marks = ", ".join("?" * len(kinds))
+        mine, wanted = ("reference = ?", write.reference) if write.reference else (_IS_ABOUT, write.subject)
+        query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) and {mine}"
         with self._journal() as journal:
-            marks = ", ".join("?" * len(kinds))
-            wanted = "and reference = ?" if name else ""
-            query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) {wanted}"
-            return bool(journal.execute(query, [*kinds, *([name] if name else [])]).fetchone()[0])
+            return bool(journal.execute(query, [*kinds, wanted]).fetchone()[0])
 
     def _posting(self, write: Write) -> None:
         name, customer, amount = write.reference, write.customer, write.amount
@@ -396,23 +448,48 @@ class Oracle:
                 return
         self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
 
-    def _voucher(self, name: str) -> None:
+    def _voucher(self, write: Write) -> None:
+        vouchers, name = self._vouchers(), write.reference
         for settlement in self.stage.account.settlements.values():
-            if name not in self.names("settlement", f"{settlement.id}:PUBLISHED"):
-                continue
-            for entry in settlement.entries:
-                root = entry
-                while root.reverses is not None:
-                    root = root.reverses
-                for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
-                    source = f"{root.id}:{claim.order.debtor.number}"
-                    if not entry.carried.get((claim, "principal")):
-                        continue  # what was taken back before anybody posted it has nothing to wait for
-                    if entry is root and not self._ever_posted(source):
-                        self.violated("S7", f"settlement {settlement.id} is booked before entry {root.id}")
+            for status, sign in (("PUBLISHED", 1), ("CANCELLED", -1)):
+                if name in self.names("settlement", f"{settlement.id}:{status}"):
+                    lines = {account: sign * amount for account, amount in _booked_as(settlement).items()}
+                    if settlement.status != status or Counter(dict(write.lines)) != Counter(lines):
+                        self.violated(
+                            "S2", f"{write.lines} is booked for {settlement.id}, {settlement.status}: {lines}"
+                        )
+                    if self._booked(settlement, vouchers) != (sign < 0):
+                        self.violated("S1", f"{name} is booked, and settlement {settlement.id} is so already")
+                    if sign > 0:
+                        self._after_its_items(settlement)
+                    return
+        self.violated("S2", f"voucher {name} stands for no settlement")
 
-    def _ever_posted(self, source: str) -> bool:
-        return any(document.released for document in self._postings(source))
+    def _booked(self, settlement: Settlement, vouchers: Mapping[str, int]) -> int:
+        """How often a settlement is booked, less how often that was taken back."""
+        booked, taken_back = (
+            sum(vouchers.get(name, 0) for name in self.names("settlement", f"{settlement.id}:{status}"))
+            for status in ("PUBLISHED", "CANCELLED")
+        )
+        return booked - taken_back
+
+    def _after_its_items(self, settlement: Settlement) -> None:
+        for entry in settlement.entries:
+            root = entry
+            while root.reverses is not None:
+                root = root.reverses
+            for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
+                source = f"{root.id}:{claim.order.debtor.number}"
+                if not entry.carried.get((claim, "principal")):
+                    continue  # what was taken back before anybody posted it has nothing to wait for
+                if entry is root and not self._posted(source):
+                    self.violated("S7", f"settlement {settlement.id} is booked while entry {root.id} is not posted")
+
+    def _posted(self, source: str) -> bool:
+        """Whether what an entry carries stands in the ERP; more may, until a posting gives way to what is left."""
+        self.moved()
+        posted = sum(document.amount for document in self._standing(source))
+        return any(told.get(f"posting {source}", 0) <= posted for _, told in self._past)
 
     def _postings(self, source: str) -> list[Document]:
         return [
@@ -428,12 +505,12 @@ class Oracle:
     def _reduction(self, write: Write) -> None:
         """S8 by claim: money that came by the agency is open there no more, so to report it would leave no room."""
         self.moved()
-        fact = f"room {write.claim}"
+        fact = f"room {write.subject}"
         rooms = [told[fact] for _, told in self._past if fact in told]
         if not rooms:
-            self.violated("S8", f"{write.document} is reported on {write.claim}, which has ended")
+            self.violated("S8", f"{write.document} is reported on {write.subject}, which has ended")
         elif write.amount > max(0, *rooms):
-            self.violated("S8", f"{write.amount} of {write.document} is reported on {write.claim}: room for {rooms}")
+            self.violated("S8", f"{write.amount} of {write.document} is reported on {write.subject}: room for {rooms}")
         for _, told in self._past:
             if fact in told:
                 told[fact] -= write.amount  # two reductions of one run share the room that was read
@@ -589,14 +666,11 @@ class Oracle:
     def _unbooked(self) -> Iterator["Difference"]:
         vouchers = self._vouchers()
         for settlement in self.stage.account.settlements.values():
-            names = {
-                status: self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED")
-            }
-            booked, taken_back = (sum(vouchers[name] for name in those) for those in names.values())
-            due = settlement.status == "PUBLISHED" and any(_terms(settlement))
-            if booked - taken_back != due:
-                words = (f"settlement {settlement.number}", *names["PUBLISHED"], *names["CANCELLED"])
-                text = f"settlement {settlement.number}, {settlement.status}, is booked {booked}-{taken_back} times"
+            times = self._booked(settlement, vouchers)
+            if times != (settlement.status == "PUBLISHED" and bool(_booked_as(settlement))):
+                names = (self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED"))
+                words = (f"settlement {settlement.number}", *chain.from_iterable(names))
+                text = f"settlement {settlement.number}, {settlement.status}, is booked {times} times"
                 yield Difference("C2", words, text, EXPLAIN_UNBOOKED)
 
     def _vouchers(self) -> Counter[str]:
@@ -630,16 +704,18 @@ class Difference:
     explained_by: frozenset[str]
 
 
-def _terms(settlement: Settlement) -> tuple[int, ...]:
-    """What a settlement is made of; one of nothing but zeros needs no voucher."""
-    return (
-        settlement.principal,
-        settlement.interest,
-        settlement.fees,
-        settlement.commission,
-        settlement.expenses,
-        settlement.vat,
-    )
+def _booked_as(settlement: Settlement) -> dict[str, int]:
+    """The voucher of a settlement by account, debit positive; one of nothing but zeros needs none."""
+    lines = {
+        SUSPENSE: -settlement.principal,
+        PAYOUT: settlement.net + settlement.offset,
+        INPUT_VAT: settlement.vat,
+        COMMISSION: settlement.commission,
+        EXPENSES: settlement.expenses,
+        INTEREST: -settlement.interest,
+        FEES: -settlement.fees,
+    }
+    return {account: amount for account, amount in lines.items() if amount}
 
 
 _BETWEEN_WORDS = re.compile(r"[^\w:/-]+")
@@ -648,6 +724,11 @@ _BETWEEN_WORDS = re.compile(r"[^\w:/-]+")
 def _spaced(text: str) -> str:
     """A text in which a word can be looked for between blanks."""
     return f" {_BETWEEN_WORDS.sub(' ', text)} "
+
+
+def amounts(effects: Iterable[Effect]) -> dict[str, int]:
+    """What a person approves with a plan: reference -> øre."""
+    return {effect.reference: effect.content.amount for effect in effects}
 
 
 @lru_cache(4096)
@@ -661,6 +742,8 @@ def _over(claim: Claim) -> bool:
 
 
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)
+_IS_ABOUT = "? in (account, source, remote_id, json_extract(details, '$.number'))"
+"""Whether an effect is about something: a claim, a question, an invoice, or the number of a payment or voucher."""
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "transfer": ("transfer",),
     "reduction": ("reduction",),
@@ -687,11 +770,23 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
         case "reduction":
             source = told["source"]
             name = f"{source['type']} {source['number']}"
-            return Write(operation, told["reference"], name, amount=ore(told["amount"]), claim=path[2])
+            return Write(operation, told["reference"], name, amount=ore(told["amount"]), subject=path[2])
         case "payment":
             amount = ore(told["paymentAmount"]["value"])
             return Write(operation, told["paymentRef"]["value"], customer=told["customer"]["value"], amount=amount)
         case "voucher":
             lines = next(value for value in told.values() if isinstance(value, list))
-            return Write(operation, lines[0]["referenceNumber"]["value"])
-    return Write(operation)
+            amounts = tuple((line["accountNumber"]["value"], _signed(line)) for line in lines)
+            return Write(
+                operation, lines[0]["referenceNumber"]["value"], amount=-dict(amounts).get(SUSPENSE, 0), lines=amounts
+            )
+        case "case number":
+            kind = "Invoice" if path[1].lower() == "customerinvoice" else "DebitNote"
+            return Write(operation, subject=f"{kind} {path[2]}")
+    return Write(operation, subject=path[2])
+
+
+def _signed(line: Mapping[str, Any]) -> int:
+    """The amount of a voucher's line, debit positive."""
+    debit, credit = (line.get(f"{side}AmountInCurrency") for side in ("debit", "credit"))
+    return ore(debit["value"]) if debit else -ore(credit["value"])  # type: ignore[index]

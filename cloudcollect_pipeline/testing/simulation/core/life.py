@@ -5,7 +5,6 @@ the dying run survives beside that.
 """
 
 import hashlib
-import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -14,15 +13,14 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from statistics import median
 from tempfile import TemporaryDirectory
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
 from cloudcollect_pipeline.dispatch.gate import approve
 from cloudcollect_pipeline.dispatch.journal import JournalError
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy, company_lock
-from cloudcollect_pipeline.dispatch.verify import read_head
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.errors import CounterpartyError
 from cloudcollect_pipeline.sandbox.erp import Status
 from cloudcollect_pipeline.sandbox.serve import company_settings
@@ -37,7 +35,7 @@ from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, Stage, happen, invoice
 from cloudcollect_pipeline.testing.simulation.life import ANSWERS, FLOOR, SLOW, STARTS, Lived
 from cloudcollect_pipeline.testing.simulation.network import LATENCY, MEANWHILE, NOWHERE, Killed, MachineClock
-from cloudcollect_pipeline.testing.simulation.oracle import Oracle
+from cloudcollect_pipeline.testing.simulation.oracle import Oracle, Write, amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
 SEED = 7
@@ -69,16 +67,19 @@ class MemoryOracle(Oracle):
     def _journal(self) -> Iterator[sqlite3.Connection]:
         yield self.life.journal.db
 
-    def usual(self) -> int:
-        """Three times the median of the plans that were carried out, as the caps say."""
-        rows = self.life.journal.rows("select totals from plan where state = 'dispatched' order by seq desc limit 20")
-        counts = [json.loads(row["totals"]).get("transfer", {}).get("count", 0) for row in rows]
-        return int(3 * median(counts or [0]))
+    def _announced(self, write: Write) -> bool:
+        """What is not committed would not survive this moment."""
+        return not self.life.journal.db.in_transaction and super()._announced(write)
+
+    def _head_beside(self) -> bytes:
+        return self.life.journal.image()[1]
 
     def look_at_journal(self) -> None:
-        """What is committed beyond the head was acted on by nobody: a copy without it is no other history."""
+        """What was committed right before a kill was acted on by nobody: a copy without it is no other history."""
+        acted_on = self._head
         super().look_at_journal()
-        self._head = read_head(self.life.journal.image()[1])
+        if self.life.died_before_its_head:
+            self._head = acted_on
 
 
 @cache
@@ -112,6 +113,8 @@ class Life:
         self.lived = Lived(script)
         self.quiet = False
         self._torn = False
+        self.died_before_its_head = False
+        """Whether the newest entry was committed and the process killed right then."""
         self._commit: Step | None = None
         """The fault that strikes the commit under way."""
         self._away = 0
@@ -245,7 +248,7 @@ class Life:
             ran = self._approve(ran, whole)
         if ran is not None and ran.plan and "plan carried out again" in whole:
             self.chaos.strike(whole["plan carried out again"])
-            self._begin(approved=True)
+            self._begin()
             again = Ran(plan=ran.plan)
             self._guarded(lambda run: run.carry_out(again))
         if "run again" in whole:
@@ -270,12 +273,12 @@ class Life:
         if not self.quiet and self._news % KEPT_EVERY == 0:
             self._kept.append((*self.journal.image(), self.store.copy()))
 
-    def _begin(self, *, approved: bool) -> None:
-        self.oracle.begin(approved=approved)
+    def _begin(self, approved: Sequence[Effect] | None = None) -> None:
+        self.oracle.begin(approved=None if approved is None else amounts(approved))
         self.wire.begin()
 
     def _attempt(self, whole: Mapping[str, Step]) -> Ran | None:
-        self._begin(approved=False)
+        self._begin()
         if "second run" not in whole:
             return self._guarded(Run.run)
         with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
@@ -325,7 +328,7 @@ class Life:
             happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
         result: Ran | None = ran
         for _ in range(2 if "approved twice" in whole else 1):
-            self._begin(approved=True)
+            self._begin(ran.effects)
 
             def carried_out(run: Run) -> Ran:
                 approve(self.journal, self.clock.now(), "simulation", ran.plan)
@@ -410,6 +413,7 @@ class Life:
 
     def _committed(self, when: str, entry: str) -> None:
         """At each side of a commit: the process may die here, or the disk be full."""
+        self.died_before_its_head = False
         if not self.clock.running:
             return
         if when == "after" and self.chaos.awaits("killed and journal torn"):
@@ -434,6 +438,7 @@ class Life:
         ):
             self._commit = None
             self.clock.running = False
+            self.died_before_its_head = when == "head"
             raise Killed
 
     def _kill(self, torn: bool) -> None:
