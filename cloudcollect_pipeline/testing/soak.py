@@ -208,11 +208,10 @@ class KilledLife(Life):
 
     # -- looking back --------------------------------------------------------------------------------------------
 
-    def _judge(self, journal: Journal, result: NightResult | None) -> None:
-        super()._judge(journal, result)
+    def _ties(self, journal: Journal, result: NightResult | None) -> None:
         told = journal.nights(1)[0]["summary"]
         truth = self.world.truth()[self.stage.slug]
-        if self.quiet and not self._doubtful and (not told["ties"] or told["ledger"] != truth.suspense_balance):
+        if not told["ties"] or told["ledger"] != truth.suspense_balance:
             self.oracle.violated("L2", f"closing {told['closing']}, ledger {told['ledger']}: {truth.suspense_balance}")
 
     def _at_rest(self, result: NightResult | None) -> bool:

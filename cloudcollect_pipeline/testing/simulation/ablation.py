@@ -4,12 +4,13 @@ A simulator that stays green without a safeguard, or with a mistake, proves noth
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from cloudcollect_pipeline import nightly
+from cloudcollect_pipeline.dispatch import guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.dispatch.guards import Fresh, Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
@@ -18,7 +19,7 @@ from cloudcollect_pipeline.dispatch.reads import LedgerReads
 from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.errors import NotSent, Refused, Uncertain
 from cloudcollect_pipeline.nightly import Night, NightResult, StoredPlan
-from cloudcollect_pipeline.planning import deltas, settlements
+from cloudcollect_pipeline.planning import afterwards, deltas, settlements
 from cloudcollect_pipeline.planning import plan as planning
 from cloudcollect_pipeline.planning.deltas import ClaimState, CustomerState, Planned, Reference, plan_customer
 from cloudcollect_pipeline.testing.simulation.core import life as core_life
@@ -32,6 +33,8 @@ Attempt = tuple[str, str | None, str]
 _attempt = Dispatcher._attempt
 _transfers = planning.transfers
 _reduce = deltas._reduce
+_missed = Journal.missed
+_wanted_hold = afterwards.wanted_hold
 _voucher_lines = settlements.voucher_lines
 _store_plan, _mark_plan = Journal.store_plan, Journal.mark_plan
 _carry_out, _carry_out_values = Night.carry_out, Run.carry_out
@@ -164,6 +167,14 @@ def _carry_out_what_stands_now_values(self: Run, ran: Ran) -> Ran:
     return _carry_out_values(self, ran)
 
 
+def _asked_for_a_week(self: Journal, *asked: Any) -> int:
+    return _missed(self, *asked) - 5
+
+
+def _deaf_to_disputes(document: str, failed: Sequence[str], *rest: Any) -> tuple[str, str]:
+    return _wanted_hold(document, [code for code in failed if code != "NOT_DISPUTED"], *rest)
+
+
 def _too_much(*settlement: Any) -> list[dict[str, Any]]:
     """A voucher of a krone more than was paid out, which still adds up to zero."""
     lines = _voucher_lines(*settlement)
@@ -219,6 +230,11 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
         (Night, "carry_out", _carry_out_what_stands_now),
         (Run, "carry_out", _carry_out_what_stands_now_values),
     ),
+    "unknown outcomes are asked for a week": ((Journal, "missed", _asked_for_a_week),),
+    "disputes are not heard": (
+        (afterwards, "wanted_hold", _deaf_to_disputes),
+        (guards, "wanted_hold", _deaf_to_disputes),
+    ),
     "a wrong voucher": ((settlements, "voucher_lines", _too_much),),
     "what is ripe is passed over": (
         (planning, "transfers", _forgetful),
@@ -232,12 +248,17 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
 """A safeguard gone, or a mistake -> what stands in the place of the right code: owner, attribute, substitute."""
 
 
+def without(safeguard: str) -> AbstractContextManager[None]:
+    """The pipeline without one of its safeguards, or with a mistake, until the end of the block."""
+    return substituted(*ABLATIONS[safeguard])
+
+
 @contextmanager
-def without(safeguard: str) -> Iterator[None]:
-    """The pipeline without one of its safeguards, until the end of the block."""
-    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in ABLATIONS[safeguard]]
+def substituted(*substitutes: tuple[Any, str, Any]) -> Iterator[None]:
+    """Other code in the place of some until the end of the block: owner, attribute, substitute."""
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in substitutes]
     try:
-        for owner, name, substitute in ABLATIONS[safeguard]:
+        for owner, name, substitute in substitutes:
             setattr(owner, name, substitute)
         yield
     finally:

@@ -33,26 +33,26 @@ from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENS
 
 INVARIANTS: Mapping[str, str] = {
     "S1": "a payment or voucher stands in the ERP at most once under one reference",
-    "S2": "what is posted is what the agency's entry carries, for its customer",
+    "S2": "what is posted is what the agency's entry carries, for its customer; a voucher is what its settlement says",
     "S3": "one claim per receivable at a time, one record per reference at the agency",
     "S4": "what is handed over is owed, picked, old enough, and neither excluded nor disputed, at its balance",
-    "S5": "every write has a durable intent before it",
+    "S5": "every write has a durable intent of its own before it, and was looked up in the same run",
     "S6": "no reference is sent twice within twelve hours",
     "S7": "a settlement is booked after all its items",
     "S8": "what the agency received is never reported to it: no claim is reduced below what is still owed",
-    "S10": "nothing is written when a person or a guard has said so",
+    "S10": "nothing is written when a person or a guard has said so, and of what needs approval only what was approved",
     "S11": "only one run may write, and a second one asks nothing",
     "S12": "the journal is chained and gapless, and never another history without saying so",
     "S15": "a night keeps within its budget of requests",
     "L1": "debits equal credits in every batch",
-    "L2": "on quiet nights both identities of the statement hold, with the books' own figures",
+    "L2": "both identities of the statement hold with the books' own figures, at rest and as long as nothing went wrong",
     "L3": "an item is in one settlement at a time",
     "L4": "each balance is what the history behind it adds up to",
     "L5": "every difference between the two sides is named",
-    "C1": "three quiet nights settle everything that is not parked with a person",
-    "C2": "no fact is lost: what the agency received is posted or named",
-    "C4": "a quiet night plans nothing",
-    "C10": "a claim that must stop is held, or asked about",
+    "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
+    "C2": "no fact is lost: what is ripe is sent, what the agency received is posted, its settlements are booked, or why not",
+    "C4": "a quiet night plans nothing, and the same night once more sends nothing",
+    "C10": "a claim that must stop is held or asked about, and no other one is held",
 }
 """What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
 
@@ -108,6 +108,7 @@ EXPLAIN_UNBOOKED = frozenset(
     }
 )
 EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
+EXPLAIN_HELD = PARKED | {"PAUSE_OF_UNKNOWN_ORIGIN"}
 """Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
@@ -161,12 +162,16 @@ class Oracle:
     seed: int
     night: int = 0
     step: int = 0
+    writes: int = 0
+    """How many were sent."""
     may_write: bool = True
     found: list[Violation] = field(default_factory=list)
     most_transfers: int = 0
     """How many may go in one run that nobody approved, whatever is usual."""
     unattended: bool = False
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
+    episodes: set[str] = field(default_factory=set)
+    """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
     _transfers: int = 0
     _usual: deque[int] = field(default_factory=lambda: deque(maxlen=USUAL))
     """How many were handed over in each of the last runs that wrote anything."""
@@ -294,6 +299,31 @@ class Oracle:
             if document.due is None or (self._tonight - document.due).days not in COMING_OF_AGE
         }
 
+    def should_stop(self) -> dict[str, bool | None]:
+        """Live claims with something to collect: whether each must be held; None: it may be, for a later due date."""
+        told: dict[str, bool | None] = {}
+        for claim in self.stage.account.claims.values():
+            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+            if document is None or _over(claim) or not claim.live or claim.principal_open <= 0 or document.balance <= 0:
+                continue
+            must = document.excluded or document.revoked or document.customer.excluded or claim.disputed
+            later = document.due is not None and document.due > claim.order.due_date
+            told[claim.id] = must or (None if later else False)
+        return told
+
+    def judged_holds(self, mine: Mapping[str, bool | None], plan: Plan) -> None:
+        """Hold the holds of a plan made of untroubled reads against what should stop at that moment."""
+        planned = {e.details["claim_id"]: e.details["hold"] for e in plan.effects if e.kind == "hold"}
+        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in plan.findings)
+        for name, must in mine.items():
+            claim = self.stage.account.claims[name]
+            hold = planned.get(name, claim.hold)
+            words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
+            if must and hold == "NONE" and not any(_spaced(word) in told for word in words):
+                self.violated("C10", f"{name} must be held, and nothing is planned or said")
+            if must is False and name in planned and hold != "NONE":
+                self.violated("C10", f"{name} is to be {hold} for no reason")
+
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
         """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
         planned = {effect.source for effect in plan.effects if effect.kind == "transfer"}
@@ -362,6 +392,7 @@ class Oracle:
     def write(self, write: Write) -> None:
         """Judge a write on its way."""
         operation, name = write.operation, write.reference
+        self.writes += 1
         self._wrote = True
         if not self.may_write:
             self.violated("S10", f"{operation} was sent")
@@ -418,6 +449,9 @@ class Oracle:
             self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
         if subject and any(not _over(claim) for claim in self._claims(subject)):
             self.violated("S3", f"{number} was handed over while it had a claim")
+        times = len(self._claims(subject)) if subject else 0
+        if times and f"{write.document} episode {times + 1}" not in self.episodes:
+            self.violated("S4", f"{number} was handed over once more, and nobody has said so")
 
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
@@ -683,15 +717,13 @@ class Oracle:
         )
 
     def _unheld(self) -> Iterator["Difference"]:
-        for claim in self.stage.account.claims.values():
-            if not claim.live or claim.hold != "NONE" or claim.principal_open <= 0:
-                continue
-            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
-            if document is None or document.balance <= 0:
-                continue
-            if document.excluded or document.revoked or document.customer.excluded:
-                words = (f"{claim.document_type} {document.number}", claim.id, claim.reference)
-                yield Difference("C10", words, f"{document.number} is excluded, its claim goes on", EXPLAIN_UNHELD)
+        for name, must in self.should_stop().items():
+            claim = self.stage.account.claims[name]
+            words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
+            if must and claim.hold == "NONE":
+                yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
+            if must is False and claim.hold == "PAUSED":
+                yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
 
 
 @dataclass(frozen=True)
@@ -788,5 +820,5 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
 
 def _signed(line: Mapping[str, Any]) -> int:
     """The amount of a voucher's line, debit positive."""
-    debit, credit = (line.get(f"{side}AmountInCurrency") for side in ("debit", "credit"))
-    return ore(debit["value"]) if debit else -ore(credit["value"])  # type: ignore[index]
+    debit = line.get("debitAmountInCurrency")
+    return ore(debit["value"]) if debit else -ore(line["creditAmountInCurrency"]["value"])

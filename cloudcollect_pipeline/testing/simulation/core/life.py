@@ -33,14 +33,21 @@ from cloudcollect_pipeline.testing.simulation.core.night import Planner, Ran, Ru
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort, Wire
 from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, Stage, happen, invoice
-from cloudcollect_pipeline.testing.simulation.life import ANSWERS, FLOOR, SLOW, STARTS, Lived
+from cloudcollect_pipeline.testing.simulation.life import (
+    ANSWERS,
+    FLOOR,
+    QUIET_NIGHTS,
+    SETTLED_AFTER,
+    SLOW,
+    STARTS,
+    Lived,
+)
 from cloudcollect_pipeline.testing.simulation.network import LATENCY, MEANWHILE, NOWHERE, Killed, MachineClock
 from cloudcollect_pipeline.testing.simulation.oracle import Oracle, Write, amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
 SEED = 7
 """All lives are of one company with one tenant: only scripts differ."""
-QUIET_NIGHTS = 14
 AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
 LOOK_EVERY = 8
 """All books are looked through after so many nights with news; each write is judged when it is sent."""
@@ -462,7 +469,7 @@ class Life:
         """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
         self.quiet = self.planner.everything = True
         self.chaos.disarm()
-        ran: Ran | None = None
+        calm = 0
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.stage.until(AT_NIGHT)
@@ -471,33 +478,47 @@ class Life:
             self.lived.nights += 1
             if ran is not None and number >= 2 and self._at_rest(ran):
                 self.lived.quiet_after = number + 1
+                self._once_more()
                 break
-            if number <= QUIET_NIGHTS // 2:
-                self._answer(Random(self.script.seed * 1000 + number), drafts=number >= 2)
-        else:
-            left = [effect.reference for effect in ran.effects] if ran else ["no run"]
-            self.oracle.violated(
-                "C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {sorted(self.store.open)[:5]}"
+            answered = number <= QUIET_NIGHTS // 2 and self._answer(
+                Random(self.script.seed * 1000 + number), drafts=number >= 2
             )
+            calm = 0 if answered else calm + 1
+            if calm == SETTLED_AFTER:
+                left = [effect.reference for effect in ran.effects] if ran else ["no run"]
+                text = f"after {calm} quiet nights: plan {left[:5]}, open {sorted(self.store.open)[:5]}"
+                self.oracle.violated("C1", text)
         self._conclude()
+
+    def _once_more(self) -> None:
+        """C4: the same night again, without news."""
+        before = self.journal.newest, self.oracle.writes
+        again = self._run({})
+        if again is None or again.effects or (self.journal.newest, self.oracle.writes) != before:
+            self.oracle.violated("C4", f"run again without news, {self.oracle.writes - before[1]} were sent")
 
     def _at_rest(self, ran: Ran) -> bool:
         return not ran.effects and not ran.not_sent and not self.store.open and self.journal.quiet_until() is None
 
-    def _answer(self, dice: Random, *, drafts: bool = False) -> None:
-        """A person does what each finding asks for."""
-        decided = self.journal.decisions()
+    def _answer(self, dice: Random, *, drafts: bool = False) -> bool:
+        """A person does what each finding asks for; False where none asks for anything."""
+        decided, answered = self.journal.decisions(), False
         for finding in self._findings():
             code, subject = finding
             if code in ANSWERS and finding not in decided:
                 answer = dice.choice(ANSWERS[code])
                 self.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+                answered = True
+                if answer == "approve":
+                    self.oracle.episodes.add(subject)
                 self.store.dirty.update(self.store.customers)
                 self.store.settlements_dirty = True
             if code == "POSTING_NOT_RELEASED" and drafts:
                 for draft in self.stage.erp.payments_with_reference(subject):
                     if draft.status is Status.BALANCED:
                         self.stage.erp.delete(draft)
+                        answered = True
+        return answered
 
     def _findings(self) -> list[tuple[str, str]]:
         findings = {(f.code, f.subject) for those in self.planner.findings.values() for f in those}
