@@ -38,7 +38,7 @@ STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
 QUIET_NIGHTS = 14
 """Nights without news in which people have answered everything."""
 SETTLED_AFTER = 4
-"""Nights after the last answer: in three everything settles, and the fourth one sees that it has."""
+"""Nights after the last answer or news: in three everything settles, and the fourth one sees that it has."""
 CALM = 2
 """Nights without a fault, after which nothing is read that one of them has left behind."""
 FLOOR = 8
@@ -345,7 +345,8 @@ class Life:
                 self.lived.quiet_after = number + 1
                 self._once_more()
                 break
-            calm = 0 if self._answer(number) else calm + 1
+            calm = 0 if self._answer(number) or self.oracle.aged else calm + 1
+            self.oracle.aged = False
             if calm == SETTLED_AFTER:
                 left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
                 with self._journal() as journal:

@@ -45,12 +45,12 @@ INVARIANTS: Mapping[str, str] = {
     "S12": "the journal is chained and gapless, and never another history without saying so",
     "S15": "a night keeps within its budget of requests",
     "L1": "debits equal credits in every batch",
-    "L2": "both identities of the statement hold with the books' own figures, at rest and as long as nothing went wrong",
+    "L2": "both identities of the statement hold with the books' own figures, at rest and until something goes wrong",
     "L3": "an item is in one settlement at a time",
     "L4": "each balance is what the history behind it adds up to",
     "L5": "every difference between the two sides is named",
     "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
-    "C2": "no fact is lost: what is ripe is sent, what the agency received is posted, its settlements are booked, or why not",
+    "C2": "no fact is lost: what is ripe is sent, agency money posted, its settlements booked, or named why not",
     "C4": "a quiet night plans nothing, and the same night once more sends nothing",
     "C10": "a claim that must stop is held or asked about, and no other one is held",
 }
@@ -170,6 +170,8 @@ class Oracle:
     """How many may go in one run that nobody approved, whatever is usual."""
     unattended: bool = False
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
+    aged: bool = False
+    """Whether something was handed over that had just come of age, which is news on the quietest night."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
     _transfers: int = 0
@@ -449,6 +451,8 @@ class Oracle:
             self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
         if subject and any(not _over(claim) for claim in self._claims(subject)):
             self.violated("S3", f"{number} was handed over while it had a claim")
+        if subject and subject.due and (self._tonight - subject.due).days in COMING_OF_AGE:
+            self.aged = True
         times = len(self._claims(subject)) if subject else 0
         if times and f"{write.document} episode {times + 1}" not in self.episodes:
             self.violated("S4", f"{number} was handed over once more, and nobody has said so")

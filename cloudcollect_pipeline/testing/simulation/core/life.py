@@ -483,7 +483,8 @@ class Life:
             answered = number <= QUIET_NIGHTS // 2 and self._answer(
                 Random(self.script.seed * 1000 + number), drafts=number >= 2
             )
-            calm = 0 if answered else calm + 1
+            calm = 0 if answered or self.oracle.aged else calm + 1
+            self.oracle.aged = False
             if calm == SETTLED_AFTER:
                 left = [effect.reference for effect in ran.effects] if ran else ["no run"]
                 text = f"after {calm} quiet nights: plan {left[:5]}, open {sorted(self.store.open)[:5]}"
