@@ -295,6 +295,9 @@ class Life:
         except Killed:
             self._rise()
             return result
+        except JournalError:
+            self._mend_the_journal()
+            return result
         except (CounterpartyError, NothingSent):
             return result
         approved.plan = result.plan

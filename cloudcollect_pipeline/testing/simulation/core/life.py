@@ -420,7 +420,8 @@ class Life:
 
     def _committed(self, when: str, entry: str) -> None:
         """At each side of a commit: the process may die here, or the disk be full."""
-        self.died_before_its_head = False
+        if when == "after":
+            self.died_before_its_head = False
         if not self.clock.running:
             return
         if when == "after" and self.chaos.awaits("killed and journal torn"):
