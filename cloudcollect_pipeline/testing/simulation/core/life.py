@@ -83,10 +83,10 @@ class MemoryOracle(Oracle):
 
     def look_at_journal(self) -> None:
         """What was committed right before a kill was acted on by nobody: a copy without it is no other history."""
-        acted_on = self._head
         super().look_at_journal()
         if self.life.died_before_its_head:
-            self._head = acted_on
+            before = self._head[0] - 1
+            self._head = before, self.life.journal.seal_of(before)
 
 
 @cache
