@@ -96,7 +96,7 @@ def init(
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of 3000, or a free one.")] = None,
     outage: Annotated[
-        bool, typer.Option("--outage", help="The demo's pipeline has been down for some nights: make up for them.")
+        bool, typer.Option("--outage", help="The demo's pipeline has been down for four nights: make up for them.")
     ] = False,
 ) -> None:
     """Dagster's UI: on the configured companies, else on a demo with its history filled."""
