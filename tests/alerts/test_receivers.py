@@ -2,7 +2,6 @@
 
 import email
 import json
-import shutil
 import ssl
 import subprocess
 import time
@@ -18,6 +17,7 @@ from cloudcollect_pipeline.alerts.ping import health_checks
 from cloudcollect_pipeline.alerts.receivers import NotTold, Receiver, receivers
 from cloudcollect_pipeline.domain.clock import VirtualClock
 from cloudcollect_pipeline.settings import AlertSettings
+from tests.programs import program
 from tests.receivers import NOBODY_LISTENS, mail_server, webhook
 
 CLOCK = VirtualClock(datetime(2026, 11, 29, 3, 20, tzinfo=UTC))
@@ -190,9 +190,7 @@ def test_a_mail_server_that_cannot_keep_a_secret_gets_no_message():
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
     """Of a mail server on 127.0.0.1, and the file to trust it by."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not here to make a certificate")
+    openssl = program("openssl")
     folder = tmp_path_factory.mktemp("certificate")
     file, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(

@@ -1,7 +1,6 @@
 """What stands under deploy/ is checked by the rules it is read by: compose, systemd and nginx. Nothing is started."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from cloudcollect_pipeline.cli.app import app
+from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -19,13 +19,6 @@ OURS = sorted(SERVICES.keys() - {"proxy"})
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (what a container listens on, and a unit must not)
 DATA = "/srv/cloudcollect/data"
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
-    if not found:
-        pytest.skip(f"{name} is not on this machine")
-    return found
 
 
 def mounts(service: str) -> dict[str, tuple[str, bool]]:
@@ -80,7 +73,7 @@ def test_no_secret_stands_in_a_file_of_this_folder() -> None:
 
 
 def test_compose_itself_reads_the_file(tmp_path: Path) -> None:
-    compose = tool("docker-compose")
+    compose = program("docker-compose")
     version = subprocess.run([compose, "version", "--short"], capture_output=True, text=True, check=True).stdout
     text = (DEPLOY / "compose.yaml").read_text()
     if version.startswith("1."):
@@ -111,7 +104,7 @@ def test_units_run_without_privileges_and_listen_on_loopback(unit: Path) -> None
 
 
 def test_systemd_itself_reads_the_units(tmp_path: Path) -> None:
-    analyze = tool("systemd-analyze")
+    analyze = program("systemd-analyze")
     for path in (DEPLOY / "systemd").iterdir():
         text = path.read_text().replace("/opt/cloudcollect/bin", str(Path(sys.executable).parent))
         (tmp_path / path.name).write_text(text)
@@ -123,11 +116,11 @@ def test_systemd_itself_reads_the_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["compose", "systemd"])
 def test_nginx_itself_reads_the_proxys_configuration(tmp_path: Path, kind: str) -> None:
-    nginx = tool("nginx")
+    nginx = program("nginx")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         [
-            tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+            program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
             "-keyout", key, "-out", certificate,
         ],
         check=True, capture_output=True,
