@@ -5,7 +5,10 @@ among the names there are, never joined to a path. It needs no settings and no s
 """
 
 import html
-from collections.abc import Awaitable, Callable, MutableMapping
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ TYPES = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".zip": "application/zip",
 }
+AT_HOME = ("127.0.0.1", "localhost")
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -36,13 +40,40 @@ def run(data: Path, host: str, port: int) -> int:
     return OK
 
 
-def serving(data: Path) -> Callable[..., Awaitable[None]]:
-    """The application: `/` lists companies, `/<company>/` its files, the newest night first."""
+@contextmanager
+def served_here(data: Path, usual_port: int = 3001) -> Iterator[str]:
+    """The address of the report files on loopback, as long as this lasts: for whoever is at this machine."""
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", usual_port))
+        except OSError:  # somebody has it
+            listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(serving(data.absolute(), AT_HOME), log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listening],), name="reports", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def serving(data: Path, hosts: Collection[str] = ()) -> Callable[..., Awaitable[None]]:
+    """The application: `/` lists companies, `/<company>/` its files, the newest night first.
+
+    With `hosts` it answers under these names only: a page of another name that resolves to this machine must not read
+    who owes what.
+    """
 
     async def app(scope: Scope, receive: object, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, kind, body = _answer(data, scope["method"], scope["path"])
+        named = dict(scope["headers"]).get(b"host", b"").decode("latin-1").rpartition(":")[0]
+        if hosts and named not in hosts:
+            status, kind, body = 403, "text/plain", b"not under this name\n"
+        else:
+            status, kind, body = _answer(data, scope["method"], scope["path"])
         headers = [*HEADERS, (b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

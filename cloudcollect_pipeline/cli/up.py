@@ -11,19 +11,16 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from cloudcollect_pipeline.cli.context import DEMO_FOLDER, write_private
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
+from cloudcollect_pipeline.cli.reports import served_here
 from cloudcollect_pipeline.cli.screen import say, working
-from cloudcollect_pipeline.reporting.files import REPORTS
 from cloudcollect_pipeline.settings import FILE_VARIABLE, find_file, load
 
 ENDS_WITHIN = 20.0
 """Seconds that Dagster's processes have to end in."""
-REPORTS_PORT = 3001
 REPORTS_VARIABLE = "CLOUDCOLLECT_REPORTS__URL"
 WORKSPACE = """\
 load_from:
@@ -54,10 +51,10 @@ def run(port: int | None, *, outage: bool = False) -> int:
         if outage:
             raise Stop(f"--outage is the demo's, and {file} names real companies", USAGE)
         settings = load(file, os.environ)  # so that a problem is told here, and not in a web page
-        with serving_reports(settings.data_dir) as url:
+        with served_here(settings.data_dir) as url:
             served = {} if settings.reports.url else {REPORTS_VARIABLE: url}
             return _serve(home, {FILE_VARIABLE: str(file.absolute()), **served}, port or free_port(), str(file))
-    with serving_reports(DEMO_FOLDER) as url, _demo(home, url, outage=outage) as environ:
+    with served_here(DEMO_FOLDER) as url, _demo(home, url, outage=outage) as environ:
         return _serve(home, environ, port or free_port(), f"the demo in {DEMO_FOLDER}")
 
 
@@ -104,40 +101,6 @@ def _serve(home: Path, environ: Mapping[str, str], port: int, what: str) -> int:
             signal.signal(number, handler)
 
 
-@contextmanager
-def serving_reports(data: Path) -> Iterator[str]:
-    """The companies' report files on loopback, to whoever is at this machine, while Dagster is open."""
-
-    class Reports(SimpleHTTPRequestHandler):
-        def translate_path(self, path: str) -> str:
-            company, _, name = unquote(urlsplit(path).path).strip("/").partition("/")
-            known = company and name and not {"/", "\\"} & set(name) and ".." not in (company, name)
-            return str(data / company / REPORTS / name) if known else os.devnull
-
-        def list_directory(self, path: object) -> None:
-            self.send_error(404)
-
-        def do_GET(self) -> None:
-            # A page of another name that resolves to this machine must not read who owes what.
-            if (self.headers.get("Host") or "").rpartition(":")[0] not in ("127.0.0.1", "localhost"):
-                self.send_error(403)
-            else:
-                super().do_GET()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    data = data.absolute()
-    with ThreadingHTTPServer(("127.0.0.1", free_port(REPORTS_PORT)), Reports) as server:
-        thread = threading.Thread(target=server.serve_forever, name="reports", daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def _end(child: "subprocess.Popen[bytes]") -> int:
     """Ask Dagster to end; after a while, make it."""
     say("Dagster ends")
@@ -162,9 +125,9 @@ def dagster_home() -> Path:
     return home
 
 
-def free_port(usual: int = 3000) -> int:
-    """A port that is free now: the usual one if it is."""
-    for wanted in (usual, 0):
+def free_port() -> int:
+    """A port that is free now: Dagster's usual one if it is."""
+    for wanted in (3000, 0):
         with socket.socket() as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import uvicorn
 
-from cloudcollect_pipeline.cli.reports import serving
+from cloudcollect_pipeline.cli.reports import served_here, serving
 from tests.cli.conftest import Command
 
 
@@ -70,3 +70,13 @@ def test_it_only_reads(shelf: httpx.Client) -> None:
 def test_a_folder_that_is_none_is_said(cloudcollect: Command, tmp_path: Path) -> None:
     said = cloudcollect("reports", "--data", str(tmp_path / "nowhere"))
     assert (said.code, "is not a folder" in said.err) == (2, True)
+
+
+def test_beside_dagsters_pages_they_are_served_under_this_machines_names_only(tmp_path: Path) -> None:
+    folder = tmp_path / "nordlys" / "reports"
+    folder.mkdir(parents=True)
+    (folder / "page.html").write_text("a page")
+    with served_here(tmp_path, 0) as url, httpx.Client(base_url=url) as client:
+        assert client.get("/nordlys/page.html").text == "a page"
+        refused = client.get("/nordlys/page.html", headers={"Host": "elsewhere.example:3001"})
+        assert (refused.status_code, "a page" in refused.text) == (403, False)
