@@ -13,7 +13,7 @@ UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo bench test browser screenshots history simulate soak lint format lock up clean
+.PHONY: help demo bench docs pictures test browser screenshots history simulate soak lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -46,6 +46,13 @@ soak: $(READY) ## a thousand real runs killed at random moments, about half an h
 bench: .venv-bench/.ready ## what it costs beside floor and peers; SIZE=small is a smoke run, ROWS=diff,mirror some of it
 	@SIZE=$(SIZE) ROWS=$(ROWS) .venv-bench/bin/python -m benchmarks
 
+docs: $(READY) .venv-docs/.ready ## the documentation as a site, in build/site; a dead link fails
+	@.venv/bin/python -m tools.docs
+	@.venv-docs/bin/zensical build --strict
+
+pictures: $(READY) ## terminal pictures for the docs, from a run of the demo
+	@.venv/bin/python -m tools.docs.pictures
+
 lint: $(READY) ## style, types and the order of the rooms
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -63,10 +70,13 @@ lock: .venv/bin/uv ## choose versions anew within pyproject.toml's bounds
 	@$(UV) pip compile pyproject.toml benchmarks/requirements.in --constraint requirements.lock --universal \
 	  --fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 	  --custom-compile-command 'make lock' --output-file benchmarks/requirements.lock
+	@$(UV) pip compile docs/requirements.in --universal --fork-strategy fewest --upgrade --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
+	  --custom-compile-command 'make lock' --output-file docs/requirements.lock
 
 clean: ## remove .venv and caches; data/ stays
-	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
-	@find cloudcollect_pipeline tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv .venv-bench .venv-docs .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@find cloudcollect_pipeline tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml | .venv/bin/uv
 	@echo "Filling .venv from requirements.lock (once)"
@@ -74,11 +84,13 @@ $(READY): requirements.lock pyproject.toml | .venv/bin/uv
 	@$(UV) pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The peers live apart: none of them is a dependency of the product, or of its tests.
-.venv-bench/.ready: benchmarks/requirements.lock | .venv/bin/uv
-	@echo "Filling .venv-bench from benchmarks/requirements.lock (once)"
-	@test -x .venv-bench/bin/python || .venv/bin/python -m venv --clear --without-pip .venv-bench
-	@$(UV) pip sync --quiet --python .venv-bench/bin/python --require-hashes --no-build benchmarks/requirements.lock
+# The benchmarks' peers and the site's builder live apart: neither the product nor its tests depend on them.
+.venv-bench/.ready: benchmarks/requirements.lock
+.venv-docs/.ready: docs/requirements.lock
+.venv-bench/.ready .venv-docs/.ready: | .venv/bin/uv
+	@echo "Filling $(@D) from $< (once)"
+	@test -x $(@D)/bin/python || .venv/bin/python -m venv --clear --without-pip $(@D)
+	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes --no-build $<
 	@touch $@
 
 # uv comes from the lock too, fetched by pip where the machine has none.

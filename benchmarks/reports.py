@@ -31,7 +31,7 @@ from cloudcollect_pipeline.reconciliation.as_of import lay_as_of
 from cloudcollect_pipeline.reconciliation.statement import make_statement
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.page import page
-from cloudcollect_pipeline.reporting.published import PublishedLedger
+from cloudcollect_pipeline.reporting.published_ledger import PublishedLedger
 from cloudcollect_pipeline.reporting.workbook import write_workbook
 
 FIRST, NIGHTS = date(2025, 1, 6), 100

@@ -19,6 +19,7 @@ STAGES = (
     "orchestrated",
     "companies",
     "bad_input",
+    "looking",
 )
 """The modules in the order of the issue's table."""
 PATH = Path(__file__).with_name("results.json")

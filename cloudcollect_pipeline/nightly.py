@@ -107,6 +107,8 @@ class NightResult:
     not_sent: str = ""
     statement: Statement | None = None
     findings: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
+    """Those of the findings that a person has put off to a later day."""
     mirrored: dict[str, Mirrored] = field(default_factory=dict)
     requests: Mapping[str, Budget] = field(default_factory=dict)
     made_up_for: tuple[date, ...] = ()
@@ -412,7 +414,12 @@ class Night:
             )
 
     def _found_changed(self, feed: str) -> list[dict[str, Any]]:
-        """What tonight's dropped effects rest on: a list that left a change out once may never tell it."""
+        """What tonight's dropped effects rest on: a list that left a change out once may never tell it.
+
+        And customers with something open again whose persons were removed when they had settled: no list tells them.
+        """
+        if feed == "customers":
+            return self.ledger.rows(sql("unknown_persons"))
         if feed not in ("documents", "claims"):
             return []
         dropped = self.journal.effects(states=("dropped",), night=self.night)
@@ -711,6 +718,8 @@ class Night:
             [(f.code, f.subject, f.text, f.amount) for f in one_per_subject.values()],
             looked_for=None if self.result.plan else OF_THE_ACCOUNT,
         )
+        put_off = {(f["code"], f["subject"]) for f in self.journal.findings() if f["state"] == "ignored"}
+        self.result.ignored = tuple(f for f in self.result.findings if (f.code, f.subject) in put_off)
         self.result.requests = self.connection.budgets()
         if self._night_number is not None:
             self.journal.night_ended(self._night_number, self.night, now, self.result.outcome, self.result.summary())

@@ -12,12 +12,13 @@ import difflib
 import ipaddress
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -86,6 +87,12 @@ def _hidden_address(text: SecretStr) -> SecretStr:
     return SecretStr(_address(text.get_secret_value()))
 
 
+def _email_address(text: str) -> str:
+    if not text.isascii() or not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
+        raise ValueError("must be an e-mail address such as name@company.no, alone and without a name")
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -119,6 +126,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Url = Annotated[str, AfterValidator(_url)]
 SecretAddress = Annotated[SecretStr, AfterValidator(_hidden_address)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 SignedMoney = Annotated[Decimal, AfterValidator(_money)]
 Money = Annotated[SignedMoney, Field(ge=0)]
@@ -127,6 +135,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 AfterTransfer = Literal["ask", "pause", "recall"]
 OnceReduced = Literal["report", "ask", "recall"]
 Keeper = Literal["creditor", "agency"]
+News = Literal["morning", "failure", "approval", "freshness"]
+"""What somebody can be told: how the night went, a failure, a plan that waits for approval, a night that is missing."""
 
 
 # --- the shape -------------------------------------------------------------------------------------------------------
@@ -393,8 +403,17 @@ class CompanySettings(_Section):
         return self
 
 
-class EmailSettings(_Section):
-    """Alerts by e-mail."""
+class ReceiverSettings(_Section):
+    """Somebody who is told: what, and of whom."""
+
+    wants: Annotated[tuple[News, ...], BeforeValidator(_split), Field(min_length=1)] = get_args(News)
+    """What it is told."""
+    companies: Annotated[tuple[Slug, ...], BeforeValidator(_split)] = ()
+    """Of which companies; empty is all."""
+
+
+class EmailSettings(ReceiverSettings):
+    """Alerts by e-mail, as many as there are groups of people to tell."""
 
     host: Text
     """Mail server."""
@@ -402,9 +421,9 @@ class EmailSettings(_Section):
     """Its port."""
     encryption: Literal["starttls", "tls", "none"] = "starttls"
     """none is allowed only to this machine."""
-    sender: Text
+    sender: EmailAddress
     """Address alerts come from."""
-    recipients: Annotated[tuple[Text, ...], BeforeValidator(_split), Field(min_length=1)]
+    recipients: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split), Field(min_length=1)]
     """Addresses alerts go to."""
     username: Text | None = None
     """User at the mail server, where it wants one."""
@@ -418,12 +437,47 @@ class EmailSettings(_Section):
         return self
 
 
-class AlertSettings(_Section):
-    """Who is told when a night fails; off until filled in."""
+class HookSettings(ReceiverSettings):
+    """Somebody behind a secret address."""
 
-    webhook_url: SecretAddress | None = None
-    """Address that takes a JSON message."""
-    email: EmailSettings | None = None
+    url: SecretAddress
+    """It."""
+
+
+class SlackSettings(HookSettings):
+    """Alerts to a Slack channel."""
+
+    url: SecretAddress
+    """Its incoming webhook."""
+
+
+class TeamsSettings(HookSettings):
+    """Alerts to a Teams channel or chat."""
+
+    url: SecretAddress
+    """Address of its workflow that posts when a webhook request is received."""
+
+
+class WebhookSettings(HookSettings):
+    """Alerts to a program of your own."""
+
+    url: SecretAddress
+    """Address that takes JSON, amounts in øre."""
+
+
+class AlertSettings(_Section):
+    """Who is told every morning, of failures, plans that wait and nights that are missing; off until filled in."""
+
+    language: Literal["en", "nb"] = "en"
+    """Language of the messages."""
+    ui_url: Url | None = None
+    """Address under which their readers open Dagster's UI, for links; empty leaves links out."""
+    health_check_url: SecretAddress | None = None
+    """Address pinged after each night, as Healthchecks.io has it: /fail is appended when one failed."""
+    email: dict[Slug, EmailSettings] = {}
+    slack: dict[Slug, SlackSettings] = {}
+    teams: dict[Slug, TeamsSettings] = {}
+    webhook: dict[Slug, WebhookSettings] = {}
 
 
 class ReportSettings(_Section):
@@ -444,6 +498,24 @@ class MachineSettings(_Section):
     """Threads of its ledger; empty is one for a small ledger and all cores for a large one."""
 
 
+class PrivacySettings(_Section):
+    """How long what names people is kept; `cloudcollect privacy retain` removes what is older."""
+
+    spool_days: int = Field(default=30, ge=1)
+    """Days that landed records are kept as received."""
+    person_days: int = Field(default=180, ge=1)
+    """Days that a customer's name and address are kept after anything of theirs last changed, if nothing is open."""
+    report_days: int = Field(default=400, ge=1)
+    """Days that workbooks and pages are kept; each can be made again by `reconcile`, with the names still kept."""
+
+
+class LogSettings(_Section):
+    """How runs tell what they do."""
+
+    format: Literal["plain", "json"] = "plain"
+    """plain is for people; json is one object a line: time (UTC), level, company, run, stage, text."""
+
+
 class Settings(_Section):
     """Everything a person decides."""
 
@@ -452,6 +524,8 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     reports: ReportSettings = ReportSettings()
     machine: MachineSettings = MachineSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    log: LogSettings = LogSettings()
     companies: Annotated[dict[Slug, CompanySettings], Field(min_length=1)]
 
     _origins: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
@@ -468,6 +542,17 @@ class Settings(_Section):
                         raise ValueError(f"{slug} and {other} share a tenant and need an erp.{what} each")
                 if company.agency.id == theirs.agency.id:
                     raise ValueError(f"{slug} and {other} share a tenant and need an agency.id each")
+        return self
+
+    @model_validator(mode="after")
+    def _receivers_know_their_companies(self) -> Self:
+        alerts = self.alerts
+        for kind in ("email", "slack", "teams", "webhook"):
+            for name, receiver in getattr(alerts, kind).items():
+                for slug in receiver.companies:
+                    if slug not in self.companies:
+                        near = _near(slug, self.companies)
+                        raise ValueError(f"alerts.{kind}.{name}.companies names {slug}, which is no company{near}")
         return self
 
     def siblings(self, slug: str) -> list[str]:
@@ -680,14 +765,20 @@ def _section_in(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _section_at(path: _Path) -> type[BaseModel] | None:
-    """The section at a path; None where a value, nothing, or the list of companies stands."""
+    """The section at a path; None where a value, nothing, or a list of named sections stands."""
     section: type[BaseModel] | None = Settings
-    if path[:1] == ("companies",):
-        section, path = (CompanySettings if path[1:] else None), path[2:]
-    for key in path:
+    keys = iter(path)
+    for key in keys:
         field = section.model_fields.get(key) if section else None
         section = _section_in(field) if field else None
+        if field and _is_named(field) and next(keys, None) is None:
+            return None
     return section
+
+
+def _is_named(field: FieldInfo) -> bool:
+    """Whether a field holds sections by name, as `companies` does."""
+    return get_origin(field.annotation) is dict and _section_in(field) is not None
 
 
 def _hides(field: FieldInfo) -> bool:
@@ -771,8 +862,8 @@ def _written(section: type[BaseModel], path: _Path, company: str, off: str) -> I
     below = []
     for key, field in section.model_fields.items():
         if field.default != () and (inner := _section_in(field)):
-            inner_path = (*path, key, company) if key == "companies" else (*path, key)
-            below.append((inner, inner_path, off or ("# " if field.default is None else "")))
+            named = (company if key == "companies" else "finance",) if _is_named(field) else ()
+            below.append((inner, (*path, key, *named), off or ("# " if field.default in (None, {}) else "")))
             continue
         if field.default == {}:
             continue  # an adapter from elsewhere says what belongs here

@@ -141,15 +141,62 @@ def test_a_secret_in_the_environment_wins_over_a_secret_file(tmp_path):
     assert nordlys.erp.client_secret.get_secret_value() == "direct"
 
 
-def test_alerts_are_off_until_filled_in(tmp_path):
-    assert load(write(tmp_path), {}).alerts.webhook_url is None
-    webhook = 'webhook_url = "https://chat.example/hook?sig=abc"'
-    mail = '[alerts.email]\nhost = "127.0.0.1"\nport = 2525\nencryption = "none"\nsender = "a@b"\nrecipients = ["c@d"]'
-    alerts = load(write(tmp_path, f"[alerts]\n{webhook}\n{mail}\n{GOOD}"), {}).alerts
-    assert alerts.webhook_url is not None
-    assert alerts.webhook_url.get_secret_value().endswith("?sig=abc")
-    assert alerts.email is not None
-    assert alerts.email.recipients == ("c@d",)
+ALERTS = """
+[alerts.slack.finance]
+url = "https://chat.example/hook?sig=abc"
+[alerts.teams.finance]
+url = "https://flows.example/paths/invoke?sig=abc"
+[alerts.webhook.own]
+url = "http://127.0.0.1:9/hook"
+wants = "failure, freshness"
+[alerts.email.finance]
+host = "127.0.0.1"
+port = 2525
+encryption = "none"
+sender = "a@b"
+recipients = ["c@d"]
+companies = ["nordlys"]
+"""
+
+
+def test_alerts_are_off_until_filled_in_and_then_receivers_have_names(tmp_path):
+    off = load(write(tmp_path), {}).alerts
+    assert (off.slack, off.teams, off.webhook, off.email) == ({}, {}, {}, {})
+    alerts = load(write(tmp_path, ALERTS + GOOD), {}).alerts
+    assert alerts.slack["finance"].url.get_secret_value().endswith("?sig=abc")
+    assert alerts.slack["finance"].wants == ("morning", "failure", "approval", "freshness")
+    assert alerts.webhook["own"].wants == ("failure", "freshness")
+    assert alerts.email["finance"].recipients == ("c@d",)
+
+
+def test_a_receivers_address_is_a_secret_that_may_stand_in_a_file_or_the_environment(tmp_path):
+    write(tmp_path, f"https://chat.example/{SECRET}\n", name="hook")
+    text = ALERTS.replace('url = "https://chat.example/hook?sig=abc"', 'url_file = "hook"') + GOOD
+    settings = load(
+        write(tmp_path, text), {"CLOUDCOLLECT_ALERTS__TEAMS__FINANCE__URL": f"https://flows.example/{SECRET}"}
+    )
+    assert settings.alerts.slack["finance"].url.get_secret_value().endswith(SECRET)
+    assert settings.alerts.teams["finance"].url.get_secret_value().endswith(SECRET)
+    told = {setting.path: setting for setting in origins(settings)}
+    assert told["alerts.slack.finance.url"].origin == "secret file, by file cloudcollect.toml"
+    assert SECRET not in str(told)
+    with pytest.raises(SettingsError, match=r"holds alerts.webhook.own.url but others may read it"):
+        load(write(tmp_path, text, 0o644), {})
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ('recipients = ["c@d"]', 'recipients = "Someone <c@d>"', "alerts.email.finance.recipients.0 must be an e-mail"),
+        ('wants = "failure, freshness"', 'wants = "fail"', "alerts.webhook.own.wants.0 must be 'morning', 'failure'"),
+        ('companies = ["nordlys"]', 'companies = ["nordlyss"]', "which is no company; did you mean nordlys?"),
+        ("[alerts.slack.finance]", "[alerts.slak.finance]", "alerts.slak is not a setting; did you mean slack?"),
+        ('url = "http://127.0.0.1:9/hook"', "", "is missing; set it in cloudcollect.toml under [alerts.webhook.own]"),
+        ("[alerts.slack.finance]", "[alerts.slack]", "alerts.slack.url (file cloudcollect.toml) must be a section"),
+    ],
+)
+def test_mistakes_about_receivers_are_told(tmp_path, good, bad, said):
+    assert any(said in line for line in problems(tmp_path, ALERTS.replace(good, bad) + GOOD))
 
 
 def test_the_companies_names_alone_need_neither_secrets_nor_complete_settings(tmp_path, monkeypatch):
@@ -272,7 +319,7 @@ def test_two_companies_must_differ_in_more_than_the_separator(tmp_path):
 
 
 def test_mail_in_the_open_is_refused_except_to_this_machine(tmp_path):
-    mail = '[alerts.email]\nhost = "mail.example"\nencryption = "none"\nsender = "a@b"\nrecipients = "c@d"\n'
+    mail = '[alerts.email.it]\nhost = "mail.example"\nencryption = "none"\nsender = "a@b"\nrecipients = "c@d"\n'
     assert any("encryption must be starttls or tls" in line for line in problems(tmp_path, mail + GOOD))
 
 
@@ -373,10 +420,10 @@ def commented_in(text: str) -> str:
 
 
 def test_the_template_has_every_setting_and_nothing_else(tmp_path):
-    mail = '[alerts.email]\nhost = "m.example"\nsender = "a@b"\nrecipients = ["c@d"]\n'
-    in_force = {setting.path for setting in origins(load(write(tmp_path, mail + GOOD), {}))}
+    alerts = ALERTS.replace("webhook.own", "webhook.finance")
+    in_force = {setting.path for setting in origins(load(write(tmp_path, alerts + GOOD), {}))}
     written = {
-        re.sub(r"\b(client_secret|api_key|webhook_url|password)_file$", r"\1", key)
+        re.sub(r"\b(client_secret|api_key|health_check_url|url|password)_file$", r"\1", key)
         for key in keys_of(commented_in(template("nordlys")))
     }
     assert written == in_force

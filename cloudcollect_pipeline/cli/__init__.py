@@ -5,7 +5,6 @@ is imported for `--help`.
 """
 
 import os
-import sys
 
 
 def main() -> None:
@@ -20,5 +19,7 @@ def main() -> None:
         lines, code = explain(error)
         if not lines:
             raise
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        from cloudcollect_pipeline.cli.screen import complain
+
+        complain(lines)
         raise SystemExit(code) from None

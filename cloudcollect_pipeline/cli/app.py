@@ -1,15 +1,18 @@
 """The commands and their options. Each imports what it needs when it is called, so that `--help` is instant."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cloudcollect_pipeline.cli.exits import MEANINGS
+
 app = typer.Typer(
     name="cloudcollect",
     help="Receivables, collection cases and a suspense account, mirrored between an ERP and an agency every night.",
-    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 needs a person, 4 blocked by a guard.",
+    epilog=f"Exit codes: {', '.join(f'{code} {short}' for code, (short, _) in MEANINGS.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -23,8 +26,14 @@ Seed = Annotated[int, typer.Option(help="Another seed makes another world.")]
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How progress is told: plain or json; instead of [log] format.")
+    ] = None,
 ) -> None:
     """Receivables, collection cases and a suspense account, mirrored between an ERP and an agency every night."""
+    if log_format is not None:
+        # The environment goes over the settings file, here as for any other setting.
+        os.environ["CLOUDCOLLECT_LOG__FORMAT"] = log_format
     if version:
         from cloudcollect_pipeline import __version__
 
@@ -87,7 +96,7 @@ def init(
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of 3000, or a free one.")] = None,
     outage: Annotated[
-        bool, typer.Option("--outage", help="The demo's pipeline has been down for some nights: make up for them.")
+        bool, typer.Option("--outage", help="The demo's pipeline has been down for four nights: make up for them.")
     ] = False,
 ) -> None:
     """Dagster's UI: on the configured companies, else on a demo with its history filled."""
@@ -256,37 +265,74 @@ app.add_typer(findings, name="findings", help="What a person must look at, and w
 Number = Annotated[int, typer.Argument(metavar="ID", help="Its number in the list.")]
 
 
+Note = Annotated[str, typer.Option(help="Why, or what was done, for whoever looks next.")]
+Language = Annotated[str, typer.Option(metavar="LANG", help="en or nb.")]
+
+
 @findings.command("list")
 def findings_list(
     company: Company = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    owner: Annotated[
+        str | None, typer.Option(metavar="OWNER", help="finance, operations, data team or agency contact.")
+    ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Assigned to you, by your name on this machine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are ignored or over.")] = False,
+    lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """All that is still seen, the gravest first."""
-    from cloudcollect_pipeline.cli import people
+    from cloudcollect_pipeline.cli import findings as looking
 
-    raise typer.Exit(people.list_findings(company, everything=everything, as_json=as_json))
+    raise typer.Exit(
+        looking.show_list(company, owner=owner, mine=mine, everything=everything, language=lang, as_json=as_json)
+    )
 
 
 @findings.command("show")
-def findings_show(number: Number, company: Company = None, as_json: AsJson = False) -> None:
-    """What one means, what to do, and what can be answered."""
-    from cloudcollect_pipeline.cli import people
+def findings_show(number: Number, company: Company = None, lang: Language = "en", as_json: AsJson = False) -> None:
+    """What one means, what to do, what can be answered, and all that happened to it."""
+    from cloudcollect_pipeline.cli import findings as looking
 
-    raise typer.Exit(people.show_finding(number, company, as_json=as_json))
+    raise typer.Exit(looking.show(number, company, language=lang, as_json=as_json))
+
+
+@findings.command("ignore")
+def findings_ignore(
+    number: Number,
+    until: Annotated[str, typer.Option(metavar="DATE", help="The night of this day lists it again.")],
+    note: Note,
+    company: Company = None,
+) -> None:
+    """Leave one alone until a day."""
+    from cloudcollect_pipeline.cli import findings as acting
+
+    raise typer.Exit(acting.ignore(number, company, until, note))
+
+
+@findings.command("assign")
+def findings_assign(
+    number: Number,
+    to: Annotated[str, typer.Argument(metavar="WHO", help="Their name on this machine; `nobody` takes it back.")],
+    note: Note,
+    company: Company = None,
+) -> None:
+    """Give one to somebody."""
+    from cloudcollect_pipeline.cli import findings as acting
+
+    raise typer.Exit(acting.assign(number, company, to, note))
 
 
 @findings.command("resolve")
 def findings_resolve(
     number: Number,
-    note: Annotated[str, typer.Option(help="What was done.")],
+    note: Note,
     action: Annotated[str | None, typer.Option(help="An answer that the next night acts on.")] = None,
     company: Company = None,
 ) -> None:
     """Say that one is dealt with, and answer it if it asks something."""
-    from cloudcollect_pipeline.cli import people
+    from cloudcollect_pipeline.cli import findings as acting
 
-    raise typer.Exit(people.resolve(number, company, note, action))
+    raise typer.Exit(acting.resolve(number, company, note, action))
 
 
 # -- looking
@@ -310,11 +356,17 @@ def status(company: Company = None, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Looking")
 def explain(
-    document: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="An invoice, a case number or a claim.")],
+    document: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT",
+            help="An invoice, a payment, a case number, a settlement, or the agency's id of a claim or an entry.",
+        ),
+    ],
     company: Company = None,
     as_json: AsJson = False,
 ) -> None:
-    """One receivable: all that happened, every rule, and what comes next."""
+    """An invoice, a case or money: all that happened, every rule with its numbers, and what comes next."""
     from cloudcollect_pipeline.cli import explain as explaining
 
     raise typer.Exit(explaining.run(document, company, as_json=as_json))
@@ -345,6 +397,20 @@ def export_audit(
     from cloudcollect_pipeline.cli import reconcile as reporting
 
     raise typer.Exit(reporting.export(first, last, company, out, as_json=as_json))
+
+
+@app.command(rich_help_panel="Looking")
+def reports(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data folder.")] = Path("data"),
+    host: Annotated[str, typer.Option(help="Address to listen on; put a proxy with a password before any other.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3002,
+) -> None:
+    """Every company's report files over HTTP, and nothing else. They name people: keep it behind a password."""
+    from cloudcollect_pipeline.cli import reports as serving
+
+    raise typer.Exit(serving.run(data, host, port))
 
 
 # -- proof
@@ -398,6 +464,30 @@ def soak(
 
 # -- the journal
 
+alerts = typer.Typer(no_args_is_help=True)
+app.add_typer(alerts, name="alerts", help="Who is told of the nights: can they be reached.", rich_help_panel="Looking")
+
+
+@alerts.command("test")
+def alerts_test(as_json: AsJson = False) -> None:
+    """Send everybody a message that nothing is wrong, and say who was told. Code 1 if somebody was not."""
+    from cloudcollect_pipeline.cli import alerts as telling
+
+    raise typer.Exit(telling.test(as_json=as_json))
+
+
+@alerts.command("preview")
+def alerts_preview(
+    company: Company = None,
+    lang: Annotated[str | None, typer.Option(metavar="LANG", help="en or nb instead of the settings' own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the morning message of the last night. Tells nobody."""
+    from cloudcollect_pipeline.cli import alerts as telling
+
+    raise typer.Exit(telling.preview(company, lang, as_json=as_json))
+
+
 journal = typer.Typer(no_args_is_help=True)
 app.add_typer(
     journal,
@@ -429,6 +519,52 @@ def journal_accept_clock(company: Company = None) -> None:
     from cloudcollect_pipeline.cli import journal as keeping
 
     raise typer.Exit(keeping.accept_clock(company))
+
+
+# -- personal data
+
+privacy = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    privacy,
+    name="privacy",
+    help="Personal data: what is kept, what is old enough to go, and erasing a debtor.",
+    rich_help_panel="People",
+)
+Why = Annotated[str, typer.Option(help="Why, without naming anybody: it stays in the journal.")]
+
+
+@privacy.command("report")
+def privacy_report(company: Company = None, as_json: AsJson = False) -> None:
+    """What names people now, how long it may be kept, and what was removed. Changes nothing."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.report(company, as_json=as_json))
+
+
+@privacy.command("retain")
+def privacy_retain(
+    company: Company = None,
+    note: Why = "retention",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is older than the settings' section [privacy] says, and report it."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.retain(company, note, dry=dry_run, as_json=as_json))
+
+
+@privacy.command("erase")
+def privacy_erase(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Customer number in the ERP.")],
+    note: Why,
+    company: Company = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a debtor from every file. Code 4 while a claim, a receivable or money still needs them: says which."""
+    from cloudcollect_pipeline.cli import privacy as keeping
+
+    raise typer.Exit(keeping.erase(customer, company, note, as_json=as_json))
 
 
 # -- adapters

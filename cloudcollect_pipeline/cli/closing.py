@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import words
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK
-from cloudcollect_pipeline.domain.finding import SEVERITIES, needs_a_person, severity
+from cloudcollect_pipeline.domain.finding import SEVERITIES, Finding, needs_a_person, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import NightResult
 from cloudcollect_pipeline.planning.plan import HeldBack
@@ -90,7 +90,8 @@ def lines(result: NightResult, *, unknown: int = 0) -> list[str]:
         told.append(f"held back  {len(held)} receivables: {top}{', …' if len(reasons(held)) > 3 else ''}")
     if result.statement:
         told.append(f"account    {account(result.statement)}")
-    told.append(f"findings   {findings(f.code for f in result.findings)}")
+    put_off = f" · {len(result.ignored)} ignored for now" if result.ignored else ""
+    told.append(f"findings   {findings(f.code for f in standing(result))}{put_off}")
     return told
 
 
@@ -100,7 +101,12 @@ def exit_code(result: NightResult) -> int:
         return ERROR
     if result.not_sent:
         return NEEDS_A_PERSON if waits_for_approval(result) else BLOCKED
-    return NEEDS_A_PERSON if needs_a_person(f.code for f in result.findings) else OK
+    return NEEDS_A_PERSON if needs_a_person(f.code for f in standing(result)) else OK
+
+
+def standing(result: NightResult) -> list[Finding]:
+    """Tonight's findings without those that a person has put off."""
+    return [finding for finding in result.findings if finding not in result.ignored]
 
 
 def waits_for_approval(result: NightResult) -> bool:

@@ -4,13 +4,13 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from rich.markup import escape
@@ -18,6 +18,7 @@ from rich.markup import escape
 from cloudcollect_pipeline.agency import cloud_collect, debitura
 from cloudcollect_pipeline.agency.cloud_collect.client import declared_capabilities
 from cloudcollect_pipeline.agency.port import Agency, AgencyCapabilities
+from cloudcollect_pipeline.alerts.receivers import receivers
 from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK, Stop
 from cloudcollect_pipeline.cli.screen import say, say_json, say_table, table, working
@@ -35,7 +36,16 @@ from cloudcollect_pipeline.erp.port import Erp
 from cloudcollect_pipeline.erp.visma_net import probe as probing
 from cloudcollect_pipeline.erp.visma_net import write_probe
 from cloudcollect_pipeline.erp.visma_net.unconfirmed import POINTS
-from cloudcollect_pipeline.settings import AgencySettings, ErpSettings, Setting, Settings, SettingsError, origins
+from cloudcollect_pipeline.settings import (
+    AgencySettings,
+    ErpSettings,
+    News,
+    Setting,
+    Settings,
+    SettingsError,
+    is_loopback,
+    origins,
+)
 
 PATIENCE = 5.0
 """Seconds that a write probe waits for a run to end."""
@@ -203,7 +213,9 @@ def look(settings: Settings, slug: str, clock: Clock, transport: object = None) 
             )
         )
     yield unconfirmed(known) if company.erp.adapter == VISMA_NET else skipped("unconfirmed", ONLY_VISMA_NET)
-    yield schedule(slug, list(settings.companies), os.environ.get("DAGSTER_HOME"))
+    home = os.environ.get("DAGSTER_HOME")
+    yield schedule(slug, list(settings.companies), home)
+    yield alerts(settings, slug, home)
 
 
 def _agency(
@@ -304,6 +316,32 @@ def schedule(slug: str, slugs: Sequence[str], home: str | None) -> Check:
         found = f"the schedule {state.name} is on, but Dagster's daemon does not run: no night starts by itself"
         return error(name, found, "start dagster-daemon (or dagster dev) as a service with the same DAGSTER_HOME")
     return ok(name, f"the schedule {state.name} is on, and Dagster's daemon runs")
+
+
+def alerts(settings: Settings, slug: str, home: str | None) -> Check:
+    """Whether somebody hears of a company's nights. Tells nobody anything: `cloudcollect alerts test` does."""
+    name, company = "alerts", settings.companies[slug]
+    wanting = {news: [r.name for r in receivers(settings.alerts) if r.wants(news, slug)] for news in get_args(News)}
+    unheard = [news for news, names in wanting.items() if not names]
+    if len(unheard) == len(wanting) and is_loopback(company.erp.base_url) and is_loopback(company.agency.base_url):
+        return skipped(name, "nobody is told of a company whose counterparties are on this machine")
+    if unheard:
+        found = f"nobody is told of: {', '.join(unheard)}"
+        return warning(
+            name, found, "name a receiver under [alerts] in the settings, then run: cloudcollect alerts test"
+        )
+    if home and Path(home).is_dir():
+        from dagster import DagsterError
+
+        from cloudcollect_pipeline.orchestration.sensors import is_stopped
+
+        with suppress(DagsterError):  # the check of the schedule says what is wrong with the instance
+            if is_stopped():
+                mend = "turn it on in Dagster's UI (Automation), or run: dagster sensor start alerts"
+                return warning(name, "the sensor alerts is stopped in Dagster: nobody is told", mend)
+    told = ", ".join(dict.fromkeys(receiver for names in wanting.values() for receiver in names))
+    dead = "" if settings.alerts.health_check_url else "; without alerts.health_check_url a dead machine tells nobody"
+    return ok(name, f"{told}{dead}")
 
 
 def _settings(own: dict[str, str]) -> Check:

@@ -7,9 +7,28 @@ OK = 0
 ERROR = 1
 USAGE = 2
 NEEDS_A_PERSON = 3
-"""Approval is wanted, or a finding asks for a person."""
 BLOCKED = 4
-"""A guard stands in the way: paused, a quiet journal, another run, a plan that may not be sent."""
+
+MEANINGS: Mapping[int, tuple[str, str]] = {
+    OK: ("done", "It did what was asked. After a night: nothing waits for a person."),
+    ERROR: (
+        "error",
+        "It could not go on: the lines on standard error say why, and what to do. From `doctor`, `journal verify` and "
+        "`morning`: what they look at is not right.",
+    ),
+    USAGE: ("usage", "It was called wrongly: an option, a name or a date that it does not know."),
+    NEEDS_A_PERSON: (
+        "needs a person",
+        "After a night, a plan or `morning`: it waits for approval, a finding asks for a person, or a night is "
+        "missing. From `doctor`: a warning.",
+    ),
+    BLOCKED: (
+        "blocked by a guard",
+        "A guard stands in the way: writing is paused, the journal is quiet, another run is on, or the plan may not be "
+        "sent.",
+    ),
+}
+"""Code -> in short, and in a sentence: what `--help` and the documentation say."""
 
 
 class Stop(Exception):

@@ -45,7 +45,7 @@ def rebuild(slug: str | None, at: str | None, *, wait: float, as_json: bool) -> 
     with company_lock(folder, who, clock, patience=PATIENCE):
         begun = restart(folder, name, company.erp.tenant_id, clock.now())
     with (
-        working(name, aloud=not as_json) as progress,
+        working(name, aloud=not as_json, form=settings.log.format, company=name) as progress,
         Night.open(name, settings, clock, who=who, progress=progress, patience=wait) as night,
     ):
         if night.journal.trusts_itself():

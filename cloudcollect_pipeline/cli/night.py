@@ -25,7 +25,7 @@ def _opened(slug: str | None, at: str | None, wait: float) -> Iterator[Night]:
     name = context.company(settings, slug)
     clock = context.clock(at, settings.companies[name])
     with (
-        working(name) as progress,
+        working(name, form=settings.log.format, company=name) as progress,
         Night.open(name, settings, clock, who=context.who(), progress=progress, patience=wait) as night,
     ):
         yield night

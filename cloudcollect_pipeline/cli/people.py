@@ -1,24 +1,20 @@
-"""What people decide: pause and resume, the hold list, answers to findings."""
+"""What people decide: pause and resume, and the hold list."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 
-from cloudcollect_pipeline.cli import context, words
+from cloudcollect_pipeline.cli import context
 from cloudcollect_pipeline.cli.exits import OK, USAGE, Stop
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say_table, table
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
-from cloudcollect_pipeline.domain.clock import night_of
-from cloudcollect_pipeline.domain.finding import CATALOGUE, severity
-from cloudcollect_pipeline.domain.money import display
-from cloudcollect_pipeline.domain.words import PAYING_TYPES, RECEIVABLE_TYPES
+from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
 from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
@@ -157,150 +153,3 @@ def _subject(words_: list[str], slug: str | None) -> str:
         why = "several documents have this number" if rows else "no receivable with this number is mirrored"
         raise Stop(f"{why}; write `Invoice {kind}` or `customer {kind}`", USAGE)
     return f"{rows[0]['document_type']} {kind}"
-
-
-# -- findings --------------------------------------------------------------------------------------------------------
-
-
-def list_findings(slug: str | None, *, everything: bool, as_json: bool) -> int:
-    """What a person must look at, the gravest first."""
-    settings = context.settings()
-    name = context.company(settings, slug)
-    with snapshot(settings, name) as seen:
-        found = words.by_severity(seen.journal.findings(all_states=everything))
-        night = seen.night
-    if as_json:
-        say_json([_as_json(finding) for finding in found])
-        return OK
-    if not found:
-        say(f"no findings on night {night}")
-        return OK
-    shown = table("id", "severity", "since", "code", "what", right=("id",), wrap=("what",))
-    for finding in found:
-        state = "" if finding["state"] == "open" else f" ({finding['state']})"
-        shown.add_row(
-            str(finding["id"]),
-            severity(finding["code"]),
-            finding["first_night"],
-            finding["code"],
-            f"{escape(finding['text'])}{state}",
-        )
-    say_table(shown, indent=0)
-    say(f"{command()} findings show ID says what to do")
-    return OK
-
-
-def show_finding(number: int, slug: str | None, *, as_json: bool) -> int:
-    """One finding: what it means, what to do, what can be answered."""
-    settings = context.settings()
-    name = context.company(settings, slug)
-    with snapshot(settings, name) as seen:
-        finding = _finding(seen.journal, number)
-        decided = seen.journal.decisions().get((finding["code"], finding["subject"]))
-    if as_json:
-        say_json({**_as_json(finding), "decided": decided})
-        return OK
-    reason = CATALOGUE[finding["code"]]
-    amount = f" · {display(finding['amount'])} NOK" if finding["amount"] is not None else ""
-    say(
-        f"[bold]{finding['code']}[/] · {reason.severity} · {finding['state']} · {escape(finding['subject'])}{amount}",
-        f"  {escape(finding['text'])}",
-        f"  means    {escape(reason.text)}",
-        f"  do this  {escape(reason.fix)}",
-        f"  seen     {finding['first_night']} to {finding['last_night']}",
-    )
-    if finding["code"] == "AGENCY_ASKS":
-        say(f"  it asks  {escape(_question(settings.data_dir / name, finding['subject']))}")
-    if decided:
-        say(f"  answered {escape(decided)}")
-    if finding["note"]:
-        say(f"  note     {escape(finding['note'])}")
-    if finding["state"] == "open":
-        actions = "|".join(reason.actions)
-        say(
-            f"  {command()} findings resolve {number} --note TEXT"
-            + escape(f" --action {_example(actions)}" if actions else "")
-        )
-    return OK
-
-
-def resolve(number: int, slug: str | None, note: str, action: str | None) -> int:
-    """A person has dealt with a finding; an action is an answer that planning acts on."""
-    if not note.strip():
-        raise Stop("--note must say what was done", USAGE)
-    with desk(slug) as made:
-        journal = made.journal
-        finding = _finding(journal, number)
-        code, subject = finding["code"], finding["subject"]
-        allowed = CATALOGUE[code].actions
-        if action is not None:
-            answer = _answer(code, allowed, action)
-            if code == "EFFECT_QUARANTINED":
-                _move(made, subject, answer, note)
-            journal.decide(code, subject, answer, note, made.who, made.at)
-        journal.resolve_finding(number, note, made.who, made.at)
-        made.publish()
-        say(f"finding {number} ({code} {escape(subject)}) is resolved{f': {escape(action)}' if action else ''}")
-        if action:
-            say("the next night acts on it")
-        elif allowed:
-            say(f"it keeps being seen until it is answered: --action {escape(_example('|'.join(allowed)))}")
-    return OK
-
-
-def _question(folder: Path, question: str) -> str:
-    """The text of the agency's question, which stands only in the file of persons."""
-    import duckdb
-
-    try:
-        with duckdb.connect(str(folder / "persons.duckdb"), read_only=True) as persons:
-            row = persons.execute("select text from question where question_id = ?", [question]).fetchone()
-    except duckdb.Error:
-        return "its text cannot be read while a run is on; look at the agency's own pages"
-    return str(row[0]) if row else "its text is not known any more"
-
-
-def _answer(code: str, allowed: tuple[str, ...], action: str) -> str:
-    if not allowed:
-        raise Stop(f"{code} takes no action: mend its cause, then resolve it with a note", USAGE)
-    words_ = action.split()
-    if not words_ or words_[0] not in allowed:
-        raise Stop(f"{code} takes the actions {', '.join(allowed)}, not {action}", USAGE)
-    if words_[0] == "adopt":
-        kinds = {kind.lower(): kind for kind in PAYING_TYPES}
-        if len(words_) != 3 or words_[1].lower() not in kinds:
-            raise Stop('adopt names the ERP document it stands for: --action "adopt Payment 500123"', USAGE)
-        return f"adopt {kinds[words_[1].lower()]} {words_[2]}"
-    if words_[0] == "answer":
-        if len(words_) < 2:
-            raise Stop('answer carries the text: --action "answer It was delivered on 3 May"', USAGE)
-        return " ".join(words_)
-    if len(words_) > 1:
-        raise Stop(f"{words_[0]} takes nothing more: --action {words_[0]}", USAGE)
-    return words_[0]
-
-
-def _move(made: Desk, reference: str, answer: str, note: str) -> None:
-    """What a person found out about an effect in quarantine."""
-    known = made.journal.effect(reference)
-    if known is None or known.state != "quarantined":
-        raise Stop(f"effect {reference} is not in quarantine any more; look again after the next night", USAGE)
-    state = "confirmed" if answer == "done" else "absent"
-    made.journal.move(reference, state, made.at, night_of(made.at), note=f"{made.who}: {note}")
-
-
-def _finding(journal: Journal, number: int) -> Mapping[str, Any]:
-    for finding in journal.findings(all_states=True):
-        if finding["id"] == number:
-            return finding
-    raise Stop(f"there is no finding {number}; `{command()} findings list` shows them", USAGE)
-
-
-def _example(actions: str) -> str:
-    return '"adopt Payment NUMBER"|ignore' if actions == "adopt|ignore" else actions
-
-
-def _as_json(finding: Mapping[str, Any]) -> dict[str, Any]:
-    reason = CATALOGUE[finding["code"]]
-    about = {"severity": reason.severity, "means": reason.text, "fix": reason.fix, "actions": list(reason.actions)}
-    return {**finding, **about}

@@ -3,12 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -16,6 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.log import line as log_line
 
 PLAIN_WIDTH = 160
 """Columns of a table where there is no terminal to ask."""
@@ -67,9 +70,43 @@ class Working(Protocol):
         ...
 
 
+@dataclass
+class LogStream:
+    """Standard error as a log: how lines are written, and whose they are."""
+
+    form: str = "plain"
+    company: str = ""
+    run: str = field(default_factory=lambda: uuid4().hex[:8])
+
+    def __call__(self, stage: str, text: str, level: str = "info") -> None:
+        """Write a line."""
+        told = log_line(self.form, datetime.now(UTC), stage, text, company=self.company, run=self.run, level=level)
+        sys.stderr.write(f"{told}\n")
+
+
+LOG = LogStream()
+"""The log of this process; `working` says how it is written."""
+
+
+def complain(lines: Sequence[str]) -> None:
+    """The lines that end a command, as the log is written."""
+    for line in lines:
+        if LOG.form == "json":
+            LOG("end", line, "error")
+        else:
+            sys.stderr.write(f"{line}\n")
+
+
 @contextmanager
-def working(what: str, *, aloud: bool = True) -> Iterator[Working]:
-    """Show that something goes on: one moving line on a terminal, else (if `aloud`) lines on standard error."""
+def working(what: str, *, aloud: bool = True, form: str = "plain", company: str = "") -> Iterator[Working]:
+    """Show that something goes on: one moving line on a terminal, else (if `aloud`) lines on standard error.
+
+    With the form `json` every line is an object, on a terminal too.
+    """
+    LOG.form, LOG.company = form, company
+    if form == "json":
+        yield LOG
+        return
     if sys.stdout.isatty():
         with console().status(escape(what)) as status:
             yield lambda stage, text: status.update(escape(f"{what} · {stage}: {text}"[: console().width - 4]))
@@ -77,7 +114,7 @@ def working(what: str, *, aloud: bool = True) -> Iterator[Working]:
 
     def tell(stage: str, text: str) -> None:
         if aloud and stage != "dispatch":
-            sys.stderr.write(f"{stage}: {text}\n")
+            LOG(stage, text)
 
     yield tell
 

@@ -12,8 +12,9 @@ from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
-from cloudcollect_pipeline.reporting.morning import dispatched
+from cloudcollect_pipeline.reporting.nights import dispatched
 from cloudcollect_pipeline.reporting.published import NotPublished, Snapshot, snapshot
+from cloudcollect_pipeline.reporting.standing import still_seen
 from cloudcollect_pipeline.web.clock import SystemClock
 
 RUNS_OF_A_NIGHT = 20
@@ -54,6 +55,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     tonight = [run for run in nights if last and run["night"] == last["night"]]
     summary = last["summary"] if last else {}
     plans = journal.plans(1)
+    still = [finding for finding in journal.findings() if still_seen(finding)]
     findings = seen.open_findings()
     by_severity = {grade: sum(severity(f["code"]) == grade for f in findings) for grade in SEVERITIES}
     quiet = journal.quiet_until()
@@ -77,6 +79,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         else None,
         "unknown_outcomes": len(journal.effects(states=("intent", "uncertain"))),
         "findings": by_severity,
+        "resolved_and_still_seen": len(still),
         "paused": journal.paused(),
         "quiet_until": quiet.isoformat() if quiet and quiet.year < 9999 else None,
         "held": len(journal.holds()),
@@ -110,6 +113,8 @@ def _show(fact: dict[str, Any]) -> None:
     if fact["unknown_outcomes"]:
         say(f"  unknown    {fact['unknown_outcomes']} outcomes, asked for every night")
     found = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in fact["findings"].items() if n]
+    if fact["resolved_and_still_seen"]:
+        found.append(f"{fact['resolved_and_still_seen']} resolved and still seen")
     say(f"  findings   {' · '.join(found) or 'none'}")
     if fact["held"]:
         say(f"  on hold    {fact['held']} ({command()} hold list)")

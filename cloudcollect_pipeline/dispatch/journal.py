@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
-from cloudcollect_pipeline.dispatch.replay import effect_after
+from cloudcollect_pipeline.dispatch.replay import effect_after, finding_after
 from cloudcollect_pipeline.dispatch.verify import REBUILD, UNREADABLE, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
@@ -71,7 +71,8 @@ class Journal:
         """Number and seal of the newest entry of the transaction under way."""
         self._head: int | None = None
         if read_only:
-            self.db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+            kept = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+            self.db = schema.as_newest(kept)
             self.db.row_factory = sqlite3.Row
             return
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -176,6 +177,11 @@ class Journal:
         self._newest = seq, digest
         return seq, text
 
+    def note(self, kind: str, subject: str, data: Mapping[str, Any], at: datetime) -> None:
+        """Put an act on record that changes nothing the journal adds up to."""
+        with self._transaction():
+            self._append(at, kind, subject, data)
+
     def verify(self) -> str | None:
         """None when the journal is whole, else what is wrong."""
         meta = self.meta()
@@ -190,10 +196,11 @@ class Journal:
         row = self.db.execute("select hash from event where seq = ?", (seq,)).fetchone()
         return str(row["hash"]) if row else ""
 
-    def events(self, subject: str | None = None) -> list[dict[str, Any]]:
-        """Log entries in order, of one subject or all."""
-        query = "select * from event where ? is null or subject = ? order by seq"
-        return [dict(row) | {"data": json.loads(row["data"])} for row in self.db.execute(query, (subject, subject))]
+    def events(self, *subjects: str) -> list[dict[str, Any]]:
+        """Log entries in order, of these subjects or all."""
+        some = "where subject in (select value from json_each(?)) " if subjects else ""
+        rows = self.db.execute(f"select * from event {some}order by seq", (json.dumps(subjects),) if subjects else ())
+        return [dict(row) | {"data": json.loads(row["data"])} for row in rows]
 
     def rows(self, query: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query as dictionaries, for reports that read the log by their own SQL."""
@@ -563,49 +570,85 @@ class Journal:
     ) -> None:
         """Tonight's findings as (code, subject, text, amount): new ones open, known ones age, those not seen close.
 
-        A run that looked only for some codes says which: findings of other codes stay as they are.
+        One that was gone counts how often it came back; one that was ignored until tonight is open again. A run that
+        looked only for some codes says which: findings of other codes stay as they are.
         """
         closable = None if looked_for is None else set(looked_for)
+        tonight = night.isoformat()
         with self._transaction():
-            known = {(r["code"], r["subject"]): r for r in self.db.execute("select * from finding")}
-            current: set[tuple[str, str]] = set()
-            for code, subject, text, amount in seen:
-                current.add((code, subject))
+            known = {(r["code"], r["subject"]): dict(r) for r in self.db.execute("select * from finding")}
+            current = {(code, subject): (text, amount) for code, subject, text, amount in seen}
+            for (code, subject), (text, amount) in current.items():
                 row = known.get((code, subject))
+                told = {"text": text, "amount": amount, "last_night": tonight}
                 if row is None or row["state"] == "closed":
-                    self._append(at, "found", f"{code} {subject}", {"text": text, "amount": amount, "night": night})
+                    told |= self._happened(row, at, "found", f"{code} {subject}", {**told, "night": tonight})
+                elif row["state"] == "ignored" and row["ignored_until"] <= tonight:
+                    told |= self._happened(row, at, "due_again", f"{code} {subject}", {"night": tonight})
                 if row is None:
-                    self.db.execute(
-                        "insert into finding (code, subject, text, amount, first_night, last_night, state) "
-                        "values (?, ?, ?, ?, ?, ?, 'open')",
-                        (code, subject, text, amount, night.isoformat(), night.isoformat()),
-                    )
-                    known[(code, subject)] = self.db.execute(
-                        "select * from finding where code = ? and subject = ?", (code, subject)
-                    ).fetchone()
+                    self._insert_finding({"code": code, "subject": subject, **told})
                 else:
-                    state = "open" if row["state"] == "closed" else row["state"]
-                    first = night.isoformat() if row["state"] == "closed" else row["first_night"]
-                    self.db.execute(
-                        "update finding set text = ?, amount = ?, first_night = ?, last_night = ?, state = ? "
-                        "where id = ?",
-                        (text, amount, first, night.isoformat(), state, row["id"]),
-                    )
+                    self._change_finding(row["id"], told)
             for key, row in known.items():
                 if key not in current and row["state"] != "closed" and (closable is None or key[0] in closable):
-                    self._append(at, "gone", f"{key[0]} {key[1]}", {"night": night})
-                    self.db.execute("update finding set state = 'closed' where id = ?", (row["id"],))
+                    gone = self._happened(row, at, "gone", " ".join(key), {"night": tonight})
+                    self._change_finding(row["id"], gone)
+
+    def _happened(
+        self,
+        finding: Mapping[str, Any] | None,
+        at: datetime,
+        kind: str,
+        subject: str,
+        data: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Log what happened to a finding; returns what it is then."""
+        self._append(at, kind, subject, data)
+        return finding_after(finding, {"kind": kind, "at": at.isoformat(), "data": data})
+
+    def _insert_finding(self, values: Mapping[str, Any]) -> None:
+        names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+        self.db.execute(f"insert into finding ({names}) values ({places})", values)
+
+    def _change_finding(self, number: int, values: Mapping[str, Any]) -> None:
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        self.db.execute(f"update finding set {changes} where id = :id", {**values, "id": number})
 
     def findings(self, *, all_states: bool = False) -> list[dict[str, Any]]:
         """Findings, oldest first; only those still seen unless asked for all."""
         where = "" if all_states else "where state <> 'closed'"
         return [dict(row) for row in self.db.execute(f"select * from finding {where} order by first_night, id")]
 
+    def finding(self, number: int) -> dict[str, Any] | None:
+        """One finding by its number."""
+        row = self.db.execute("select * from finding where id = ?", (number,)).fetchone()
+        return dict(row) if row else None
+
+    def finding_events(self, finding: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All that the log tells of a finding, in order: when it was found and gone, and what people did about it."""
+        return self.events(f"{finding['code']} {finding['subject']}", f"finding {finding['id']}")
+
     def resolve_finding(self, number: int, note: str, who: str, at: datetime) -> None:
         """A person has dealt with it; it stays listed as resolved while its cause is still seen."""
+        self._act(number, "resolved", {}, note, who, at)
+
+    def ignore_finding(self, number: int, until: date, note: str, who: str, at: datetime) -> None:
+        """A person leaves it alone; the night of that day lists it again, if its cause is still seen."""
+        self._act(number, "ignored", {"until": until.isoformat()}, note, who, at)
+
+    def assign_finding(self, number: int, to: str, note: str, who: str, at: datetime) -> None:
+        """Whose it is from now on; an empty name is nobody's."""
+        self._act(number, "assigned", {"to": to}, note, who, at)
+
+    def _act(self, number: int, kind: str, more: Mapping[str, Any], note: str, who: str, at: datetime) -> None:
+        """What a person does about a finding; one that is over stays so."""
         with self._transaction():
-            self._append(at, "resolved", f"finding {number}", {"note": note, "who": who})
-            self.db.execute("update finding set state = 'resolved', note = ? where id = ?", (note, number))
+            before = self.finding(number)
+            if before is None:
+                raise JournalError(f"there is no finding {number} in the journal")
+            data = {**more, "note": note, "who": who}
+            after = self._happened(before, at, kind, f"finding {number}", data)
+            self._change_finding(number, after | {"acted_night": before["last_night"]})
 
     # -- nights --------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,45 @@ def effect_after(before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> 
     }
 
 
+ACTS = frozenset({"resolved", "ignored", "assigned"})
+"""Kinds of entries that tell what a person did about a finding."""
+UNTOUCHED: Mapping[str, Any] = {
+    "state": "open",
+    "first_night": None,
+    "came_back": -1,
+    "gone_night": None,
+    "ignored_until": None,
+    "assigned_to": "",
+    "note": "",
+    "who": "",
+    "acted_at": None,
+}
+
+
+def finding_after(before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding after one more entry about it, as far as the log tells it: not its text, nor when it was seen last."""
+    data, kind = entry["data"], entry["kind"]
+    after = {name: (before or UNTOUCHED)[name] for name in UNTOUCHED}
+    over = after["state"] == "closed"
+    match kind:
+        case "found":
+            again = after["came_back"] + 1
+            after |= {"state": "open", "first_night": data["night"], "came_back": again, "ignored_until": None}
+        case "due_again":
+            after |= {"state": "open", "ignored_until": None}
+        case "gone":
+            after |= {"state": "closed", "gone_night": data["night"], "ignored_until": None}
+        case "resolved":
+            after |= {} if over else {"state": "resolved", "ignored_until": None}
+        case "ignored":
+            after |= {} if over else {"state": "ignored", "ignored_until": data["until"]}
+        case "assigned":
+            after |= {"assigned_to": data["to"]}
+    if kind in ACTS:
+        after |= {"note": data["note"], "who": data["who"], "acted_at": entry["at"]}
+    return after
+
+
 @dataclass
 class Replayed:
     """What a log adds up to. `illegal` are the entries that move an effect as the database would never allow."""
@@ -53,12 +92,15 @@ class Replayed:
     holds: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     decisions: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By name (`CODE subject`), in the order of their numbers."""
     illegal: list[tuple[int, str]] = field(default_factory=list)
 
 
 def replay(entries: Iterable[Mapping[str, Any]], legal: frozenset[tuple[str, str]]) -> Replayed:
     """Add up a log. `legal` are the moves of an effect as (before, after)."""
     sums = Replayed()
+    names: list[str] = []
     for entry in entries:
         kind, subject, data = entry["kind"], entry["subject"], entry["data"]
         if kind in STATES or kind == "missed":
@@ -85,8 +127,16 @@ def replay(entries: Iterable[Mapping[str, Any]], legal: frozenset[tuple[str, str
                 sums.meta["declared_new"] = entry["at"]
             case "set_up_verified":
                 sums.meta["set_up"] = data["set_up"]
+            case "found" | "gone" | "due_again":
+                sums.findings[subject] = finding_after(sums.findings.get(subject), entry)
+                if len(names) < len(sums.findings):
+                    names.append(subject)
+            case "resolved" | "ignored" | "assigned":
+                place = int(subject.removeprefix("finding ")) - 1
+                if place < len(names):
+                    sums.findings[names[place]] = finding_after(sums.findings[names[place]], entry)
             case _:
-                pass  # plans, findings and nights: nothing is ever sent on their word alone
+                pass  # plans and nights: nothing is ever sent on their word alone
     return sums
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-MIGRATIONS = ("journal_1",)
+MIGRATIONS = ("journal_1", "journal_2")
 """Names in `dispatch/sql`; the length of the list is the newest version."""
 
 
@@ -35,6 +35,21 @@ def migrate(db: sqlite3.Connection, to: Sequence[str]) -> None:
         for statement in statements(script):
             db.execute(statement)
     db.execute("insert or replace into meta values ('schema_version', ?)", (str(len(to)),))
+
+
+def as_newest(db: sqlite3.Connection) -> sqlite3.Connection:
+    """A journal that may only be read, at the newest version: itself, or a copy in memory if an older one wrote it.
+
+    A newer or unknown one is returned as it is.
+    """
+    if not 0 < version(db) < len(MIGRATIONS):
+        return db
+    # Readers may run in threads of a server, one after the other.
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    db.backup(copy)
+    db.close()
+    migrate(copy, scripts())
+    return copy
 
 
 def statements(script: str) -> Iterator[str]:

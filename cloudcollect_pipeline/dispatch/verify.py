@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from cloudcollect_pipeline.dispatch import schema
-from cloudcollect_pipeline.dispatch.replay import Replayed, replay
+from cloudcollect_pipeline.dispatch.replay import UNTOUCHED, Replayed, replay
 
 REBUILD = "`cloudcollect journal rebuild` sets it aside and asks both counterparties what they hold"
 
@@ -104,12 +104,17 @@ def _differences(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
     for seq, text in sums.illegal:
         yield Problem("transition", f"entry {seq}: {text}, which is not a legal move", entry=seq)
     yield from _effects(db, sums)
+    yield from _plans(db)
     yield from _compared("hold", sums.holds, {r["subject"]: tuple(r)[1:] for r in db.execute("select * from hold")})
     yield from _compared(
         "decision",
         {" ".join(key): value for key, value in sums.decisions.items()},
         {f"{r['code']} {r['subject']}": tuple(r)[2:] for r in db.execute("select * from decision")},
     )
+    if schema.version(db) > 1:
+        findings = {f"{r['code']} {r['subject']}": r for r in db.execute("select * from finding")}
+        told = {name: {column: row[column] for column in UNTOUCHED} for name, row in findings.items()}
+        yield from _compared("finding", sums.findings, told)
     kept = {r["name"]: r["value"] for r in db.execute("select name, value from meta")}
     for name in ("company", "tenant", "schema_version"):
         kept.pop(name, None)
@@ -129,6 +134,26 @@ def _effects(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
         if differ:
             text = f"effect {reference} differs from what its entries add up to, the last of them {wanted['seq']}: "
             yield Problem("effect", text + ", ".join(differ), entry=wanted["seq"])
+
+
+def _plans(db: sqlite3.Connection) -> Iterator[Problem]:
+    """Plans whose sums are not what their entry says: those of past plans set the caps."""
+    query = (
+        "select p.hash, p.night, p.version, p.totals, p.seq, e.data "
+        "from plan p left join event e on e.seq = p.seq and e.kind = 'planned' and e.subject = p.hash order by p.seq"
+    )
+    for digest, night, version, totals, seq, data in db.execute(query):
+        told = msgspec.json.decode(data) if data else {}
+        if (told.get("night"), told.get("version"), told.get("totals")) != (night, version, _decoded(totals)):
+            yield Problem("plan", f"plan {digest[:12]} differs from what entry {seq} says", entry=seq)
+
+
+def _decoded(text: str) -> Any:
+    """A value from JSON; None where it is none any more."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
 
 
 def _compared(table: str, wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[Problem]:

@@ -4,15 +4,31 @@ from datetime import date, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 OSLO = ZoneInfo("Europe/Oslo")
 """A night is a date in this zone."""
 
 
+_FIXED = ((1, 1), (5, 1), (5, 17), (12, 25), (12, 26))
+_FROM_EASTER = (-3, -2, 0, 1, 39, 49, 50)
+"""Maundy Thursday, Good Friday, both days of Easter, Ascension, both days of Pentecost."""
+
+
 @cache
 def _public_holidays(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("NO", years=year))
+    # By hand, and held against the package `holidays` in a test: importing that takes longer than most commands.
+    easter = _easter(year)
+    moving = {easter + timedelta(days=days) for days in _FROM_EASTER}
+    return frozenset(moving | {date(year, month, day) for month, day in _FIXED})
+
+
+def _easter(year: int) -> date:
+    """Easter Sunday by the Gregorian rule (Meeus, Jones and Butcher)."""
+    century, rest = divmod(year, 100)
+    skipped, since = divmod(century, 4)
+    moon = (19 * (year % 19) + century - skipped - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    week = (32 + 2 * since + 2 * (rest // 4) - moon - rest % 4) % 7
+    month, day = divmod(moon + week - 7 * ((year % 19 + 11 * moon + 22 * week) // 451) + 114, 31)
+    return date(year, month, day + 1)
 
 
 def is_working_day(day: date) -> bool:

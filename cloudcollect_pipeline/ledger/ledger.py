@@ -141,6 +141,9 @@ class Ledger:
             file.chmod(0o600)
             file = self.path
             self._create(company, tenant)
+            if persons in new and self.path not in new:
+                # Lost or not restored: what was set aside fences no more until both sides have been read whole again.
+                self.db.execute("delete from watermark")
         except duckdb.Error as error:
             self.db.close()
             _half_made(new)

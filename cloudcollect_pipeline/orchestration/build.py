@@ -12,6 +12,8 @@ import dagster as dg
 
 from cloudcollect_pipeline.orchestration.assets import build_company_assets
 from cloudcollect_pipeline.orchestration.jobs import company_jobs
+from cloudcollect_pipeline.orchestration.logs import console
+from cloudcollect_pipeline.orchestration.privacy import privacy_job, privacy_schedule
 from cloudcollect_pipeline.orchestration.resources import Nights
 from cloudcollect_pipeline.orchestration.schedules import nightly_schedule
 from cloudcollect_pipeline.orchestration.sensors import SENSORS
@@ -36,11 +38,16 @@ def build_definitions(
     nights = dict(told) if isinstance(told, Mapping) else dict.fromkeys(told, FIRST_NIGHT)
     slugs = list(nights)
     jobs = {slug: company_jobs(slug, slugs) for slug in slugs}
+    privacy = {slug: privacy_job(slug, slugs) for slug in slugs}
     return dg.Definitions(
         assets=[asset for slug in slugs for asset in build_company_assets(slug, nights[slug])],
-        jobs=[job for by_name in jobs.values() for job in by_name.values()],
-        schedules=[nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs],
+        jobs=[*(job for by_name in jobs.values() for job in by_name.values()), *privacy.values()],
+        schedules=[
+            *(nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs),
+            *(privacy_schedule(privacy[slug], slug) for slug in slugs),
+        ],
         sensors=SENSORS,
         resources={"nights": Nights(), **(resources or {})},
         executor=dg.in_process_executor,
+        loggers={"console": console},
     )

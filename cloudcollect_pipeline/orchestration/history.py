@@ -40,6 +40,8 @@ LOCATION = "cloudcollect_pipeline"
 """The code location's name in workspace.yaml."""
 MARK = "history.json"
 """Written when every night has been run."""
+OUTAGE = timedelta(days=4)
+"""How long the pipeline has been down in a demo with an outage."""
 TICK = 2.0
 """Seconds between two steps of a world that lives on."""
 
@@ -70,8 +72,8 @@ def demo(
 
     Yields the environment in which Dagster's processes find the company; the world stays reachable within the block.
     `folder` belongs to this: what else is in it is deleted unless it is a history that was recorded to its end.
-    `story` gives the nights from the first one on. With `outage` its runs end where the story's pipeline goes down, and
-    it is left to a person to make up for the nights since. `reports_url` is where the folder's reports are served.
+    `story` gives the nights from the first one on. With `outage` the last four are not run: it is left to a person to
+    make up for them. `reports_url` is where the folder's reports are served.
     """
     now = (clock or SystemClock()).now
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -121,7 +123,7 @@ def record(
 ) -> None:
     """Run the story's nights as Dagster runs, and one more for all since; each plan that waits is approved.
 
-    With `outage` only those before the story's pipeline goes down.
+    With `outage` not the last four.
     """
 
     class DemoNights(Nights):
@@ -144,8 +146,8 @@ def record(
         (newest - timedelta(days=left), "one run for the nights since", left > 0) for left in reversed(range(behind))
     ]
     if outage:
-        down = next((place for place, (_, _, missed) in enumerate(days) if missed), len(days))
-        days = days[:down]
+        days = [day for day in days if day[0] <= newest - OUTAGE]
+        days[-1:] = [(day, title, False) for day, title, _ in days[-1:]]
     total = 1 + sum(not missed for _, _, missed in days)
 
     def run(job: str, title: str, *labels: date, **config: Any) -> None:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
+from cloudcollect_pipeline.orchestration.logs import OUR_CONSOLE
+
 SCHEDULER = "SCHEDULER"
 """Dagster's name of the daemon that starts what is due."""
 
@@ -50,6 +52,6 @@ def nightly_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
     )
     def at_four(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         night = context.scheduled_execution_time.date().isoformat()
-        return dg.RunRequest(run_key=night, partition_key=night)
+        return dg.RunRequest(run_key=night, run_config=OUR_CONSOLE, partition_key=night)
 
     return at_four

@@ -467,11 +467,14 @@ def _findings(journal: Journal, night: date) -> tuple[OpenFinding, ...]:
     table = journal.findings(all_states=True)
     keys = {f"finding {row['id']}": f"{row['code']} {row['subject']}" for row in table}
     latest = {f"{r['code']} {r['subject']}": r for r in table if r["last_night"] == night.isoformat()}
+    known: dict[str, dict[str, Any]] = {}
     seen: dict[str, dict[str, Any]] = {}
     for event in journal.rows(sql("finding_events", HERE), {"night": night.isoformat()}):
         match event["kind"]:
             case "found":
-                seen[event["subject"]] = json.loads(event["data"])
+                seen[event["subject"]] = known[event["subject"]] = json.loads(event["data"])
+            case "due_again":
+                seen[event["subject"]] = known[event["subject"]]
             case "gone":
                 seen.pop(event["subject"], None)
             case _:

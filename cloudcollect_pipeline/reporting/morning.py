@@ -5,7 +5,6 @@ keys only, nobody's name.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -13,11 +12,13 @@ from typing import Any, Literal
 
 from cloudcollect_pipeline.dispatch.gate import PLAN_LIFE
 from cloudcollect_pipeline.dispatch.journal import BLOCKING
-from cloudcollect_pipeline.domain.clock import last_due_night, night_of
-from cloudcollect_pipeline.domain.finding import CATALOGUE, SEVERITIES, severity
+from cloudcollect_pipeline.domain.clock import night_of
+from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.ledger.ledger import sql
 from cloudcollect_pipeline.reporting.books import Aged, Balance, aged
+from cloudcollect_pipeline.reporting.nights import HISTORY, dispatched, missing_nights
 from cloudcollect_pipeline.reporting.published import Snapshot
+from cloudcollect_pipeline.reporting.standing import standing
 
 HERE = "cloudcollect_pipeline.reporting.sql"
 TOO_OLD = 14
@@ -31,7 +32,11 @@ Verdict = Literal["good", "person", "missing", "off"]
 
 @dataclass(frozen=True)
 class Need:
-    """An open finding. `new`: first seen on the last night; `age` in days; `amount` øre or None."""
+    """An open finding. `new`: first seen on the last night; `age` in days; `amount` øre or None.
+
+    `owner` is the role that usually deals with it, `assigned_to` whoever a person gave it to, `came_back` how often it
+    was gone before.
+    """
 
     id: int
     code: str
@@ -43,6 +48,9 @@ class Need:
     since: date
     age: int
     new: bool
+    owner: str = ""
+    assigned_to: str = ""
+    came_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,8 +155,10 @@ class Morning:
 
 def read_morning(seen: Snapshot, now: datetime) -> Morning:
     """The morning of a company at `now` (UTC), from what its last night published. Raises `NotPublished`."""
-    journal, ledger, night = seen.journal, seen.ledger, seen.night
-    runs = [run for run in journal.nights(HISTORY) if run["ended_at"]]
+    journal, ledger = seen.journal, seen.ledger
+    # a run that died is closed as unfinished: it did not end the night
+    runs = [run for run in journal.nights(HISTORY) if run["ended_at"] and run["outcome"] != "unfinished"]
+    night = date.fromisoformat(runs[0]["night"]) if runs else seen.night
     tonight = [run for run in runs if run["night"] == night.isoformat()]
     planned: Mapping[str, Any] = next((run["summary"] for run in tonight if run["summary"].get("plan")), {})
     newest: Mapping[str, Any] = tonight[0] if tonight else {}
@@ -192,41 +202,25 @@ def read_morning(seen: Snapshot, now: datetime) -> Morning:
     )
 
 
-HISTORY = 400
-"""Runs that are looked at, the newest first: a year of nights."""
-
-
-def missing_nights(runs: Sequence[Mapping[str, Any]], now: datetime) -> tuple[date, ...]:
-    """Nights up to the newest that was due at `now` on which no run ended and for which none made up.
-
-    `runs` are ended runs as the journal tells them, the newest first. Before the first of them nothing is missing.
-    """
-    if not runs:
-        return ()
-    done = {date.fromisoformat(run["night"]) for run in runs}
-    done |= {date.fromisoformat(day) for run in runs for day in run["summary"].get("made_up_for", ())}
-    first, last = min(date.fromisoformat(run["night"]) for run in runs), last_due_night(now)
-    days = (first + timedelta(days=passed) for passed in range((last - first).days + 1))
-    return tuple(day for day in days if day not in done)
-
-
 def _needs(findings: Iterable[Mapping[str, Any]], night: date) -> tuple[Need, ...]:
     needs = []
-    for finding in findings:
+    for finding in (standing(finding, night) for finding in findings):
         since = date.fromisoformat(finding["first_night"])
-        reason = CATALOGUE.get(finding["code"])
         needs.append(
             Need(
                 finding["id"],
                 finding["code"],
-                severity(finding["code"]),
+                finding["severity"],
                 finding["subject"],
                 finding["text"],
-                reason.fix if reason else "",
+                finding["fix"],
                 finding["amount"],
                 since,
-                (night - since).days,
+                finding["age_days"],
                 since == night,
+                finding["owner"],
+                finding["assigned_to"] or "",
+                finding["came_back"],
             )
         )
     return tuple(sorted(needs, key=lambda need: (SEVERITIES.index(need.severity), need.since, need.code, need.id)))
@@ -246,15 +240,3 @@ def _waiting(seen: Snapshot, runs: Sequence[Mapping[str, Any]], now: datetime) -
 def _old_item(item: Mapping[str, Any], night: date) -> OldItem:
     dated = date.fromisoformat(item["value_date"])
     return OldItem(item["entry"], item["customer"], dated, item["posted"] - item["settled"], (night - dated).days)
-
-
-def dispatched(runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    """Kind -> outcome -> count and sum over runs as the journal tells them: each tells only what it did itself."""
-    total: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)
-    for run in runs:
-        for kind, outcomes in run["summary"].get("dispatched", {}).items():
-            for outcome, told in outcomes.items():
-                into = total[kind].setdefault(outcome, {"count": 0, "sum": 0})
-                into["count"] += told["count"]
-                into["sum"] += told["sum"]
-    return dict(total)

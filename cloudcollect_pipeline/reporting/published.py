@@ -12,65 +12,21 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.ledger.ledger import Ledger, LedgerError, memory_for, sql, threads_for
-from cloudcollect_pipeline.planning.facts import Facts
-from cloudcollect_pipeline.planning.plan import HeldBack, judge_all, prepare, raise_fence
 from cloudcollect_pipeline.settings import CompanySettings, Settings
 
-HERE = "cloudcollect_pipeline.reporting.sql"
+if TYPE_CHECKING:  # a command that asks the journal alone does not wait for DuckDB
+    from cloudcollect_pipeline.planning.plan import HeldBack
+    from cloudcollect_pipeline.reporting.published_ledger import PublishedLedger
+
 UNKNOWN_HERE = frozenset({"DEBTOR_COMPLETE"})
 """Rules whose facts are not published."""
 
 
 class NotPublished(Exception):
     """A company has never been run: there is nothing to read."""
-
-
-class PublishedLedger(Ledger):
-    """A published ledger, opened for reading. Persons stand empty, in memory; what views need is temporary.
-
-    What does not fit into the memory allowed is spilled to a folder of this reader's own: several may read at once,
-    and they need not be allowed to write beside the ledger. The memory is what the writer is given: not all that a
-    statement does can be spilled, so a tighter limit would refuse ledgers that the night can write.
-    """
-
-    def __init__(self, path: Path, *, memory: str | None = None) -> None:
-        self.path = path
-        self._made = set()
-        self._spill = TemporaryDirectory(prefix="cloudcollect-", ignore_cleanup_errors=True)
-        self.db = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "memory_limit": memory or memory_for(),
-                "threads": str(threads_for(path)),
-                "temp_directory": self._spill.name,
-            }
-        )
-        try:
-            self.db.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
-        except duckdb.Error as error:
-            raise LedgerError(
-                f"{path} cannot be read: {str(error).splitlines()[0]}. The next night publishes it anew."
-            ) from None
-        self.db.execute("use published")
-        self.db.execute("set TimeZone = 'UTC'")
-        self.db.execute("attach ':memory:' as persons")
-        self.db.execute(sql("persons"))
-        self.present()
-        self.db.execute(sql("views"))
-
-    def close(self) -> None:
-        """Close, and remove what was spilled."""
-        super().close()
-        self._spill.cleanup()
 
 
 class Snapshot:
@@ -99,32 +55,28 @@ class Snapshot:
             self.ledger.close()
 
     @cached_property
-    def ledger(self) -> PublishedLedger:
+    def ledger(self) -> "PublishedLedger":
         """The ledger with planning's views, as of the last night."""
+        ledger = self.mirrors()
+        self.prepare(ledger)
+        return ledger
+
+    def mirrors(self) -> "PublishedLedger":
+        """The ledger as it was published, with what was set aside; planning's views are still to come."""
+        from cloudcollect_pipeline.reporting.published_ledger import PublishedLedger
+
         path = self.folder / "ledger.duckdb"
         if not path.exists():
             raise self._never()
         ledger = PublishedLedger(path)
-        for finding in self.open_findings():
-            if finding["code"] == "CONTRACT_BROKEN":
-                ledger.db.execute(sql("set_aside", HERE), {"subject": finding["subject"], "night": self.night})
-        prepare(ledger, self._facts())
-        raise_fence(ledger)
+        # Ignored or resolved, it fences all the same until it is dismissed.
+        broken = (found["subject"] for found in self.journal.findings() if found["code"] == "CONTRACT_BROKEN")
+        ledger.set_aside(broken, self.night)
         return ledger
 
-    def _facts(self) -> Facts:
-        settings, journal = self.settings, self.journal
-        # What the agency can do is not published; the currencies of the settings are taken as accepted.
-        capabilities = AgencyCapabilities(currencies=settings.policy.currencies)
-        return Facts(
-            self.night,
-            settings.erp.tenant_id,
-            settings.agency.id,
-            settings,
-            capabilities,
-            holds=journal.holds(),
-            decisions=journal.decisions(),
-        )
+    def prepare(self, ledger: "PublishedLedger") -> None:
+        """Lay planning's views over the mirrors."""
+        ledger.plan_over(self.settings, self.journal, self.night)
 
     def open_findings(self) -> list[dict[str, Any]]:
         """Findings still seen that nobody has dealt with."""
@@ -142,16 +94,9 @@ class Snapshot:
         effects = [json.loads(body) for body in self.journal.planned(plan["hash"])]
         return {**plan, "reasons": reasons, "effects": effects}
 
-    def held_back(self) -> list[HeldBack]:
+    def held_back(self) -> "list[HeldBack]":
         """Receivables that dunning picked and that are old enough, with the rules that keep them back."""
-        ledger = self.ledger
-        judge_all(ledger)
-        held = []
-        for row in ledger.rows(sql("held_back", HERE)):
-            failed = tuple(code for code in row["failed"] if code not in UNKNOWN_HERE)
-            if failed:
-                held.append(HeldBack(row["document"], row["customer"], int(row["ore"]), failed))
-        return held
+        return self.ledger.held_back(UNKNOWN_HERE)
 
 
 @contextmanager
@@ -164,7 +109,7 @@ def snapshot(settings: Settings, slug: str) -> Iterator[Snapshot]:
         opened.close()
 
 
-def counts(held_back: list[HeldBack]) -> dict[str, int]:
+def counts(held_back: "list[HeldBack]") -> dict[str, int]:
     """Rule -> how many it holds back, the most frequent first."""
     return dict(
         sorted(Counter(code for held in held_back for code in held.failed).items(), key=lambda i: (-i[1], i[0]))

@@ -23,19 +23,13 @@ class UnknownLanguage(ValueError):
 def words(language: str) -> Words:
     """Name -> text (`column.customer`, `cause.equal`); raises `UnknownLanguage`.
 
-    What findings mean and ask for stands in English in their own catalogue.
+    What findings mean and ask for stands in their own catalogue: `reason.CODE`, `fix.CODE`.
     """
     if language not in LANGUAGES:
         raise UnknownLanguage(f"there are no reports in {language}; there are {' and '.join(LANGUAGES)}")
-    told = {
-        f"{group}.{name}": texts[language]
-        for group, names in catalogue().items()
-        for name, texts in names.items()
-        if language in texts
-    }
-    if language == "en":
-        told |= {f"reason.{code}": reason.text for code, reason in CATALOGUE.items()}
-        told |= {f"fix.{code}": reason.fix for code, reason in CATALOGUE.items()}
+    told = {f"{group}.{name}": texts[language] for group, names in catalogue().items() for name, texts in names.items()}
+    for code, reason in CATALOGUE.items():
+        told[f"reason.{code}"], told[f"fix.{code}"] = reason.told(language)
     return told
 
 

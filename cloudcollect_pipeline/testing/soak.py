@@ -95,6 +95,7 @@ class KilledLife(Life):
 
     def __init__(self, script: Script, data: Path, kills: int) -> None:
         super().__init__(script, data)
+        self.oracle.unattended = True
         self.counts: Counter[str] = Counter()
         self._kills, self._data = kills, data
         self._dice = Random(f"kills {script.seed}")
@@ -117,7 +118,7 @@ class KilledLife(Life):
             with self._watching:
                 self._requests += 1
                 if place == "write":
-                    self.oracle.sent(operation, request.body)
+                    self.oracle.sent(operation, request)
             told = handler(request)
             with self._watching:
                 if place == "read" and told.status < 400:
@@ -130,7 +131,7 @@ class KilledLife(Life):
 
     def _run(self, whole: Mapping[str, Step]) -> NightResult | None:
         """Attempts that are killed, stopped or without a disk, then one that is left alone."""
-        self.oracle.begin(approved=True)
+        self.oracle.begin()
         if not self.quiet:
             for _ in range(self._dice.randrange(MOST_KILLS + 1)):
                 if self._kills <= 0:
@@ -207,11 +208,10 @@ class KilledLife(Life):
 
     # -- looking back --------------------------------------------------------------------------------------------
 
-    def _judge(self, journal: Journal, result: NightResult | None) -> None:
-        super()._judge(journal, result)
+    def _ties(self, journal: Journal, result: NightResult | None) -> None:
         told = journal.nights(1)[0]["summary"]
         truth = self.world.truth()[self.stage.slug]
-        if self.quiet and not self._doubtful and (not told["ties"] or told["ledger"] != truth.suspense_balance):
+        if not told["ties"] or told["ledger"] != truth.suspense_balance:
             self.oracle.violated("L2", f"closing {told['closing']}, ledger {told['ledger']}: {truth.suspense_balance}")
 
     def _at_rest(self, result: NightResult | None) -> bool:

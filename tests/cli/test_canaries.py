@@ -134,7 +134,8 @@ def test_no_artefact_that_is_not_made_for_persons_names_one(
     for json_or_not in ((), ("--json",)):
         for words_ in (
             ("status",), ("plan",), ("findings", "list"), ("reconcile", at[:10]), ("doctor", "--at", at),
-            ("journal", "verify"), ("export-audit", "2026-01-01", "2026-01-31"), *(("explain", n) for n in numbers),
+            ("privacy", "report"), ("journal", "verify"),
+            ("export-audit", "2026-01-01", "2026-01-31"), *(("explain", n) for n in numbers),
         ):  # fmt: skip
             call(*words_, *json_or_not)
     call("doctor", "--probe", "--at", at)

@@ -25,7 +25,7 @@ def test_all_well_is_code_0_and_a_table(approved: Town, cloudcollect: Command) -
     assert said.code == 0, said.out
     for part in ("ok       ERP token", "account 1510 is an active cash account", "DAGSTER_HOME is not set"):
         assert part in said.out, part
-    assert "2 skipped; 15 of 17 are well" in said.out
+    assert "3 skipped; 15 of 18 are well" in said.out
 
 
 def test_what_needs_a_person_is_code_3_and_what_keeps_nights_from_working_code_1(

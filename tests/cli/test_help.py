@@ -11,7 +11,8 @@ from tests.cli.conftest import Command
 
 COMMANDS = (
     "demo", "sandbox", "init", "up", "run", "plan", "approve", "pause", "resume", "hold", "findings", "status",
-    "explain", "reconcile", "export-audit", "doctor", "journal", "simulate", "soak",
+    "explain", "morning", "backfill", "reconcile", "export-audit", "doctor", "alerts", "journal", "privacy", "reports",
+    "simulate", "soak",
 )  # fmt: skip
 SLOW = {"dagster", "pandas", "pandera", "pyarrow", "duckdb", "httpx", "pydantic", "holidays", "uvicorn"}
 

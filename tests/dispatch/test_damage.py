@@ -78,6 +78,21 @@ def test_no_flipped_bit_passes_for_the_journal_or_crashes_it(copied, tmp_path):
     assert refused > 50  # the rest hit free space and lists on whose word nothing is sent
 
 
+@pytest.mark.parametrize(
+    "damage", ["totals = replace(totals, '{\"', '{#')", "totals = replace(totals, '1', '2')", "night = '2026-01-01'"]
+)
+def test_a_plan_that_is_not_what_the_log_says_is_told_when_the_journal_is_opened(copied, tmp_path, damage):
+    """Found by the simulator: the sums of past plans set the caps, and a copy that holds a damaged one is not whole."""
+    origin, tenant, at = copied
+    with sqlite3.connect(laid(origin, tmp_path)) as damaged:
+        assert damaged.execute(f"update plan set {damage}").rowcount
+    damaged.close()
+    line, _ = told(tmp_path, tenant, at)
+    assert line
+    assert "plan " in line
+    assert "journal rebuild" in line
+
+
 @pytest.mark.parametrize("length", range(5))
 def test_a_schema_that_is_no_text_any_more_is_told_in_one_line_too(copied, tmp_path, length):
     origin, tenant, at = copied

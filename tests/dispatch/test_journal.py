@@ -166,9 +166,73 @@ def test_an_older_copy_is_noticed_by_the_head_beside_it(open_journal, tmp_path):
     assert restored.events()[-1]["kind"] == "restored"
 
 
+SEEN = [("CLAIM_UNKNOWN", "clm_1", "text", 100)]
+
+
+def see(journal, seen, *days):
+    """Nights, so many days after the first, on which this was seen; returns the one finding there has ever been."""
+    for day in days:
+        journal.see_findings(NIGHT + timedelta(days=day), AT, seen)
+    [finding] = journal.findings(all_states=True)
+    return finding
+
+
+def test_a_finding_that_was_gone_counts_how_often_it_came_back(open_journal):
+    journal = open_journal()
+    assert see(journal, SEEN, 0, 1)["came_back"] == 0
+    assert see(journal, [], 2)["gone_night"] == "2026-01-08"
+    back = see(journal, SEEN, 3)
+    assert (back["state"], back["came_back"], back["first_night"]) == ("open", 1, "2026-01-09")
+    see(journal, [], 4)
+    assert see(journal, SEEN, 5)["came_back"] == 2
+    assert [e["kind"] for e in journal.finding_events(back)] == ["found", "gone"] * 2 + ["found"]
+
+
+def test_an_ignored_finding_is_open_again_on_the_night_of_its_day(open_journal):
+    journal = open_journal()
+    number = see(journal, SEEN, 0)["id"]
+    journal.ignore_finding(number, NIGHT + timedelta(days=2), "asked", "person", AT)
+    assert see(journal, SEEN, 1)["state"] == "ignored"
+    again = see(journal, SEEN, 2)
+    assert (again["state"], again["ignored_until"], again["came_back"]) == ("open", None, 0)
+    journal.ignore_finding(number, NIGHT + timedelta(days=9), "asked", "person", AT)
+    see(journal, [], 3)
+    assert see(journal, SEEN, 4)["state"] == "open"
+
+
+def test_what_people_do_is_logged_with_who_and_why_and_verified(open_journal):
+    journal = open_journal()
+    number = see(journal, SEEN, 0)["id"]
+    journal.assign_finding(number, "colleague", "knows the agency", "person", AT)
+    journal.ignore_finding(number, NIGHT + timedelta(days=2), "they answer on Thursday", "colleague", AT)
+    journal.resolve_finding(number, "cancelled there", "colleague", AT)
+    told = [(e["kind"], e["data"]["who"], e["data"]["note"]) for e in journal.finding_events(see(journal, SEEN, 1))[1:]]
+    assert told == [
+        ("assigned", "person", "knows the agency"),
+        ("ignored", "colleague", "they answer on Thursday"),
+        ("resolved", "colleague", "cancelled there"),
+    ]
+    after = see(journal, SEEN, 2)
+    assert (after["state"], after["assigned_to"], after["acted_night"]) == ("resolved", "colleague", "2026-01-06")
+    assert journal.verify() is None
+    journal.db.execute("update finding set state = 'closed'")
+    assert journal.verify() == "finding CLAIM_UNKNOWN clm_1 differs from what the log adds up to"
+
+
+def test_a_finding_that_is_over_stays_so(open_journal):
+    journal = open_journal()
+    see(journal, SEEN, 0)
+    number = see(journal, [], 1)["id"]
+    journal.ignore_finding(number, NIGHT + timedelta(days=9), "x", "person", AT)
+    journal.resolve_finding(number, "x", "person", AT)
+    assert see(journal, [], 2)["state"] == "closed"
+    with pytest.raises(JournalError, match="no finding 77"):
+        journal.assign_finding(77, "colleague", "x", "person", AT)
+
+
 def test_findings_age_close_and_come_back(open_journal):
     journal = open_journal()
-    seen = [("CLAIM_UNKNOWN", "clm_1", "text", 100)]
+    seen = SEEN
     journal.see_findings(NIGHT, AT, seen)
     journal.see_findings(NIGHT + timedelta(days=1), AT, seen)
     [finding] = journal.findings()

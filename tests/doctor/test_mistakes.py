@@ -16,16 +16,22 @@ from dagster._core.remote_origin import (
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+)
 from dagster._daemon.types import DaemonHeartbeat
 from pydantic import SecretStr
 
-from cloudcollect_pipeline.cli.doctor import ask, data_folder, look, schedule
+from cloudcollect_pipeline.cli.doctor import alerts, ask, data_folder, look, schedule
 from cloudcollect_pipeline.doctor.check import Check
 from cloudcollect_pipeline.doctor.results import keep
 from cloudcollect_pipeline.orchestration.schedules import SCHEDULER
 from cloudcollect_pipeline.sandbox.erp.api import SCOPES
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.settings import AlertSettings
 from tests.story import START, Story
 
 Plant = Callable[[Story], object]
@@ -200,7 +206,7 @@ MISTAKES: list[tuple[str, Plant, str, str, str, str]] = [
 def test_a_company_that_is_set_up_well_has_nothing_to_mend(story: Story) -> None:
     checks = examined(story)
     assert [check for check in checks if check.state not in ("ok", "skipped")] == []
-    assert [check.name for check in checks if check.state == "skipped"] == ["unconfirmed", "schedule"]
+    assert [check.name for check in checks if check.state == "skipped"] == ["unconfirmed", "schedule", "alerts"]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +275,7 @@ def test_adapters_from_elsewhere_are_looked_at_through_their_ports_and_the_rest_
     from_elsewhere(story)
     states = {check.name: check.state for check in examined(story)}
     skipped = {name for name, state in states.items() if state == "skipped"}
-    assert skipped == {"ERP token", "clock and agency", "unconfirmed", "schedule"}
+    assert skipped == {"ERP token", "clock and agency", "unconfirmed", "schedule", "alerts"}
     assert {states[name] for name in ("ERP company", "suspense account", "period", "agency")} == {"ok"}
 
 
@@ -335,13 +341,14 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def switched(status: InstigatorStatus, name: str) -> InstigatorState:
+def switched(status: InstigatorStatus, name: str, kind: InstigatorType = InstigatorType.SCHEDULE) -> InstigatorState:
     location = RegisteredCodeLocationOrigin(location_name="cloudcollect_pipeline")
     origin = RemoteInstigatorOrigin(
         repository_origin=RemoteRepositoryOrigin(code_location_origin=location, repository_name="__repository__"),
         instigator_name=name,
     )
-    return InstigatorState(origin, InstigatorType.SCHEDULE, status, ScheduleInstigatorData("0 4 * * *", None))
+    data = ScheduleInstigatorData("0 4 * * *", None) if kind == InstigatorType.SCHEDULE else SensorInstigatorData()
+    return InstigatorState(origin, kind, status, data)
 
 
 @pytest.mark.parametrize(
@@ -377,6 +384,22 @@ def test_with_several_companies_each_has_its_schedule(instance: dg.DagsterInstan
     }
     assert "nordlys_nightly_at_four is stopped" in found["nordlys"].found
     assert "fjell_as_nightly_at_four is on" in found["fjell-as"].found
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(None, "ok"), (InstigatorStatus.DECLARED_IN_CODE, "ok"), (InstigatorStatus.STOPPED, "warning")],
+)
+def test_a_sensor_that_was_switched_off_tells_nobody_and_is_seen(
+    instance: dg.DagsterInstance, tmp_path: Path, status: InstigatorStatus | None, state: str
+) -> None:
+    if status is not None:
+        instance.add_instigator_state(switched(status, "alerts", InstigatorType.SENSOR))
+    somebody = AlertSettings.model_validate({"slack": {"finance": {"url": "https://chat.example/x"}}})
+    settings = Story(tmp_path / "story").settings.model_copy(update={"alerts": somebody})
+    check = alerts(settings, "nordlys", os.environ["DAGSTER_HOME"])
+    assert check.state == state
+    assert ("the sensor alerts is stopped" in check.found) == (state == "warning")
 
 
 def test_without_dagster_the_schedule_is_skipped_and_says_so(tmp_path: Path) -> None:

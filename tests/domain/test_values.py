@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,15 @@ from cloudcollect_pipeline.domain.reference import LENGTH, reference
 
 AMOUNTS = st.integers(-(10**15) + 1, 10**15 - 1)
 DAYS = st.dates(date(2000, 1, 1), date(2050, 12, 31))
+
+
+@pytest.mark.parametrize("year", range(2000, 2101))
+def test_free_days_are_those_of_the_package_that_knows_all_countries(year):
+    known = holidays.country_holidays("NO", years=year)
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range(365)]
+    assert [d for d in days if d.weekday() < 5 and not is_working_day(d)] == [
+        d for d in days if d.weekday() < 5 and d in known
+    ]
 
 
 @given(AMOUNTS)

@@ -148,3 +148,16 @@ def test_names_are_left_out_while_a_run_has_them(weeks: Weeks):
         assert names_of(folder, "test", clock) is None
     assert names_of(folder / "nowhere", "test", clock) is None
     assert set((names_of(folder, "test", clock) or {}).values()) == {NAME}
+
+
+def test_a_finding_that_was_ignored_is_in_the_books_again_from_its_day_on(tmp_path):
+    story = Story(tmp_path)
+    story.erp.pay(story.receivable(900), 100, cash_account="1510")
+    story.night()
+    nights = [story.world.today + timedelta(days=n) for n in range(3)]
+    (number,) = [f["id"] for f in story.with_journal(lambda j: j.findings()) if f["code"] == "FOREIGN_MOVEMENT"]
+    story.with_journal(lambda j: j.ignore_finding(number, nights[2], "asked the bank", "person", story.world.now))
+    story.quiet(2)
+    books = read_all(story, set(nights))
+    assert ["FOREIGN_MOVEMENT" in {f.code for f in books[night].findings} for night in nights] == [False, False, True]
+    assert {f.since for f in books[nights[2]].findings if f.code == "FOREIGN_MOVEMENT"} == {nights[0]}

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cloudcollect_pipeline.reporting.morning import missing_nights, read_morning
+from cloudcollect_pipeline.reporting.morning import read_morning
+from cloudcollect_pipeline.reporting.nights import missing_nights
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from tests.story import Story, transferred
 
@@ -95,3 +96,17 @@ def test_nights_without_a_run_are_missing_and_that_outweighs_a_finding(tmp_path)
     told = morning(story, days=2)
     assert told.verdict == "missing"
     assert len(told.missing_nights) == 2
+
+
+def test_a_run_that_died_did_not_end_its_night_even_when_a_person_publishes_since(tmp_path):
+    story = Story(tmp_path)
+    story.receivable(600_000)
+    story.night()
+    ended = story.world.today
+    story.morning()
+    with story.opened() as night:
+        night.land_and_mirror()
+    with story.opened() as night:
+        night.publish()
+    told = morning(story)
+    assert (told.night, told.verdict, told.missing_nights) == (ended, "missing", (story.world.today,))

@@ -8,9 +8,11 @@ from typer.testing import CliRunner
 
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
-from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS
+from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted
 from cloudcollect_pipeline.testing.simulation.core.faults import CELLS, FAULTS
 from cloudcollect_pipeline.testing.simulation.core.life import live
+from cloudcollect_pipeline.testing.simulation.core.night import Run
+from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, page, seeds_needed, survey
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
@@ -29,6 +31,18 @@ MISSED_BY = {
     "no fresh read before a write": {"S4"},
     "no guard against echoes": {"S8"},
     "no hash chain": {"S12"},
+    "no ceiling": {"S8"},
+    "an intent is not committed": {"S5"},
+    "an intent is about something else": {"S5"},
+    "the head is not written": {"S12"},
+    "a plan is marked as carried out": {"S10"},
+    "what was approved is planned anew": {"S10"},
+    "unknown outcomes are asked for a week": {"C1"},
+    "disputes are not heard": {"C10"},
+    "a wrong voucher": {"S2"},
+    "nothing is reported": {"L5"},
+    "what is ripe is passed over": {"C2"},
+    "settlements are not booked": {"C2"},
 }
 
 
@@ -59,6 +73,28 @@ def test_without_a_safeguard_a_life_turns_red_that_is_green_with_it(safeguard):
     assert violation.invariant in MISSED_BY[safeguard]
     tier = CORE.only(FOCUS[safeguard]) if safeguard in FOCUS else CORE
     assert live(tier.drawn(violation.seed, 60)).violations == []
+
+
+def test_a_night_that_does_not_know_itself_again_is_noticed():
+    known, run = set(), Run.run
+
+    def forgetful(self):
+        if self.night in known:
+            self.journal.distrust(self.clock.now(), self.journal.seq())
+        known.add(self.night)
+        return run(self)
+
+    with substituted((Run, "run", forgetful)):
+        found = live(Script(0, 2, (), "core")).violations
+    assert {violation.invariant for violation in found} == {"C4"}
+
+
+def test_who_does_not_see_strangers_on_the_account_hands_over_what_they_may_have_paid():
+    steps = (Step(1, "a stranger on the suspense account"), Step(2, "invoice"), Step(3, "invoice", 0, 9))
+    with substituted((Store, "foreign_payments", lambda *_: [])):
+        found = live(Script(0, 12, steps, "core")).violations
+    assert {violation.invariant for violation in found} == {"S4"}
+    assert live(Script(0, 12, steps, "core")).violations == []
 
 
 def test_how_many_processes_share_the_work_changes_nothing():

@@ -4,14 +4,17 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from cloudcollect_pipeline import nightly
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
 from cloudcollect_pipeline.ledger.ledger import LedgerError
-from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, without
+from cloudcollect_pipeline.reconciliation.statement import Statement, make_statement
+from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted, without
 from cloudcollect_pipeline.testing.simulation.events import EVENTS
 from cloudcollect_pipeline.testing.simulation.evidence import survey
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS
@@ -75,6 +78,28 @@ CAUGHT: dict[str, tuple[Script, str]] = {
         Script(0, 6, (Step(1, "pay the agency"), Step(2, "pay the agency"), Step(4, "journal of an earlier night"))),
         "S12",
     ),
+    "no ceiling": (
+        Script(
+            0,
+            4,
+            (
+                *(Step(2, "a notice of direct payment", 0, dice) for dice in (0, 10)),
+                *(Step(3, "pay", 0, dice) for dice in (0, 1, 2)),
+            ),
+        ),
+        "S8",
+    ),
+    "an intent is not committed": (Script(0, 1, ()), "S5"),
+    "an intent is about something else": (Script(0, 3, (Step(2, "dispute or not"),)), "S5"),
+    "the head is not written": (Script(0, 1, ()), "C1"),
+    "a plan is marked as carried out": (Script(0, 1, ()), "S10"),
+    "what was approved is planned anew": (Script(13, 1, ()), "S10"),
+    "unknown outcomes are asked for a week": (Script(0, 1, (Step(0, "write lost"),)), "C1"),
+    "disputes are not heard": (Script(0, 3, (Step(2, "dispute or not"),)), "C10"),
+    "a wrong voucher": (Script(1, 6, PAID), "S2"),
+    "nothing is reported": (Script(0, 2, (Step(1, "pay", 0, 1),)), "L5"),
+    "what is ripe is passed over": (Script(0, 1, ()), "S4"),
+    "settlements are not booked": (Script(1, 6, PAID), "C2"),
 }
 
 
@@ -102,6 +127,21 @@ def test_a_draft_of_ours_that_one_night_did_not_list_is_still_released() -> None
     lived = live(Script(10, 6, (*steps, *lost)))
     assert lived.struck["write 500 done", "payment"] == lived.struck["nothing new is listed", "a night"] == 1
     assert lived.violations == []
+
+
+def test_a_statement_that_ties_with_other_figures_than_the_books_is_noticed() -> None:
+    def shifted(*told: Any) -> Statement:
+        made = make_statement(*told)
+        return replace(
+            made,
+            ledger=made.ledger + 100,
+            posted=made.posted + 100,
+            carried_not_posted=made.carried_not_posted - 100,
+        )
+
+    with substituted((nightly, "make_statement", shifted)):
+        found = live(Script(0, 1, ())).violations
+    assert {violation.invariant for violation in found} == {"L2"}
 
 
 def test_every_safeguard_has_a_story_that_needs_it() -> None:

@@ -130,7 +130,8 @@ def _needs(told: Morning) -> str:
     shown = told.needs[: SHOWN - len(lines)]
     room = metadata.INLINE_LIMIT // (len(lines) + len(shown) + 1) - 10
     for need in shown:
-        known = "new" if need.new else f"{need.age} days"
+        known = "back again" if need.new and need.came_back else "new" if need.new else f"{need.age} days"
+        known = f"{known}, {need.assigned_to or need.owner}"
         amount = "" if need.amount is None else f" {display(need.amount)}"
         lines.append(metadata.shortened(f"**{need.subject}**{amount} ({known}) {need.text}. *{need.fix}*", room))
     left = len(told.needs) - len(shown)

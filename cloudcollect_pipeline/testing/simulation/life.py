@@ -30,13 +30,17 @@ from cloudcollect_pipeline.settings import CompanySettings, Settings
 from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.network import MEANWHILE, NOWHERE, Killed, MachineClock, Network
-from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation
+from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation, amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
 STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
 """Lives begin on these Mondays: before the hour that is lost, before the one that comes twice, in a leap year."""
 QUIET_NIGHTS = 14
-"""Nights without news in which everything must come to rest."""
+"""Nights without news in which people have answered everything."""
+SETTLED_AFTER = 4
+"""Nights after the last answer or news: in three everything settles, and the fourth one sees that it has."""
+CALM = 2
+"""Nights without a fault, after which nothing is read that one of them has left behind."""
 FLOOR = 8
 """Effects of a kind in one night that nobody need approve."""
 SLOW = timedelta(seconds=10)
@@ -93,8 +97,8 @@ class Life:
         self.quiet = False
         self._away = 0
         self._unlisted_on = -9
-        self._doubtful = 0
-        """Nights until which a statement need not tie: something was hidden from the pipeline."""
+        self._calm = CALM
+        """Nights since something went wrong."""
         self._kept: dict[int, Path] = {}
         self._body = data / "killed"
         self._digest = hashlib.sha256()
@@ -165,6 +169,7 @@ class Life:
 
     def _run(self, whole: Mapping[str, Step]) -> NightResult | None:
         """One run with the faults of a whole night around it; its result where it came to its end."""
+        struck = self.chaos.struck.total()
         self._before(whole)
         sent = self.network.requests
         result = self._attempt(whole)
@@ -179,6 +184,7 @@ class Life:
         self.network.unlisted = frozenset()
         self.network.at_next_write = None
         self.oracle.may_write = True
+        self._calm = 0 if result is None or self.chaos.struck.total() > struck else self._calm + 1
         self._after(result)
         return result
 
@@ -209,7 +215,6 @@ class Life:
                 case _:
                     continue
             self.chaos.strike(step, "a night")
-            self._doubtful = 9
 
     def _attempt(self, whole: Mapping[str, Step]) -> NightResult | None:
         try:
@@ -225,19 +230,21 @@ class Life:
                 if "second run" in whole:
                     self.chaos.strike(whole["second run"], "a night")
                     self.network.at_next_write = self._second_run
-                self.oracle.begin(approved=False)
-                verdicts = self.oracle.verdicts()
+                self.oracle.begin()
+                verdicts, stops = self.oracle.verdicts(), self.oracle.should_stop()
+                struck = self.chaos.struck.total()
                 self.clock.running = True
                 result = night.run()
-                if result.plan and not self.chaos.struck:
+                if result.plan and self._calm >= CALM and self.chaos.struck.total() == struck:
                     self.oracle.judged(verdicts, result.plan.plan)
+                    self.oracle.judged_holds(stops, result.plan.plan)
                 return result
         except Killed:
             self._rise()
         except JournalError:
             self._mend_the_journal()
         except (CounterpartyError, CompanyBusy, sqlite3.Error):
-            self._doubtful = max(self._doubtful, 1)
+            pass
         finally:
             self.clock.running = False
             if "paused" in whole:
@@ -278,15 +285,18 @@ class Life:
         try:
             with self._opened() as night:
                 digest = night.approve(result.plan.plan.hash)
-                self.oracle.begin(approved=True)
+                self.oracle.begin(approved=amounts(result.plan.plan.effects))
                 approved = night.carry_out(digest)
             if "approved twice" in whole:
                 self.chaos.strike(whole["approved twice"], "a night")
                 with self._opened() as night:
-                    self.oracle.begin(approved=True)
+                    self.oracle.begin(approved=amounts(result.plan.plan.effects))
                     approved = night.carry_out(night.approve(result.plan.plan.hash))
         except Killed:
             self._rise()
+            return result
+        except JournalError:
+            self._mend_the_journal()
             return result
         except (CounterpartyError, NothingSent):
             return result
@@ -308,22 +318,24 @@ class Life:
     def _judge(self, journal: Journal, result: NightResult | None) -> None:
         self.oracle.look_at_journal()
         self._digest.update(f"{self.oracle.night} {journal.seal_of(journal.seq())}\n".encode())
-        truth = self.world.truth()[self.stage.slug]
-        self._digest.update(repr(truth).encode())
-        self._doubtful = max(0, self._doubtful - 1)
-        statement = result.statement if result else None
-        if statement is not None and self.quiet and not self._doubtful:
-            if not statement.ties:
-                self.oracle.violated("L2", f"it does not tie: {statement.as_json()['unexplained']}")
-            elif (statement.ledger, statement.agency_unsettled) != (truth.suspense_balance, truth.unsettled_principal):
-                self.oracle.violated("L2", "it ties with other figures than the books'")
+        self._digest.update(repr(self.world.truth()[self.stage.slug]).encode())
+        if result is not None and not self.chaos.struck:
+            self._ties(journal, result)
+
+    def _ties(self, journal: Journal, result: NightResult | None) -> None:
+        """L2: the statement adds up, and with the books' own figures."""
+        truth, statement = self.world.truth()[self.stage.slug], result.statement if result else None
+        if statement is None or not statement.ties:
+            told = statement.as_json()["unexplained"] if statement else "there is none"
+            self.oracle.violated("L2", f"it does not tie: {told}")
+        elif (statement.ledger, statement.agency_unsettled) != (truth.suspense_balance, truth.unsettled_principal):
+            self.oracle.violated("L2", "it ties with other figures than the books'")
 
     # -- rest ----------------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
         """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
-        self._doubtful = 8
-        result = None
+        calm = 0
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.chaos.arm(())
@@ -334,14 +346,25 @@ class Life:
             self.oracle.look()
             if number >= 2 and self._at_rest(result):
                 self.lived.quiet_after = number + 1
+                self._once_more()
                 break
-            self._answer(number)
-        else:
-            left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
-            with self._journal() as journal:
-                open_ = [f"{e.kind} {e.state}" for e in journal.effects(states=("intent", "uncertain", "created"))]
-            self.oracle.violated("C1", f"after {QUIET_NIGHTS} quiet nights: plan {left[:5]}, open {open_[:5]}")
+            calm = 0 if self._answer(number) or self.oracle.aged else calm + 1
+            self.oracle.aged = False
+            if calm == SETTLED_AFTER:
+                left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
+                with self._journal() as journal:
+                    open_ = [f"{e.kind} {e.state}" for e in journal.effects(states=("intent", "uncertain", "created"))]
+                self.oracle.violated("C1", f"after {calm} quiet nights: plan {left[:5]}, open {open_[:5]}")
         self._named()
+
+    def _once_more(self) -> None:
+        """C4 and L2: the same night again, without news, sends nothing and ties."""
+        writes = self.oracle.writes
+        result = self._run({})
+        if self.oracle.writes != writes or not self._at_rest(result):
+            self.oracle.violated("C4", f"run again without news, {self.oracle.writes - writes} were sent")
+        with self._journal() as journal:
+            self._ties(journal, result)
 
     def _at_rest(self, result: NightResult | None) -> bool:
         if result is None:
@@ -352,10 +375,11 @@ class Life:
         planned = result.plan is None or result.plan.plan.effects
         return not planned and quiet and not waiting and not result.not_sent
 
-    def _answer(self, number: int) -> None:
-        """A person does what each finding asks for, in the first half of the quiet nights."""
+    def _answer(self, number: int) -> bool:
+        """A person does what each finding asks for, in the first half of the quiet nights; False: nothing was asked."""
+        answered = False
         if number > QUIET_NIGHTS // 2:
-            return
+            return answered
         dice = Random(self.script.seed * 1000 + number)
         with self._journal() as journal:
             decided = journal.decisions()
@@ -364,25 +388,24 @@ class Life:
                 if code in ANSWERS and (code, subject) not in decided:
                     answer = dice.choice(ANSWERS[code])
                     journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
+                    answered = True
+                    if answer == "approve":
+                        self.oracle.episodes.add(subject)
                 if code == "POSTING_NOT_RELEASED" and number >= 2:
                     for draft in self.stage.erp.payments_with_reference(subject):
                         if draft.status is Status.BALANCED:
                             self.stage.erp.delete(draft)
+                            answered = True
+        return answered
 
     def _named(self) -> None:
-        """What still differs must be named by a finding, or be what a person answered to one."""
+        """What is not as it should be must be named."""
         with self._journal() as journal:
-            findings = journal.findings()
-            answered = [subject for _, subject in journal.decisions()]
+            findings = [(f["code"], f["subject"], f["text"]) for f in journal.findings()]
+            decisions = journal.decisions()
             self.lived.quarantined = len(journal.effects(states=("quarantined",)))
             self.lived.effects.update(e.kind.value for e in journal.effects(states=("confirmed",)))
-        told = "\n".join([*answered, *(f"{f['subject']} {f['text']}" for f in findings)])
-        for invariant, words, text in self.oracle.unequal():
-            if not any(word in told for word in words):
-                self.oracle.violated(invariant, text)
-        for words, text in self.oracle.unheld():
-            if not any(word in told for word in words):
-                self.oracle.violated("C10", text)
+        self.oracle.conclude(findings, decisions)
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -424,7 +447,6 @@ class Life:
             dice = Random(self.world.now.timestamp())
             with tail.open("r+b") as file:
                 file.truncate(max(0, tail.stat().st_size - dice.randrange(1, 9000)))
-            self._doubtful = 9
 
     def _rise(self) -> None:
         """What the unwinding wrote is undone: the files are those of the kill."""
@@ -432,7 +454,6 @@ class Life:
             path.unlink()
         for path in sorted(self._body.iterdir()):
             shutil.copyfile(path, self.folder / path.name)
-        self._doubtful = max(self._doubtful, 2)
 
     def _keep(self) -> None:
         """A copy of all files, for a night on which they are lost."""
@@ -459,7 +480,6 @@ class Life:
 
     def _mend_the_journal(self) -> None:
         """What the message says: the newest backup is put back; where that is no good either, a new one begins."""
-        self._doubtful = 9
         backup = self.folder / "journal.backup.sqlite"
         for path in self.folder.glob("journal.sqlite*"):
             path.unlink()

@@ -72,7 +72,7 @@ class Watcher(Protocol):
         """Something was read, and the answer was whole."""
         ...
 
-    def sent(self, operation: str, body: bytes) -> None:
+    def sent(self, operation: str, request: Request) -> None:
         """A write is on its way; nobody knows yet whether it arrives."""
         ...
 
@@ -154,7 +154,7 @@ class Network(httpx.BaseTransport):
             meanwhile, self.at_next_write = self.at_next_write, None
             if meanwhile:
                 meanwhile()
-            self.watcher.sent(operation, asked.body)
+            self.watcher.sent(operation, asked)
         step = self.chaos.at(place, operation)
         handler = self.world.erp_handler if side == "erp" else self.world.agency_handler
 

@@ -5,49 +5,54 @@ It never asks the pipeline. Codes as in S1 (no effect twice) to C10 stand for th
 
 import hashlib
 import json
+import re
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.effect import Effect
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.planning.plan import Plan
-from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry
+from cloudcollect_pipeline.sandbox.agency.books import ENDED, Claim, Entry, Settlement
 from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
+from cloudcollect_pipeline.sandbox.erp.documents import Customer
 from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
 
 INVARIANTS: Mapping[str, str] = {
     "S1": "a payment or voucher stands in the ERP at most once under one reference",
-    "S2": "what is posted is what the agency's entry carries, for its customer",
+    "S2": "what is posted is what the agency's entry carries, for its customer; a voucher is what its settlement says",
     "S3": "one claim per receivable at a time, one record per reference at the agency",
     "S4": "what is handed over is owed, picked, old enough, and neither excluded nor disputed, at its balance",
-    "S5": "every write has a durable intent before it",
+    "S5": "every write has a durable intent of its own before it, and was looked up in the same run",
     "S6": "no reference is sent twice within twelve hours",
     "S7": "a settlement is booked after all its items",
-    "S8": "what the agency received is never reported to it",
-    "S10": "nothing is written when a person or a guard has said so",
+    "S8": "what the agency received is never reported to it: no claim is reduced below what is still owed",
+    "S10": "nothing is written when a person or a guard has said so, and of what needs approval only what was approved",
     "S11": "only one run may write, and a second one asks nothing",
     "S12": "the journal is chained and gapless, and never another history without saying so",
     "S15": "a night keeps within its budget of requests",
     "L1": "debits equal credits in every batch",
-    "L2": "on quiet nights both identities of the statement hold, with the books' own figures",
+    "L2": "both identities of the statement hold with the books' own figures, at rest and until something goes wrong",
     "L3": "an item is in one settlement at a time",
     "L4": "each balance is what the history behind it adds up to",
     "L5": "every difference between the two sides is named",
-    "C1": "three quiet nights settle everything that is not parked with a person",
-    "C2": "no fact is lost: what the agency received is posted or named",
-    "C4": "a quiet night plans nothing",
-    "C10": "a claim that must stop is held, or asked about",
+    "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
+    "C2": "no fact is lost: what is ripe is sent, agency money posted, its settlements booked, or named why not",
+    "C4": "a quiet night plans nothing, and the same night once more sends nothing",
+    "C10": "a claim that must stop is held or asked about, and no other one is held",
 }
 """What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
 
@@ -59,6 +64,9 @@ RULES = frozenset(
         "NOT_EXCLUDED",
         "CUSTOMER_NOT_EXCLUDED",
         "NO_UNAPPLIED_CREDIT",
+        "NO_UNRELEASED",
+        "NO_CASE",
+        "NO_FOREIGN_PAYMENT",
         "DOCUMENT_TYPE",
         "NO_LIVE_CLAIM",
     }
@@ -68,8 +76,46 @@ UNRIPE = frozenset({"OPEN", "PICKED", "OLD_ENOUGH", "NO_LIVE_CLAIM"})
 """What fails one of these is no candidate, and not listed as held back."""
 COMING_OF_AGE = range(15, 25)
 """Days after the due date on which free days may still keep a receivable back."""
+LEAVES = frozenset({"ignore", "keep", "leave"})
+"""Answers by which a person lets a difference stand; all others ask for something to be done."""
+PARKED = frozenset({"EFFECT_QUARANTINED", "EFFECT_REFUSED", "EFFECT_NOT_LISTED", "CLAIM_UNKNOWN"})
+EXPLAIN_POSTINGS = PARKED | {
+    "ENTRY_REPEATED",
+    "ENTRY_UNALLOCATED",
+    "POSTING_NOT_RELEASED",
+    "POSTING_VOIDED_BY_HAND",
+    "EFFECT_BLOCKED",
+    "FOREIGN_SUSPENSE_PAYMENT",
+}
+EXPLAIN_BALANCES = EXPLAIN_POSTINGS | {
+    "CREDITOR_ENTRY_UNKNOWN",
+    "REDUCTION_CANCELLED",
+    "REDUCTION_OVER_CEILING",
+    "WRITE_OFF_ABOVE_TOLERANCE",
+    "OWN_POSTING_SHORT",
+    "OWN_POSTING_MOVED",
+}
+EXPLAIN_UNSENT = PARKED | {"NEW_EPISODE"}
+EXPLAIN_UNBOOKED = frozenset(
+    {
+        "EFFECT_QUARANTINED",
+        "EFFECT_REFUSED",
+        "POSTING_NOT_RELEASED",
+        "SETTLEMENT_WAITS",
+        "SETTLEMENT_REPEATS",
+        "SETTLEMENT_UNKNOWN_ITEM",
+        "SETTLEMENT_CHANGED",
+    }
+)
+EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
+EXPLAIN_HELD = PARKED | {"PAUSE_OF_UNKNOWN_ORIGIN"}
+"""Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
 REMEMBERED = timedelta(minutes=45)
 """A stale read may be half an hour old, a guard's read a minute, and a group takes its time."""
+USUAL = 20
+"""Runs that say what is usual."""
+PAYOUT, INPUT_VAT, COMMISSION, EXPENSES, INTEREST, FEES = "1515", "2710", "7790", "7798", "8050", "3900"
+"""Where a settlement is booked beside the suspense account, by the settings of these lives."""
 SETTLE = timedelta(hours=12)
 MISSET = timedelta(hours=1)
 """How far the machine's clock is wrong at most."""
@@ -93,13 +139,18 @@ class Violation:
 
 @dataclass(frozen=True)
 class Write:
-    """A write as it reaches a counterparty: `reference` where it bears one, `amount` in øre, documents as names."""
+    """A write as it reaches a counterparty: `reference` where it bears one, amounts in øre, documents as names.
+
+    `subject` is what it changes: a claim, a question, an invoice, or the number of a payment or voucher.
+    """
 
     operation: str
     reference: str = ""
     document: str = ""
     customer: str = ""
     amount: int = 0
+    subject: str = ""
+    lines: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass
@@ -111,13 +162,25 @@ class Oracle:
     seed: int
     night: int = 0
     step: int = 0
+    writes: int = 0
+    """How many were sent."""
     may_write: bool = True
     found: list[Violation] = field(default_factory=list)
     most_transfers: int = 0
-    """How many may go in one run that nobody approved."""
+    """How many may go in one run that nobody approved, whatever is usual."""
+    unattended: bool = False
+    """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
+    aged: bool = False
+    """Whether something was handed over that had just come of age, which is news on the quietest night."""
+    episodes: set[str] = field(default_factory=set)
+    """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
     _transfers: int = 0
+    _usual: deque[int] = field(default_factory=lambda: deque(maxlen=USUAL))
+    """How many were handed over in each of the last runs that wrote anything."""
+    _wrote: bool = False
     _asked: set[str] = field(default_factory=set)
-    _approved: bool = False
+    _approved: Mapping[str, int] | None = None
+    _anything_approved: bool = False
     _head: tuple[int, str] = (0, "")
     _seals: frozenset[str] = frozenset()
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
@@ -133,14 +196,41 @@ class Oracle:
 
     # -- what may be sent ----------------------------------------------------------------------------------------
 
-    def usual(self) -> int:
-        """How many may go at least because so many usually do."""
-        return 0
+    def _most_transfers(self) -> int:
+        """How many may go in a run that nobody approved: three times what is usual, as far as it was seen."""
+        return max(self.most_transfers, int(3 * median(self._usual or [0])))
 
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
-        told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if not self.stops(d)}
-        return told | {f"posting {source}": left for _, source, left in self._carried()}
+        told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if self._ripe(d)}
+        told |= {f"posting {source}": left for _, source, left in self._carried()}
+        return told | {f"room {claim.id}": room for claim, room in self._rooms()}
+
+    def _rooms(self) -> Iterator[tuple[Claim, int]]:
+        """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
+
+        What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller.
+        """
+        waiting: Counter[Claim] = Counter()
+        for entry, source, left in self._carried():
+            standing = self._standing(source)
+            if left == sum(document.amount for document in standing):
+                continue
+            for (claim, bucket), carried in entry.carried.items():
+                if bucket == "principal" and source == f"{entry.id}:{claim.order.debtor.number}":
+                    waiting[claim] += carried - sum(
+                        row.amount
+                        for document in standing
+                        for row in document.settles
+                        if row.document.number == claim.document_number
+                    )
+        for claim in self.stage.account.claims.values():
+            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+            if document is not None and not _over(claim):
+                yield claim, claim.principal_open - max(0, document.balance - waiting[claim])
+
+    def _ripe(self, document: Document) -> bool:
+        return next(self.stops(document), None) is None
 
     def _carried(self) -> Iterator[tuple[Entry, str, int]]:
         """What the agency's payments carry in principal: the entry, the source of its posting, and øre."""
@@ -153,40 +243,88 @@ class Oracle:
             for customer, left in per_customer.items():
                 yield entry, f"{entry.id}:{customer}", left
 
-    def stops(self, document: Document) -> list[str]:
-        """Which rules keep a receivable from being handed over; the rules that any reader of the books can check."""
-        night = self.world.now.astimezone(OSLO).date()
-        claims = [
-            c for c in self._claims(document) if c.status not in ("WITHDRAWN", "REJECTED") and c.hold != "RECALLED"
-        ]
-        failed = {
-            "OPEN": document.status is not Status.OPEN or document.balance <= 0,
-            "PICKED": document.dunning_level < 1
-            or document.dunning_date is None
-            or document.due is None
-            or document.dunning_date <= document.due,
-            "OLD_ENOUGH": document.due is None or (night - document.due).days <= 14,
-            "NOT_EXCLUDED": document.excluded or document.revoked,
-            "CUSTOMER_NOT_EXCLUDED": document.customer.excluded,
-            "NO_UNAPPLIED_CREDIT": any(
-                d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in document.customer.documents
-            ),
-            "DOCUMENT_TYPE": document.type is DocumentType.DEBIT_NOTE,
-            "NO_LIVE_CLAIM": bool(claims),
-        }
-        return [code for code, fails in failed.items() if fails]
+    def stops(self, document: Document) -> Iterator[str]:
+        """Which rules keep a receivable from being handed over, of those that any reader of the books can check."""
+        customer, claims = document.customer, self._claims(document)
+        past = [claim for claim in claims if _over(claim)]
+        if document.status is not Status.OPEN or document.balance <= 0:
+            yield "OPEN"
+        if len(past) < len(claims):
+            yield "NO_LIVE_CLAIM"
+        if (
+            document.dunning_level < 1
+            or not document.dunning_date
+            or not document.due
+            or document.dunning_date <= document.due
+        ):
+            yield "PICKED"
+        if document.due is None or (self._tonight - document.due).days <= 14:
+            yield "OLD_ENOUGH"
+        if document.excluded or document.revoked:
+            yield "NOT_EXCLUDED"
+        if customer.excluded:
+            yield "CUSTOMER_NOT_EXCLUDED"
+        if document.type is DocumentType.DEBIT_NOTE:
+            yield "DOCUMENT_TYPE"
+        if document.case_number and document.case_number not in {c.case.number for c in past if c.case}:
+            yield "NO_CASE"
+        if any(d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in customer.documents):
+            yield "NO_UNAPPLIED_CREDIT"
+        if any(row.paying.status in (Status.HOLD, Status.BALANCED) for row in document.settled_by):
+            yield "NO_UNRELEASED"
+        if next(self._strangers(customer), None):
+            yield "NO_FOREIGN_PAYMENT"
+
+    @property
+    def _tonight(self) -> date:
+        return self.world.now.astimezone(OSLO).date()
+
+    def _strangers(self, customer: Customer) -> Iterator[Document]:
+        """Payments of a customer on the suspense account that stand for no entry of the agency's."""
+        for document in customer.documents:
+            if (
+                document.type in (DocumentType.PAYMENT, DocumentType.PREPAYMENT)
+                and document.cash_account == SUSPENSE
+                and document.status is not Status.VOIDED
+                and not any(document.reference in self.names("posting", source) for _, source, _ in self._carried())
+            ):
+                yield document
 
     def verdicts(self) -> dict[str, list[str]]:
         """Receivables that owe anything, and the rules that keep each from being handed over at this moment.
 
         Those that have just come of age are left out: which day they are handed over on, the free days decide.
         """
-        night = self.world.now.astimezone(OSLO).date()
         return {
-            f"{document.type} {document.number}": self.stops(document)
+            f"{document.type} {document.number}": [*self.stops(document)]
             for document in self.stage.receivables()
-            if document.due is None or (night - document.due).days not in COMING_OF_AGE
+            if document.due is None or (self._tonight - document.due).days not in COMING_OF_AGE
         }
+
+    def should_stop(self) -> dict[str, bool | None]:
+        """Live claims with something to collect: whether each must be held; None: it may be, for a later due date."""
+        told: dict[str, bool | None] = {}
+        for claim in self.stage.account.claims.values():
+            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+            if document is None or _over(claim) or not claim.live or claim.principal_open <= 0 or document.balance <= 0:
+                continue
+            must = document.excluded or document.revoked or document.customer.excluded or claim.disputed
+            later = document.due is not None and document.due > claim.order.due_date
+            told[claim.id] = must or (None if later else False)
+        return told
+
+    def judged_holds(self, mine: Mapping[str, bool | None], plan: Plan) -> None:
+        """Hold the holds of a plan made of untroubled reads against what should stop at that moment."""
+        planned = {e.details["claim_id"]: e.details["hold"] for e in plan.effects if e.kind == "hold"}
+        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in plan.findings)
+        for name, must in mine.items():
+            claim = self.stage.account.claims[name]
+            hold = planned.get(name, claim.hold)
+            words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
+            if must and hold == "NONE" and not any(_spaced(word) in told for word in words):
+                self.violated("C10", f"{name} must be held, and nothing is planned or said")
+            if must is False and name in planned and hold != "NONE":
+                self.violated("C10", f"{name} is to be {hold} for no reason")
 
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
         """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
@@ -222,11 +360,17 @@ class Oracle:
 
     # -- at every request --------------------------------------------------------------------------------------------
 
-    def begin(self, *, approved: bool) -> None:
-        """A run begins; what an earlier one asked or sent is not its own."""
+    def begin(self, *, approved: Mapping[str, int] | None = None) -> None:
+        """A run begins; what an earlier one asked or sent is not its own.
+
+        `approved`: of the plan that a person approved, the amount under each reference; None: nobody was asked.
+        """
+        if self._wrote:
+            self._usual.append(self._transfers)
         self._asked.clear()
-        self._transfers = 0
+        self._transfers, self._wrote = 0, False
         self._approved = approved
+        self._anything_approved = self._anything_approved or approved is not None
 
     def asked(self, side: str, request: Request) -> None:
         """Something was read whole: what was looked up by it."""
@@ -242,18 +386,20 @@ class Oracle:
         """References, or all payments or vouchers, were asked for in this run and the answer was whole."""
         self._asked.update(names)
 
-    def sent(self, operation: str, body: bytes) -> None:
+    def sent(self, operation: str, request: Request) -> None:
         """Judge a request on its way."""
-        told: dict[str, Any] = json.loads(body, parse_float=Decimal) if body else {}
-        self.write(_write(operation, told))
+        told: dict[str, Any] = json.loads(request.body, parse_float=Decimal) if request.body else {}
+        self.write(_write(operation, request.path.strip("/").split("/"), told))
 
     def write(self, write: Write) -> None:
         """Judge a write on its way."""
         operation, name = write.operation, write.reference
+        self.writes += 1
+        self._wrote = True
         if not self.may_write:
             self.violated("S10", f"{operation} was sent")
-        if not self._announced(operation, name):
-            self.violated("S5", f"{operation} {name} has no intent in the journal")
+        if not self._announced(write):
+            self.violated("S5", f"{operation} {name or write.subject} has no intent in the journal")
         if name and not {name, operation} & self._asked:
             self.violated("S5", f"{operation} {name} was not looked up in this run")
         if name:
@@ -261,23 +407,55 @@ class Oracle:
             if before is not None and self.world.now - before < SETTLE - MISSET:
                 self.violated("S6", f"{operation} {name} was sent again after {self.world.now - before}")
             self._sent[name] = self.world.now
+        self._transfers += operation == "transfer"
+        if not self.unattended:
+            self._allowed(write)
+        self._headed()
         match operation:
             case "transfer":
-                self._transfers += 1
-                if not self._approved and self._transfers > max(self.most_transfers, self.usual()):
-                    self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
-                if not self._true(f"transfer {write.document}", write.amount):
-                    kind, _, number = write.document.partition(" ")
-                    subject = self.stage.erp.find(DocumentType(kind), number)
-                    why = self.stops(subject) if subject else ["UNKNOWN"]
-                    owed = subject.balance if subject else 0
-                    self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
+                self._transfer(write)
             case "payment":
                 self._posting(write)
             case "voucher":
-                self._voucher(name)
+                self._voucher(write)
             case "reduction":
-                self._echo(write)
+                self._reduction(write)
+
+    def _allowed(self, write: Write) -> None:
+        """S10: a person has approved a first plan, and whatever is more than usual; then that goes and nothing else."""
+        if not self._anything_approved:
+            self.violated("S10", f"{write.operation} was sent before anybody approved a plan")
+        elif self._approved is None:
+            if self._transfers > self._most_transfers():
+                self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
+        elif write.reference and self._approved.get(write.reference) != write.amount:
+            self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
+
+    def _headed(self) -> None:
+        """S12: what is acted on is the newest entry, and the head beside the journal says so."""
+        with self._journal() as journal:
+            newest = journal.execute("select seq, hash from event order by seq desc limit 1").fetchone()
+        if self._head_beside().decode("ascii", "replace") != "{:020d} {}\n".format(*newest):
+            self.violated("S12", f"entry {newest[0]} is acted on, and the head does not know it")
+        self._head = newest[0], newest[1]
+
+    def _head_beside(self) -> bytes:
+        return (self.folder / "journal.head").read_bytes()
+
+    def _transfer(self, write: Write) -> None:
+        kind, _, number = write.document.partition(" ")
+        subject = self.stage.erp.find(DocumentType(kind), number)
+        if not self._true(f"transfer {write.document}", write.amount):
+            why = [*self.stops(subject)] if subject else ["UNKNOWN"]
+            owed = subject.balance if subject else 0
+            self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
+        if subject and any(not _over(claim) for claim in self._claims(subject)):
+            self.violated("S3", f"{number} was handed over while it had a claim")
+        if subject and subject.due and (self._tonight - subject.due).days in COMING_OF_AGE:
+            self.aged = True
+        times = len(self._claims(subject)) if subject else 0
+        if times and f"{write.document} episode {times + 1}" not in self.episodes:
+            self.violated("S4", f"{number} was handed over once more, and nobody has said so")
 
     @contextmanager
     def _journal(self) -> Iterator[sqlite3.Connection]:
@@ -288,13 +466,14 @@ class Oracle:
         finally:
             journal.close()
 
-    def _announced(self, operation: str, name: str) -> bool:
-        kinds = _KINDS[operation]
+    def _announced(self, write: Write) -> bool:
+        """Whether the journal says that this is about to be done: under its reference, or to its subject."""
+        kinds = _KINDS[write.operation]
+        marks = ", ".join("?" * len(kinds))
+        mine, wanted = ("reference = ?", write.reference) if write.reference else (_IS_ABOUT, write.subject)
+        query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) and {mine}"
         with self._journal() as journal:
-            marks = ", ".join("?" * len(kinds))
-            wanted = "and reference = ?" if name else ""
-            query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) {wanted}"
-            return bool(journal.execute(query, [*kinds, *([name] if name else [])]).fetchone()[0])
+            return bool(journal.execute(query, [*kinds, wanted]).fetchone()[0])
 
     def _posting(self, write: Write) -> None:
         name, customer, amount = write.reference, write.customer, write.amount
@@ -307,23 +486,48 @@ class Oracle:
                 return
         self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
 
-    def _voucher(self, name: str) -> None:
+    def _voucher(self, write: Write) -> None:
+        vouchers, name = self._vouchers(), write.reference
         for settlement in self.stage.account.settlements.values():
-            if name not in self.names("settlement", f"{settlement.id}:PUBLISHED"):
-                continue
-            for entry in settlement.entries:
-                root = entry
-                while root.reverses is not None:
-                    root = root.reverses
-                for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
-                    source = f"{root.id}:{claim.order.debtor.number}"
-                    if not entry.carried.get((claim, "principal")):
-                        continue  # what was taken back before anybody posted it has nothing to wait for
-                    if entry is root and not self._ever_posted(source):
-                        self.violated("S7", f"settlement {settlement.id} is booked before entry {root.id}")
+            for status, sign in (("PUBLISHED", 1), ("CANCELLED", -1)):
+                if name in self.names("settlement", f"{settlement.id}:{status}"):
+                    lines = {account: sign * amount for account, amount in _booked_as(settlement).items()}
+                    if settlement.status != status or Counter(dict(write.lines)) != Counter(lines):
+                        self.violated(
+                            "S2", f"{write.lines} is booked for {settlement.id}, {settlement.status}: {lines}"
+                        )
+                    if self._booked(settlement, vouchers) != (sign < 0):
+                        self.violated("S1", f"{name} is booked, and settlement {settlement.id} is so already")
+                    if sign > 0:
+                        self._after_its_items(settlement)
+                    return
+        self.violated("S2", f"voucher {name} stands for no settlement")
 
-    def _ever_posted(self, source: str) -> bool:
-        return any(document.released for document in self._postings(source))
+    def _booked(self, settlement: Settlement, vouchers: Mapping[str, int]) -> int:
+        """How often a settlement is booked, less how often that was taken back."""
+        booked, taken_back = (
+            sum(vouchers.get(name, 0) for name in self.names("settlement", f"{settlement.id}:{status}"))
+            for status in ("PUBLISHED", "CANCELLED")
+        )
+        return booked - taken_back
+
+    def _after_its_items(self, settlement: Settlement) -> None:
+        for entry in settlement.entries:
+            root = entry
+            while root.reverses is not None:
+                root = root.reverses
+            for claim in {line.claim for line in entry.lines if line.bucket == "principal"}:
+                source = f"{root.id}:{claim.order.debtor.number}"
+                if not entry.carried.get((claim, "principal")):
+                    continue  # what was taken back before anybody posted it has nothing to wait for
+                if entry is root and not self._posted(source):
+                    self.violated("S7", f"settlement {settlement.id} is booked while entry {root.id} is not posted")
+
+    def _posted(self, source: str) -> bool:
+        """Whether what an entry carries stands in the ERP; more may, until a posting gives way to what is left."""
+        self.moved()
+        posted = sum(document.amount for document in self._standing(source))
+        return any(told.get(f"posting {source}", 0) <= posted for _, told in self._past)
 
     def _postings(self, source: str) -> list[Document]:
         return [
@@ -336,31 +540,18 @@ class Oracle:
     def _standing(self, source: str) -> list[Document]:
         return [document for document in self._postings(source) if document.status in (Status.OPEN, Status.CLOSED)]
 
-    def _echo(self, write: Write) -> None:
-        kind, _, number = write.document.partition(" ")
-        if kind != "Payment" or write.amount <= 0:
-            return
-        payment = self.stage.erp.find(DocumentType.PAYMENT, number)
-        if payment is None or payment.cash_account != SUSPENSE or not payment.reference:
-            return
-        if self._of_an_earlier_episode(payment):
-            return
-        if all(row.amount >= 0 for row in payment.settles) and payment.status is not Status.VOIDED:
-            self.violated("S8", f"posting {payment.number}, which nobody has moved, is reported to the agency")
-
-    def _of_an_earlier_episode(self, payment: Document) -> bool:
-        """Whether it settles a live claim with money that the agency received on, or moved to, one that has ended."""
-        told: set[Claim] = set()
-        moved_to: set[Claim] = set()
-        for entry, source, _ in self._carried():
-            if payment.reference in self.names("posting", source):
-                for (claim, bucket), left in entry.carried.items():
-                    if bucket == "principal":
-                        told.add(claim)
-                        if left > 0 and claim.status in ENDED:
-                            moved_to.add(claim)
-        live = {c for row in payment.settles for c in self._claims(row.document) if c.status not in ENDED}
-        return bool(live - told or moved_to)
+    def _reduction(self, write: Write) -> None:
+        """S8 by claim: money that came by the agency is open there no more, so to report it would leave no room."""
+        self.moved()
+        fact = f"room {write.subject}"
+        rooms = [told[fact] for _, told in self._past if fact in told]
+        if not rooms:
+            self.violated("S8", f"{write.document} is reported on {write.subject}, which has ended")
+        elif write.amount > max(0, *rooms):
+            self.violated("S8", f"{write.amount} of {write.document} is reported on {write.subject}: room for {rooms}")
+        for _, told in self._past:
+            if fact in told:
+                told[fact] -= write.amount  # two reductions of one run share the room that was read
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
@@ -449,37 +640,131 @@ class Oracle:
 
     # -- when all is quiet ---------------------------------------------------------------------------------------
 
-    def unequal(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
-        """(invariant, words of which one must be named in a finding, what differs) for all that is not mirrored."""
-        truth = self.world.truth()[self.stage.slug]
-        for document, balances in truth.unequal.items():
-            claims = [c for c in self.stage.account.by_document[document.split()[1]] if c.status not in ENDED]
+    def conclude(self, findings: Iterable[tuple[str, str, str]], decisions: Mapping[tuple[str, str], str]) -> None:
+        """What is not as it should be must be named by a finding that explains it, or be what a person chose to leave.
+
+        `findings` are (code, subject, text). An answer that means "do it" explains nothing: it has been done by now.
+        """
+        left = [(code, subject, "") for (code, subject), answer in decisions.items() if answer in LEAVES]
+        told: defaultdict[str, list[str]] = defaultdict(list)
+        for code, *said in (*findings, *left):
+            told[code].append(_spaced(" ".join(said)))
+        for difference in (*self._unequal(), *self._unposted(), *self._unsent(), *self._unbooked(), *self._unheld()):
+            words = [_spaced(word) for word in difference.words]
+            named = (text for code in difference.explained_by for text in told[code])
+            if not any(word in text for text in named for word in words):
+                self.violated(difference.invariant, difference.text)
+
+    def _unequal(self) -> Iterator["Difference"]:
+        for document, balances in self.world.truth()[self.stage.slug].unequal.items():
+            kind, _, number = document.partition(" ")
+            claims = [
+                claim
+                for claim in self.stage.account.by_document[number]
+                if claim.document_type == kind and claim.status not in ENDED
+            ]
             entries = [
-                each.id
+                each
                 for entry in self.stage.account.entries.values()
                 if any(line.claim in claims for line in entry.lines)
                 for each in (entry, entry.reverses)
                 if each is not None
             ]
-            words = (document, *entries, *(c.id for c in claims), *(c.reference for c in claims))
-            yield "L5", words, f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
+            postings = [
+                name
+                for entry in entries
+                for claim in claims
+                for name in self.names("posting", f"{entry.id}:{claim.order.debtor.number}")
+            ]
+            words = (
+                document,
+                *(entry.id for entry in entries),
+                *postings,
+                *(claim.id for claim in claims),
+                *(claim.reference for claim in claims),
+            )
+            text = f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
+            yield Difference("L5", words, text, EXPLAIN_BALANCES)
+
+    def _unposted(self) -> Iterator["Difference"]:
         for entry, source, carried in self._carried():
             live = self._standing(source)
             posted = sum(document.amount for document in live)
             if posted != carried:
-                words = (entry.id, *self.names("posting", source), *(document.number for document in live))
-                yield "C2", words, f"entry {source} carries {carried}, {posted} is posted"
+                customer = source.rpartition(":")[2]
+                words = (entry.id, customer, *self.names("posting", source), *(document.number for document in live))
+                yield Difference("C2", words, f"entry {source} carries {carried}, {posted} is posted", EXPLAIN_POSTINGS)
 
-    def unheld(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Claims that must stop and are not held, with the words of which a finding must name one."""
-        for claim in self.stage.account.claims.values():
-            if not claim.live or claim.hold != "NONE" or claim.principal_open <= 0:
-                continue
-            document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
-            if document is None or document.balance <= 0:
-                continue
-            if document.excluded or document.revoked or document.customer.excluded:
-                yield (document.number, claim.id, claim.reference), f"{document.number} is excluded, its claim goes on"
+    def _unsent(self) -> Iterator["Difference"]:
+        for name, stops in self.verdicts().items():
+            if not stops:
+                words = (name, *self.names("transfer", name))
+                yield Difference("C2", words, f"{name} is ripe, and was not handed over", EXPLAIN_UNSENT)
+
+    def _unbooked(self) -> Iterator["Difference"]:
+        vouchers = self._vouchers()
+        for settlement in self.stage.account.settlements.values():
+            times = self._booked(settlement, vouchers)
+            if times != (settlement.status == "PUBLISHED" and bool(_booked_as(settlement))):
+                names = (self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED"))
+                words = (f"settlement {settlement.number}", *chain.from_iterable(names))
+                text = f"settlement {settlement.number}, {settlement.status}, is booked {times} times"
+                yield Difference("C2", words, text, EXPLAIN_UNBOOKED)
+
+    def _vouchers(self) -> Counter[str]:
+        """Reference -> how many vouchers in the general ledger bear it."""
+        return Counter(
+            name
+            for batch in self.stage.erp.ledger.batches.values()
+            if batch.module == "GL" and batch.posted
+            for name in {line.reference for line in batch.lines}
+        )
+
+    def _unheld(self) -> Iterator["Difference"]:
+        for name, must in self.should_stop().items():
+            claim = self.stage.account.claims[name]
+            words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
+            if must and claim.hold == "NONE":
+                yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
+            if must is False and claim.hold == "PAUSED":
+                yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it should be: a finding of one of these codes must name one of these words."""
+
+    invariant: str
+    words: tuple[str, ...]
+    text: str
+    explained_by: frozenset[str]
+
+
+def _booked_as(settlement: Settlement) -> dict[str, int]:
+    """The voucher of a settlement by account, debit positive; one of nothing but zeros needs none."""
+    lines = {
+        SUSPENSE: -settlement.principal,
+        PAYOUT: settlement.net + settlement.offset,
+        INPUT_VAT: settlement.vat,
+        COMMISSION: settlement.commission,
+        EXPENSES: settlement.expenses,
+        INTEREST: -settlement.interest,
+        FEES: -settlement.fees,
+    }
+    return {account: amount for account, amount in lines.items() if amount}
+
+
+_BETWEEN_WORDS = re.compile(r"[^\w:/-]+")
+
+
+def _spaced(text: str) -> str:
+    """A text in which a word can be looked for between blanks."""
+    return f" {_BETWEEN_WORDS.sub(' ', text)} "
+
+
+def amounts(effects: Iterable[Effect]) -> dict[str, int]:
+    """What a person approves with a plan: reference -> øre."""
+    return {effect.reference: effect.content.amount for effect in effects}
 
 
 @lru_cache(4096)
@@ -487,7 +772,14 @@ def _names(tenant: str, agency: str, kind: str, source: str) -> tuple[str, ...]:
     return tuple(reference(tenant, agency, kind, source, n) for n in range(1, MOST_ORDINALS))
 
 
+def _over(claim: Claim) -> bool:
+    """Whether a claim has ended, so that its receivable may be handed over again."""
+    return claim.status in ENDED or claim.hold == "RECALLED"
+
+
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)
+_IS_ABOUT = "? in (account, source, remote_id, json_extract(details, '$.number'))"
+"""Whether an effect is about something: a claim, a question, an invoice, or the number of a payment or voucher."""
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "transfer": ("transfer",),
     "reduction": ("reduction",),
@@ -504,8 +796,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _write(operation: str, told: Mapping[str, Any]) -> Write:
-    """A request's body as a write."""
+def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Write:
+    """A request as a write."""
     match operation:
         case "transfer":
             document = told["document"]
@@ -513,13 +805,24 @@ def _write(operation: str, told: Mapping[str, Any]) -> Write:
             return Write(operation, told["reference"], name, amount=ore(told["principal"]))
         case "reduction":
             source = told["source"]
-            return Write(
-                operation, told["reference"], f"{source['type']} {source['number']}", amount=ore(told["amount"])
-            )
+            name = f"{source['type']} {source['number']}"
+            return Write(operation, told["reference"], name, amount=ore(told["amount"]), subject=path[2])
         case "payment":
             amount = ore(told["paymentAmount"]["value"])
             return Write(operation, told["paymentRef"]["value"], customer=told["customer"]["value"], amount=amount)
         case "voucher":
             lines = next(value for value in told.values() if isinstance(value, list))
-            return Write(operation, lines[0]["referenceNumber"]["value"])
-    return Write(operation)
+            amounts = tuple((line["accountNumber"]["value"], _signed(line)) for line in lines)
+            return Write(
+                operation, lines[0]["referenceNumber"]["value"], amount=-dict(amounts).get(SUSPENSE, 0), lines=amounts
+            )
+        case "case number":
+            kind = "Invoice" if path[1].lower() == "customerinvoice" else "DebitNote"
+            return Write(operation, subject=f"{kind} {path[2]}")
+    return Write(operation, subject=path[2])
+
+
+def _signed(line: Mapping[str, Any]) -> int:
+    """The amount of a voucher's line, debit positive."""
+    debit = line.get("debitAmountInCurrency")
+    return ore(debit["value"]) if debit else -ore(line["creditAmountInCurrency"]["value"])

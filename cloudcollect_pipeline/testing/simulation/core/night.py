@@ -473,7 +473,6 @@ class Run:
             self.journal.end_quiet(self.clock.now())
 
 
-def named(store: Store, planner: Planner) -> str:
-    """All that findings say, as one text to look for names in."""
-    findings = [*store.standing_findings(), *(finding for those in planner.findings.values() for finding in those)]
-    return "\n".join(f"{finding.code} {finding.subject} {finding.text}" for finding in findings)
+def findings(store: Store, planner: Planner) -> list[Finding]:
+    """All that is said to a person."""
+    return [*store.standing_findings(), *(finding for those in planner.findings.values() for finding in those)]

@@ -72,6 +72,8 @@ class Wire:
         self.at_next_write: Callable[[], None] | None = None
         """Done once, right before the next write."""
         self._before: dict[tuple[str, Any], tuple[datetime, list[Any]]] = {}
+        self._cut: frozenset[str] = frozenset()
+        """References that a fault kept out of the answer under way."""
 
     def begin(self) -> None:
         """A run begins: what an earlier one was answered is of no use to it."""
@@ -85,12 +87,13 @@ class Wire:
         self.requests += 1
         self.oracle.step = self.requests
         step = self.chaos.at("read", operation)
+        self._cut = frozenset()
         found = fetch() if step is None else self._struck_read(step, operation, about, fetch)
         if self.unlisted:
             found = [row for row in found if getattr(row, "reference", "") not in self.unlisted]
         self._before[operation, about] = now, found
         if watch:
-            self.oracle.looked_up(watch)
+            self.oracle.looked_up(set(watch) - self._cut)
         return found
 
     def _struck_read(self, step: Step, operation: str, about: Any, fetch: Callable[[], list[T]]) -> list[T]:
@@ -111,6 +114,7 @@ class Wire:
         counted = step.what in ("row missing", "page lost") and (operation in COUNTED or about == FAR_BACK)
         if counted and found:
             raise Unreadable(f"{operation}: only some of {len(found)} records came")
+        whole = [*found]
         match step.what:
             case "rows twice":
                 found += dice.sample(found, k=min(2, len(found)))
@@ -122,6 +126,8 @@ class Wire:
                 del found[len(found) // 2 :]
             case "meanwhile":
                 self._meanwhile(step, dice)
+        if len(found) < len(whole):
+            self._cut = frozenset(getattr(row, "reference", "") for row in whole if row not in found)
         return found
 
     def _meanwhile(self, step: Step, dice: Random) -> None:
@@ -307,7 +313,7 @@ class ErpPort:
                 raise BooksError(f"'{number}' cannot be found in the system.")
             self.books.queue_release(document)
 
-        self.wire.write(Write(operation), carry_out)
+        self.wire.write(Write(operation, subject=number), carry_out)
 
     def void_payment(self, number: str) -> None:
         """See `ErpWrites`."""
@@ -318,7 +324,7 @@ class ErpPort:
                 raise BooksError(f"'{number}' cannot be found in the system.")
             self.books.start_void(document)
 
-        self.wire.write(Write("void"), carry_out)
+        self.wire.write(Write("void", subject=number), carry_out)
 
     def set_case_fields(self, key: DocumentKey, fields: CaseFields, judged_by: bytes | None = None) -> None:
         """See `ErpWrites`."""
@@ -331,7 +337,7 @@ class ErpPort:
                 raise NotSent(f"{key.number} has changed since it was read")
             self.books.set_case(document, fields.number, fields.status, url=fields.url)
 
-        self.wire.write(Write("case number"), carry_out)
+        self.wire.write(Write("case number", subject=f"{key.document_type} {key.number}"), carry_out)
 
     def posted_vouchers(self, since: date) -> Iterator[PostedVoucher]:
         """See `ErpWrites`."""
@@ -368,12 +374,15 @@ class ErpPort:
         def carry_out() -> Receipt:
             return Receipt(self.books.draft_voucher(voucher.voucher_date, voucher.text, entries).number)
 
-        return self.wire.write(Write("voucher", voucher.reference), carry_out)
+        lines = tuple((line.account, line.amount) for line in voucher.lines)
+        write = Write("voucher", voucher.reference, amount=-dict(lines).get(SUSPENSE, 0), lines=lines)
+        return self.wire.write(write, carry_out)
 
     def release_voucher(self, number: str) -> None:
         """See `ErpWrites`."""
         self.wire.write(
-            Write("release of a voucher"), lambda: self.books.queue_release(self.books.ledger.batches[number])
+            Write("release of a voucher", subject=number),
+            lambda: self.books.queue_release(self.books.ledger.batches[number]),
         )
 
     def periods(self) -> list[Period]:
@@ -513,12 +522,14 @@ class AgencyPort:
             self.account.references.pop(reduction.reference, None)
             return Receipt(self.books.create_reduction(self.stage.slug, reduction.claim_id, order)[0].id)
 
-        write = Write("reduction", reduction.reference, " ".join(source), amount=reduction.amount)
+        write = Write(
+            "reduction", reduction.reference, " ".join(source), amount=reduction.amount, subject=reduction.claim_id
+        )
         return self.wire.write(write, carry_out)
 
     def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
         """See `AgencyWrites`."""
-        self.wire.write(Write("hold"), lambda: self.books.set_hold(self.stage.slug, claim_id, hold))
+        self.wire.write(Write("hold", subject=claim_id), lambda: self.books.set_hold(self.stage.slug, claim_id, hold))
 
     def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
         """See `AgencyWrites`; nobody moves in these lives."""

@@ -158,10 +158,10 @@ def payment(document: erp.Document) -> Payment:
     kind = WORDS[document.type]
     lines: dict[str, tuple[int, int]] = {}
     for row in document.settles:
-        if row.voided:
-            continue
         target = f"{WORDS[row.document.type]} {row.document.number}"
-        paid, written = lines.get(target, (0, 0))
+        paid, written = lines.setdefault(target, (0, 0))
+        if row.voided:
+            continue  # it settles nothing any more, and is still named
         amount = row.amount + row.discount
         if document.type is DocumentType.WRITE_OFF:
             lines[target] = paid, written + amount + row.write_off
