@@ -69,6 +69,8 @@ BLOCKING_SKEW = timedelta(days=1)
 """With a clock that is off by as much, nobody can tell which night it is, and so what is old enough to be sent."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ON_RECEIVABLES = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE)
+RUNS_LOOKED_AT = 20
+"""Newest runs among which the last plan is looked for: some make none."""
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
 
@@ -524,6 +526,7 @@ class Night:
 
     def plan(self) -> StoredPlan:
         """Make tonight's plan, judge it and store it under its hash."""
+        self.makes_up_for = sorted({*self.makes_up_for, *self._not_looked_at()})
         plan = make_plan(self.ledger, self.facts())
         stored = StoredPlan(plan, tuple(self._reasons(plan)))
         self.journal.store_plan(
@@ -539,6 +542,15 @@ class Night:
         counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
         self.progress("plan", f"{plan.hash[:12]}: {counts}")
         return stored
+
+    def _not_looked_at(self) -> list[date]:
+        """Missed nights that the plan before made up for, if it waited and nobody approved it: this one still does."""
+        planned = (run["summary"] for run in self.journal.nights(RUNS_LOOKED_AT) if run["summary"].get("plan"))
+        before: Mapping[str, Any] = next(planned, {})
+        plan = self.journal.plan(before["plan"]) if before else None
+        if plan is None or plan["verdict"] != "approval" or plan["state"] not in ("stored", "superseded"):
+            return []
+        return [date.fromisoformat(day) for day in before.get("made_up_for", ())]
 
     def _reasons(self, plan: Plan) -> list[str]:
         if not plan.effects:

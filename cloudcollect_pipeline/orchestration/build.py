@@ -15,7 +15,7 @@ from cloudcollect_pipeline.orchestration.jobs import company_jobs
 from cloudcollect_pipeline.orchestration.logs import console
 from cloudcollect_pipeline.orchestration.privacy import privacy_job, privacy_schedule
 from cloudcollect_pipeline.orchestration.resources import Nights
-from cloudcollect_pipeline.orchestration.schedules import nightly_schedule
+from cloudcollect_pipeline.orchestration.schedules import morning_schedule, nightly_schedule
 from cloudcollect_pipeline.orchestration.sensors import SENSORS
 from cloudcollect_pipeline.settings import CompanySettings, first_nights
 
@@ -44,6 +44,7 @@ def build_definitions(
         jobs=[*(job for by_name in jobs.values() for job in by_name.values()), *privacy.values()],
         schedules=[
             *(nightly_schedule(jobs[slug]["nightly"], slug) for slug in slugs),
+            *(morning_schedule(jobs[slug]["morning"], slug) for slug in slugs),
             *(privacy_schedule(privacy[slug], slug) for slug in slugs),
         ],
         sensors=SENSORS,

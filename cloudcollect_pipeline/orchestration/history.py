@@ -172,6 +172,9 @@ def record(
                 for job in ("transfer", "payment_posting"):
                     approve(job, f"{title}: its plan, approved", day)
             done, labels = done + 1, []
+    if outage:
+        world.advance(local(newest, NIGHT_AT))
+        run("morning", "what a person sees after four nights without a run")
     tell(total, total, "every night is in the history")
 
 
@@ -184,14 +187,14 @@ def _run(
     config: Mapping[str, Any],
 ) -> None:
     """One run as the UI would have launched it: it knows its code location, without which the timeline omits it."""
-    tags = (
-        {"dagster/partition": labels[0].isoformat()}
-        if len(labels) == 1
-        else {
+    tags = {}
+    if len(labels) == 1:
+        tags = {"dagster/partition": labels[0].isoformat()}
+    elif labels:
+        tags = {
             "dagster/asset_partition_range_start": labels[0].isoformat(),
             "dagster/asset_partition_range_end": labels[-1].isoformat(),
         }
-    )
     (place,) = ModuleTarget("cloudcollect_pipeline.definitions", None, None, LOCATION).create_origins()
     job = definitions.resolve_job_def(name)
     run = instance.create_run_for_job(
@@ -202,7 +205,7 @@ def _run(
     )
     result = execute_run(InMemoryJob(job), run, instance)
     if not result.success:
-        raise RuntimeError(f"the demo's {name} of {labels[-1]} failed; see run {run.run_id} in Dagster")
+        raise RuntimeError(f"the demo's {name} ({title}) failed; see run {run.run_id} in Dagster")
 
 
 @contextmanager

@@ -74,5 +74,10 @@ def company_jobs(slug: str, companies: Sequence[str]) -> dict[str, Any]:
             everything & select(plan).upstream(),
             "Land, mirror and plan; sends nothing.",
         ),
+        job(
+            "morning",
+            select("morning"),
+            "How the company stands now, from what was published: also when no night ran. Asks and writes to nobody.",
+        ),
     )
-    return dict(zip(("nightly", "transfer", "payment_posting", "plan_only"), made, strict=True))
+    return dict(zip(("nightly", "transfer", "payment_posting", "plan_only", "morning"), made, strict=True))

@@ -3,15 +3,19 @@
 Belongs here: the clock times. Does not belong here: what a night is (`jobs`).
 
 A schedule is off until a person turns it on (Automation in the UI): a checkout with real settings that merely starts
-Dagster must not begin to write to anyone. Once on, the statement's freshness says whether last night ran.
+Dagster must not begin to write to anyone. Once on, the statement's freshness says whether last night ran. The morning
+alone is on from the start: it asks and writes to nobody, and must be made when no night ran most of all.
 """
 
+import os
 from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
 from cloudcollect_pipeline.orchestration.logs import OUR_CONSOLE
+from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
+from cloudcollect_pipeline.settings import SettingsError, load
 
 SCHEDULER = "SCHEDULER"
 """Dagster's name of the daemon that starts what is due."""
@@ -55,3 +59,25 @@ def nightly_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=night, run_config=OUR_CONSOLE, partition_key=night)
 
     return at_four
+
+
+def morning_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
+    """A company's morning at 06:05 in Norway, whether a night ran or not: the page must not show the last good one."""
+
+    @dg.schedule(
+        job=job,
+        name=f"{job.name}_at_six",
+        cron_schedule="5 6 * * *",
+        execution_timezone="Europe/Oslo",
+        description=f"How {slug} stands, every morning. It asks and writes to nobody.",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def at_six(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        try:
+            with snapshot(load(None, os.environ), slug):
+                pass
+        except (SettingsError, NotPublished) as nothing:
+            return dg.SkipReason(f"There is nothing to show yet: {nothing}")
+        return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat(), run_config=OUR_CONSOLE)
+
+    return at_six

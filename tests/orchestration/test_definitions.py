@@ -9,10 +9,14 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from cloudcollect_pipeline.cli.context import write_private
 from cloudcollect_pipeline.ledger.tables import CUSTOMER, RECEIVABLE
 from cloudcollect_pipeline.orchestration import metadata
 from cloudcollect_pipeline.orchestration.build import FIRST_NIGHT, build_definitions
 from cloudcollect_pipeline.orchestration.partitions import nights_from
+from cloudcollect_pipeline.sandbox.serve import settings_toml
+from cloudcollect_pipeline.testing.simulation.network import NOWHERE
+from tests.story import Story
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,7 +108,7 @@ def test_lineage_leads_from_both_systems_through_every_table_to_the_morning_and_
 
 
 def test_jobs_have_plain_names_with_one_company_and_its_name_before_with_several(one, several):
-    plain = {"nightly", "transfer", "payment_posting", "plan_only", "privacy"}
+    plain = {"nightly", "transfer", "payment_posting", "plan_only", "morning", "privacy"}
     assert jobs(one) == plain
     assert jobs(several) == {f"{slug}_{name}" for slug in ("nordlys", "sor_vest") for name in plain}
 
@@ -172,8 +176,28 @@ def test_the_schedule_ticks_once_a_day_at_four_in_norway(one, day, utc_hour):
     assert second.date() != first.date()
 
 
-def test_schedules_are_off_until_a_person_turns_them_on(one):
+def test_what_writes_is_off_until_a_person_turns_it_on_and_the_morning_is_made_without_a_night_too(one):
     assert one.resolve_schedule_def("nightly_at_four").default_status is dg.DefaultScheduleStatus.STOPPED
+    assert one.resolve_schedule_def("privacy_on_sundays").default_status is dg.DefaultScheduleStatus.STOPPED
+    assert one.resolve_schedule_def("morning_at_six").default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_morning_is_asked_for_once_a_day_and_not_before_a_night_has_published(one, tmp_path, monkeypatch):
+    story = Story(tmp_path)
+    file = tmp_path / "cloudcollect.toml"
+    write_private(file, f'data_dir = "."\n\n{settings_toml(story.world, NOWHERE)}')
+    monkeypatch.setenv("CLOUDCOLLECT_CONFIG", str(file))
+    schedule = one.resolve_schedule_def("morning_at_six")
+
+    def tick():
+        at = datetime(2026, 1, 7, 5, 5, tzinfo=UTC)
+        with dg.build_schedule_context(scheduled_execution_time=at, repository_def=one.get_repository_def()) as context:
+            return schedule.evaluate_tick(context)
+
+    before = tick()
+    assert (before.run_requests, "has not been run yet" in before.skip_message) == ([], True)
+    story.night()
+    assert [(request.run_key, request.partition_key) for request in tick().run_requests] == [("2026-01-07", None)]
 
 
 def test_loading_reads_the_companies_names_and_no_secret(tmp_path):

@@ -1,6 +1,7 @@
 """Nights that were missed: the balances on both sides end as they would have with a run every night (C5)."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,3 +65,35 @@ def test_after_an_outage_the_balances_end_as_after_nightly_runs(tmp_path, missed
     assert after_an_outage.suspense_balance == nightly.suspense_balance
     assert after_an_outage.unsettled_principal == nightly.unsettled_principal
     assert not after_an_outage.double_effects
+
+
+def test_a_plan_that_makes_up_for_missed_nights_waits_until_it_was_looked_at_whatever_night_it_is(tmp_path) -> None:
+    story = Story(tmp_path)
+    invoice = story.receivable(6000)
+    story.night()
+    story.collect(invoice, 2000)
+    story.morning(3)
+    missed = [story.world.today - timedelta(days=1), story.world.today - timedelta(days=2)]
+    with story.opened() as night:
+        night.makes_up_for = missed
+        first = night.run()
+    assert "waits for approval" in first.not_sent
+    story.morning()
+    with story.opened() as night:
+        second = night.run()
+    assert "waits for approval" in second.not_sent
+    assert second.made_up_for == tuple(sorted(missed))
+    assert second.plan is not None
+    assert [reason for reason in second.plan.reasons if "makes up for 2 nights" in reason]
+    assert story.world.truth()[story.slug].suspense_balance == 0
+    story.morning()
+    with story.opened() as night:
+        approved = night.run(approve=True)
+    assert not approved.not_sent
+    assert story.world.truth()[story.slug].suspense_balance == 2000
+    story.collect(invoice, 1000)
+    story.morning()
+    with story.opened() as night:
+        after = night.run()
+    assert (after.not_sent, after.made_up_for) == ("", ())
+    assert story.world.truth()[story.slug].suspense_balance == 3000

@@ -1,7 +1,8 @@
 """The morning: what people open at eight. Read from what the night published, so no run waits for it or fails by it.
 
 Unpartitioned: these stand for the company now. Their pages plot every night's figures by themselves, and their checks
-report what is broken now, not what broke once.
+report what is broken now, not what broke once. Whether last night ran is told by a check and by the statement's
+freshness: the morning itself is made anew without a night too.
 """
 
 import inspect
@@ -13,7 +14,7 @@ import dagster as dg
 
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.orchestration import checks, metadata
-from cloudcollect_pipeline.orchestration.assets.stage import BY_SIX, Result, log_checks
+from cloudcollect_pipeline.orchestration.assets.stage import Result, log_checks
 from cloudcollect_pipeline.orchestration.resources import Desk, Nights
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.files import report_files, write_report
@@ -168,7 +169,7 @@ def company_assets(slug: str) -> list[dg.AssetsDefinition]:
     """Both, keyed `<company>/reports` and `<company>/morning`."""
     return [
         _asset(slug, reports, ("reconciliation_statement",), {"xlsxwriter", "html"}, (checks.REPORTS_ARE_WRITTEN,)),
-        _asset(slug, morning, ("reports",), {"markdown"}, checks.MORNING, fresh=True),
+        _asset(slug, morning, ("reports",), {"markdown"}, checks.MORNING),
     ]
 
 
@@ -178,8 +179,6 @@ def _asset(
     deps: Sequence[str],
     kinds: set[str],
     told: Sequence[str],
-    *,
-    fresh: bool = False,
 ) -> dg.AssetsDefinition:
     key = dg.AssetKey([slug, run.__name__])
     with warnings.catch_warnings():
@@ -196,7 +195,6 @@ def _asset(
             code_version="1",
             backfill_policy=dg.BackfillPolicy.single_run(),
             check_specs=[checks.spec(name, key) for name in told],
-            freshness_policy=BY_SIX if fresh else None,
         )
         def asset(context: dg.AssetExecutionContext, nights: Nights) -> Result:
             with nights.desk(slug) as desk:
