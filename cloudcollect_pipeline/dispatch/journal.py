@@ -473,8 +473,8 @@ class Journal:
                 )
             elif known["state"] != "dispatched":
                 self.db.execute(
-                    "update plan set state = 'stored', made_at = ?, seq = ? where hash = ?",
-                    (at.isoformat(), seq, digest),
+                    "update plan set state = 'stored', made_at = ?, verdict = ?, seq = ? where hash = ?",
+                    (at.isoformat(), verdict, seq, digest),
                 )
 
     def plan(self, digest: str) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from cloudcollect_pipeline.dispatch.caps import breaches
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
+from cloudcollect_pipeline.dispatch.gate import dispatchable
 from cloudcollect_pipeline.dispatch.journal import SETTLE, Journal, JournalError
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.settings import CapSettings
@@ -175,6 +177,16 @@ def see(journal, seen, *days):
         journal.see_findings(NIGHT + timedelta(days=day), AT, seen)
     [finding] = journal.findings(all_states=True)
     return finding
+
+
+def test_a_plan_that_is_made_again_is_judged_by_its_newest_verdict(open_journal):
+    """The same effects may be asked for by a run that makes up for missed nights: then a person must look first."""
+    journal = open_journal()
+    journal.store_plan("a" * 64, NIGHT, AT, 2, "automatic", {}, ["{}"])
+    assert dispatchable(journal, AT) == "a" * 64
+    journal.store_plan("a" * 64, NIGHT, AT, 2, "approval", {}, ["{}"])
+    with pytest.raises(NothingSent, match="waits for approval"):
+        dispatchable(journal, AT)
 
 
 def test_a_finding_that_was_gone_counts_how_often_it_came_back(open_journal):
