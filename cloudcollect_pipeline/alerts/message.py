@@ -100,7 +100,11 @@ class Writer:
             "do",
             [
                 *([self.say("do", "approve", hash=morning.waiting.hash[:12])] if morning.waiting else []),
-                *([self.say("do", "missing")] if morning.missing_nights else []),
+                *(
+                    [self.say("do", "missing", first=morning.missing_nights[0], last=morning.missing_nights[-1])]
+                    if morning.missing_nights
+                    else []
+                ),
                 *([self.say("do", "findings")] if counted or severity == "off" else []),
             ],
         )
@@ -187,7 +191,7 @@ class Writer:
         )
 
     def freshness(self, company: str, name: str, last: date, missing: Sequence[date]) -> Message:
-        """No night has ended today."""
+        """No night has ended today. `missing` has at least this one."""
         return Message(
             "freshness",
             company,
@@ -196,7 +200,7 @@ class Writer:
             (
                 *self._nights(missing),
                 (self.say("label", "last"), last.isoformat()),
-                (self.say("label", "do"), self.say("do", "missing")),
+                (self.say("label", "do"), self.say("do", "missing", first=missing[0], last=missing[-1])),
             ),
             self._link(f"/assets/{company}/morning"),
             {"last_night": last.isoformat(), "missing_nights": [night.isoformat() for night in missing]},

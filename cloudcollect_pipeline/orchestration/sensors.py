@@ -221,7 +221,8 @@ class Desk:
             return
         morning = self._morning(slug)
         if morning is not None:
-            message = self.writer.freshness(slug, self.name(slug), morning.night, morning.missing_nights)
+            missing = morning.missing_nights or (night_of(self.now),)
+            message = self.writer.freshness(slug, self.name(slug), morning.night, missing)
             self.post(key, message)
 
     def _morning(self, slug: str) -> Morning | None:
