@@ -25,7 +25,14 @@ from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.lookup import VOUCHER_LOOKBACK
 from cloudcollect_pipeline.dispatch.reads import LedgerReads
-from cloudcollect_pipeline.dispatch.recognise import LedgerShows, after_a_crash, recognise, recognise_vouchers, sync
+from cloudcollect_pipeline.dispatch.recognise import (
+    LedgerShows,
+    after_a_crash,
+    doubt_an_older_copy,
+    recognise,
+    recognise_vouchers,
+    sync,
+)
 from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
 from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
@@ -186,9 +193,7 @@ class Night:
             opened.callback(self.ledger.close)
             self.journal = Journal(folder, slug, settings.erp.tenant_id, clock.now())
             opened.callback(self.journal.close)
-            known, seal = self.ledger.effects_known()
-            if self.journal.trusts_itself() and self.journal.seal_of(known) != seal:
-                self.journal.distrust(clock.now(), known)
+            doubt_an_older_copy(self.ledger, self.journal, clock.now())
             self.start_over()
             opened.pop_all()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudcollect_pipeline.dispatch import schema
-from cloudcollect_pipeline.dispatch.replay import effect_after, finding_after
+from cloudcollect_pipeline.dispatch.replay import ACTS, effect_after, finding_after
 from cloudcollect_pipeline.dispatch.verify import REBUILD, UNREADABLE, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
@@ -648,7 +648,8 @@ class Journal:
                 raise JournalError(f"there is no finding {number} in the journal")
             data = {**more, "note": note, "who": who}
             after = self._happened(before, at, kind, f"finding {number}", data)
-            self._change_finding(number, after | {"acted_night": before["last_night"]})
+            acted = {"acted_night": before["last_night"]} if kind in ACTS else {}
+            self._change_finding(number, after | acted)
 
     # -- nights --------------------------------------------------------------------------------------------------
 

@@ -182,14 +182,22 @@ def recognise_vouchers(
         journal.record(effect, state, at, facts.night, remote_id=voucher.number, note="found again in the ERP")
 
 
+def doubt_an_older_copy(ledger: Ledger, journal: Journal, at: datetime) -> None:
+    """A journal that is not the one the ledger last copied, or an older copy of it, is not trusted from now on.
+
+    To be asked before the first `sync`, which makes the ledger forget what it knew.
+    """
+    known, seal = ledger.effects_known()
+    if journal.trusts_itself() and journal.seal_of(known) != seal:
+        journal.distrust(at, known)
+
+
 def sync(ledger: Ledger, journal: Journal) -> None:
     """Copy changed effects into the ledger; all of them when the journal is another one than before."""
     known, seal = ledger.effects_known()
-    if journal.seal_of(known) != seal:
-        ledger.forget_effects()
-        known = 0
+    anew = journal.seal_of(known) != seal
     newest = journal.seq()
-    ledger.copy_effects(journal.effects_since(known), newest, journal.seal_of(newest))
+    ledger.copy_effects(journal.effects_since(0 if anew else known), newest, journal.seal_of(newest), anew=anew)
 
 
 def recognise_transfers(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:

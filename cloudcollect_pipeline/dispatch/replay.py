@@ -45,8 +45,8 @@ def effect_after(before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> 
     }
 
 
-ACTS = frozenset({"resolved", "ignored", "assigned"})
-"""Kinds of entries that tell what a person did about a finding."""
+ACTS = frozenset({"resolved", "ignored"})
+"""Kinds of entries that tell what a person did about a finding; whose it is says nothing about that."""
 UNTOUCHED: Mapping[str, Any] = {
     "state": "open",
     "first_night": None,
@@ -94,6 +94,8 @@ class Replayed:
     meta: dict[str, str] = field(default_factory=dict)
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name (`CODE subject`), in the order of their numbers."""
+    plans: dict[str, str] = field(default_factory=dict)
+    """The state of each plan, by its hash."""
     illegal: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -135,8 +137,16 @@ def replay(entries: Iterable[Mapping[str, Any]], legal: frozenset[tuple[str, str
                 place = int(subject.removeprefix("finding ")) - 1
                 if place < len(names):
                     sums.findings[names[place]] = finding_after(sums.findings[names[place]], entry)
+            case "planned":
+                for other, state in sums.plans.items():
+                    if state in ("stored", "approved") and other != subject:
+                        sums.plans[other] = "superseded"
+                if sums.plans.get(subject) != "dispatched":
+                    sums.plans[subject] = "stored"
+            case "plan_approved" | "plan_dispatched":
+                sums.plans[subject] = kind.removeprefix("plan_")
             case _:
-                pass  # plans and nights: nothing is ever sent on their word alone
+                pass  # nights: nothing is ever sent on their word
     return sums
 
 

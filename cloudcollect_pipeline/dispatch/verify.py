@@ -104,7 +104,7 @@ def _differences(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
     for seq, text in sums.illegal:
         yield Problem("transition", f"entry {seq}: {text}, which is not a legal move", entry=seq)
     yield from _effects(db, sums)
-    yield from _plans(db)
+    yield from _plans(db, sums)
     yield from _compared("hold", sums.holds, {r["subject"]: tuple(r)[1:] for r in db.execute("select * from hold")})
     yield from _compared(
         "decision",
@@ -136,16 +136,20 @@ def _effects(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
             yield Problem("effect", text + ", ".join(differ), entry=wanted["seq"])
 
 
-def _plans(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Plans whose sums are not what their entry says: those of past plans set the caps."""
+def _plans(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
+    """Plans that are not what their entries say: their state and verdict let them be sent, past sums set the caps."""
     query = (
-        "select p.hash, p.night, p.version, p.totals, p.seq, e.data "
+        "select p.hash, p.night, p.version, p.totals, p.verdict, p.state, p.seq, e.data "
         "from plan p left join event e on e.seq = p.seq and e.kind = 'planned' and e.subject = p.hash order by p.seq"
     )
-    for digest, night, version, totals, seq, data in db.execute(query):
+    for digest, night, version, totals, verdict, state, seq, data in db.execute(query):
         told = msgspec.json.decode(data) if data else {}
         if (told.get("night"), told.get("version"), told.get("totals")) != (night, version, _decoded(totals)):
             yield Problem("plan", f"plan {digest[:12]} differs from what entry {seq} says", entry=seq)
+        elif state != sums.plans.get(digest):
+            yield Problem("plan", f"plan {digest[:12]} is {state}, which the log does not say", entry=seq)
+        elif state == "stored" and verdict != told.get("verdict"):
+            yield Problem("plan", f"plan {digest[:12]} may be sent otherwise than entry {seq} says", entry=seq)
 
 
 def _decoded(text: str) -> Any:

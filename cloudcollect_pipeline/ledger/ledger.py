@@ -432,21 +432,22 @@ class Ledger:
         seq, _, seal = known.partition(" ")
         return int(seq), seal
 
-    def copy_effects(self, rows: Iterable[Mapping[str, Any]], seq: int, seal: str) -> None:
-        """Bring the copy of the journal's effects up to one of its entries, all of it or nothing."""
-        if (seq, seal) == self.effects_known():
+    def copy_effects(self, rows: Iterable[Mapping[str, Any]], seq: int, seal: str, *, anew: bool = False) -> None:
+        """Bring the copy of the journal's effects up to one of its entries, all of it or nothing.
+
+        `anew`: the rows are all there are, of another journal than before.
+        """
+        if (seq, seal) == self.effects_known() and not anew:
             return
         with self.transaction():
+            if anew:
+                self.db.execute("delete from effect")
             values = ([row[name] for name in COPIED[:-1]] + [json.dumps(row[COPIED[-1]])] for row in rows)
             while some := list(islice(values, BATCH)):
                 self.db.executemany(
                     f"insert or replace into effect ({', '.join(COPIED)}) values ({', '.join('?' * len(COPIED))})", some
                 )
             self.db.execute("insert or replace into meta values ('journal', ?)", [f"{seq} {seal}"])
-
-    def forget_effects(self) -> None:
-        """Drop the copy, so that it is made anew from another journal."""
-        self.db.execute("delete from effect")
 
 
 @cache

@@ -11,7 +11,7 @@ import msgspec
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.dispatch.journal import Journal
-from cloudcollect_pipeline.dispatch.recognise import sync
+from cloudcollect_pipeline.dispatch.recognise import doubt_an_older_copy, sync
 from cloudcollect_pipeline.domain.clock import night_of
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
@@ -76,6 +76,7 @@ def books(folder: Path, slug: str, company: CompanySettings, at: datetime) -> It
     try:
         ledger = Ledger(folder, slug, company.erp.tenant_id)
         try:
+            doubt_an_older_copy(ledger, journal, at)
             sync(ledger, journal)
             capabilities = AgencyCapabilities(currencies=company.policy.currencies)
             prepare(ledger, Facts(night_of(at), company.erp.tenant_id, company.agency.id, company, capabilities))

@@ -89,6 +89,22 @@ def test_an_older_copy_laid_back_by_hand_is_noticed_and_quiet(
     assert claims(approved) == {f"Invoice {approved.invoice}": 1}
 
 
+def test_reading_what_is_kept_of_people_does_not_hide_that_an_older_journal_was_laid_back(
+    approved: Town, cloudcollect: Command, tmp_path: Path
+) -> None:
+    for name in ("journal.sqlite", "journal.head"):
+        shutil.copy(approved.data / name, tmp_path / name)
+    approved.world.erp().pay(approved.invoice, 100_000)
+    assert cloudcollect("run", "--at", approved.night()).code == 0
+    for path in approved.data.glob("journal.sqlite-*"):
+        path.unlink()
+    for name in ("journal.sqlite", "journal.head"):
+        shutil.copy(tmp_path / name, approved.data / name)
+    assert cloudcollect("privacy", "report").code in (0, 3)
+    said = cloudcollect("run", "--at", approved.night())
+    assert (said.code, "12 hours" in said.out) == (4, True), said
+
+
 @pytest.fixture
 def of_version_1(approved: Town) -> Town:
     """The same folder with its journal as version 1 of the tables held it."""

@@ -79,7 +79,14 @@ def test_no_flipped_bit_passes_for_the_journal_or_crashes_it(copied, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["totals = replace(totals, '{\"', '{#')", "totals = replace(totals, '1', '2')", "night = '2026-01-01'"]
+    "damage",
+    [
+        "totals = replace(totals, '{\"', '{#')",
+        "totals = replace(totals, '1', '2')",
+        "night = '2026-01-01'",
+        "state = 'approved'",
+        "state = 'stored', verdict = 'automatic'",
+    ],
 )
 def test_a_plan_that_is_not_what_the_log_says_is_told_when_the_journal_is_opened(copied, tmp_path, damage):
     """Found by the simulator: the sums of past plans set the caps, and a copy that holds a damaged one is not whole."""

@@ -212,6 +212,35 @@ def test_an_ignored_finding_is_open_again_on_the_night_of_its_day(open_journal):
     assert see(journal, SEEN, 4)["state"] == "open"
 
 
+def test_a_plan_let_go_past_the_log_is_refused_when_the_journal_is_opened(open_journal):
+    """What decides whether a plan may be sent stands in its row: it must be what was logged."""
+    journal = open_journal()
+    journal.store_plan("b" * 64, NIGHT, AT, 2, "approval", {}, ["{}"])
+    assert journal.verify() is None
+    for change in ("verdict = 'automatic'", "state = 'approved'"):
+        journal.db.execute(f"update plan set {change}")
+        assert "plan bbbbbbbbbbbb" in (journal.verify() or "")
+        journal.db.execute("update plan set verdict = 'approval', state = 'stored'")
+    journal.mark_plan("b" * 64, "approved", AT, "person")
+    journal.store_plan("c" * 64, NIGHT, AT, 3, "automatic", {}, ["{}"])
+    journal.store_plan("b" * 64, NIGHT, AT, 2, "approval", {}, ["{}"])
+    journal.mark_plan("b" * 64, "dispatched", AT, "person")
+    assert journal.verify() is None
+
+
+def test_whose_a_finding_is_says_nothing_of_who_resolved_it(open_journal):
+    journal = open_journal()
+    number = see(journal, SEEN, 0)["id"]
+    journal.resolve_finding(number, "cancelled there", "person", AT)
+    before = see(journal, SEEN, 1)
+    journal.assign_finding(number, "colleague", "look again", "somebody", AT)
+    after = see(journal, SEEN, 1)
+    assert after["assigned_to"] == "colleague"
+    for kept in ("state", "who", "note", "acted_at", "acted_night"):
+        assert after[kept] == before[kept], kept
+    assert journal.verify() is None
+
+
 def test_what_people_do_is_logged_with_who_and_why_and_verified(open_journal):
     journal = open_journal()
     number = see(journal, SEEN, 0)["id"]
