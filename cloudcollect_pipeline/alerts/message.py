@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, Self
 
-from cloudcollect_pipeline.domain.effect import Kind
+from cloudcollect_pipeline.domain.effect import TO_THE_AGENCY, TO_THE_ERP
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.reporting.morning import Morning, Need, Waiting
 from cloudcollect_pipeline.reporting.words import words
@@ -25,8 +25,6 @@ Totals = Mapping[str, Mapping[str, int]]
 Line = tuple[str, str]
 """What it is about (empty: as the line above), and what there is to say."""
 
-TO_THE_AGENCY = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.DEBTOR, Kind.ANSWER)
-TO_THE_ERP = (Kind.POSTING, Kind.VOID, Kind.SETTLEMENT, Kind.CASE_REFERENCE)
 SHOWN = 8
 """Kinds of findings, reasons or nights that a message lists; the rest is counted."""
 
@@ -93,7 +91,8 @@ class Writer:
             *self._under("old_items", self._old_items(morning)),
             *self._under("paused", [self.say("text", "paused")] if morning.paused else []),
             *self._under("waits", [self._plan(morning.waiting)] if morning.waiting else []),
-            *self._under("unknown", [str(stuck)] if stuck else []),
+            *self._under("unknown", [str(len(morning.uncertain))] if morning.uncertain else []),
+            *self._under("no_receipt", [str(len(morning.without_receipt))] if morning.without_receipt else []),
             *self._nights(morning.missing_nights),
         ]
         lines += self._under(
@@ -106,6 +105,7 @@ class Writer:
                     else []
                 ),
                 *([self.say("do", "findings")] if counted or severity == "off" else []),
+                *([self.say("do", "checks")] if stuck else []),
             ],
         )
         data = {

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -246,13 +246,15 @@ class Email:
         )
         server._host = settings.host
         try:
-            with _over_in(self.deadline, server), server:
+            with _over_in(self.deadline, server), closing(server):
                 server.connect(settings.host, settings.port)
                 if settings.encryption == "starttls":
                     server.starttls(context=trusted)
                 if settings.username and settings.password:
                     server.login(settings.username, settings.password.get_secret_value())
                 server.send_message(mail(key, message, settings, self.clock.now()))
+                with suppress(OSError):  # it has the message: how it says goodbye counts for nothing
+                    server.quit()
         except smtplib.SMTPResponseException as error:
             raise NotTold(f"the mail server answered {error.smtp_code}", answers=True) from None
         except smtplib.SMTPRecipientsRefused:

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from cloudcollect_pipeline.cli import words
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, NEEDS_A_PERSON, OK
+from cloudcollect_pipeline.domain.effect import TO_THE_AGENCY, TO_THE_ERP
 from cloudcollect_pipeline.domain.finding import SEVERITIES, Finding, needs_a_person, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.nightly import NightResult
@@ -31,9 +32,9 @@ def sent(result: NightResult, leave_out: Iterable[str] = ()) -> list[str]:
     outcomes = by_outcome(result)
     done = outcomes.pop("confirmed", {})
     lines = []
-    if told := words.amounts(done, words.TO_THE_AGENCY):
+    if told := words.amounts(done, TO_THE_AGENCY):
         lines.append(f"sent       {told} → agency")
-    if told := words.amounts(done, words.TO_THE_ERP):
+    if told := words.amounts(done, TO_THE_ERP):
         lines.append(f"posted     {told} → ERP")
     lines += [
         f"not done   {words.amounts(totals)}: {words.OUTCOMES.get(outcome, outcome)}"

@@ -5,19 +5,15 @@ from rich.markup import escape
 from cloudcollect_pipeline.cli import closing, context, words
 from cloudcollect_pipeline.cli.exits import ERROR, NEEDS_A_PERSON, OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
+from cloudcollect_pipeline.domain.effect import TO_THE_AGENCY, TO_THE_ERP
 from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.domain.money import display
-from cloudcollect_pipeline.reporting.morning import Morning, read_morning
+from cloudcollect_pipeline.reporting.morning import VERDICTS, Morning, read_morning
 from cloudcollect_pipeline.reporting.published import snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
 SHOWN = 5
-VERDICTS = {
-    "good": "[green]the account is explained to the øre; nothing needs a person[/]",
-    "person": "[yellow]the account is explained to the øre; somebody must look[/]",
-    "missing": "[red]a night did not run[/]",
-    "off": "[red]the account is NOT explained: do not close on it[/]",
-}
+COLOURS = {"good": "green", "person": "yellow", "missing": "red", "off": "red"}
 CODES = {"good": OK, "person": NEEDS_A_PERSON, "missing": NEEDS_A_PERSON, "off": ERROR}
 
 
@@ -34,12 +30,13 @@ def run(slug: str | None, *, as_json: bool) -> int:
 
 
 def _show(told: Morning) -> None:
-    say(f"[bold]{escape(told.name)}[/] ({told.company}) · night {told.night} · {VERDICTS[told.verdict]}")
+    verdict = f"[{COLOURS[told.verdict]}]{VERDICTS[told.verdict]}[/]"
+    say(f"[bold]{escape(told.name)}[/] ({told.company}) · night {told.night} · {verdict}")
     done = {kind: outcomes["confirmed"] for kind, outcomes in told.dispatched.items() if "confirmed" in outcomes}
     mark = closing.YES if told.ties else closing.NO
     say(
-        f"  sent       {words.amounts(done, words.TO_THE_AGENCY) or 'nothing'}",
-        f"  posted     {words.amounts(done, words.TO_THE_ERP) or 'nothing'}",
+        f"  sent       {words.amounts(done, TO_THE_AGENCY) or 'nothing'}",
+        f"  posted     {words.amounts(done, TO_THE_ERP) or 'nothing'}",
         f"  held back  {told.held_back} receivables",
         f"  account    {told.account} closing {display(told.statement.get('closing', 0))}, general ledger "
         f"{display(told.statement.get('ledger', 0))} {mark} · {told.open_items} open items, "

@@ -10,6 +10,7 @@ from cloudcollect_pipeline.cli.exits import OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import NIGHT_AT
+from cloudcollect_pipeline.domain.effect import TO_THE_AGENCY, TO_THE_ERP
 from cloudcollect_pipeline.domain.finding import SEVERITIES, severity
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.reporting.nights import dispatched
@@ -54,7 +55,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     last = nights[0] if nights else None
     tonight = [run for run in nights if last and run["night"] == last["night"]]
     summary = last["summary"] if last else {}
-    plans = journal.plans(1)
+    waiting = seen.waiting_plan(now)
     still = [finding for finding in journal.findings() if still_seen(finding)]
     findings = seen.open_findings()
     by_severity = {grade: sum(severity(f["code"]) == grade for f in findings) for grade in SEVERITIES}
@@ -74,9 +75,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "ledger": summary.get("ledger"),
         "ties": summary.get("ties"),
         "requests": summary.get("requests", {}),
-        "plan_waiting": plans[0]["hash"]
-        if plans and plans[0]["state"] == "stored" and plans[0]["verdict"] == "approval"
-        else None,
+        "plan_waiting": waiting["hash"] if waiting else None,
         "unknown_outcomes": len(journal.effects(states=("intent", "uncertain"))),
         "findings": by_severity,
         "resolved_and_still_seen": len(still),
@@ -95,8 +94,8 @@ def _show(fact: dict[str, Any]) -> None:
         return
     say(f"[bold]{escape(fact['name'])}[/] ({fact['company']}) · night {fact['night']} · {fact['outcome']}")
     done = {kind: outcomes["confirmed"] for kind, outcomes in fact["dispatched"].items() if outcomes.get("confirmed")}
-    sent = words.amounts(done, words.TO_THE_AGENCY) or "nothing"
-    posted = words.amounts(done, words.TO_THE_ERP) or "nothing"
+    sent = words.amounts(done, TO_THE_AGENCY) or "nothing"
+    posted = words.amounts(done, TO_THE_ERP) or "nothing"
     say(f"  sent       {sent}", f"  posted     {posted}")
     if fact["not_sent"]:
         say(f"  waits      {escape(fact['not_sent'])}")

@@ -18,8 +18,6 @@ EFFECTS: Mapping[str, tuple[str, str]] = {
     Kind.POSTING: ("payment", "payments"),
     Kind.SETTLEMENT: ("settlement", "settlements"),
 }
-TO_THE_AGENCY = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.DEBTOR, Kind.ANSWER)
-TO_THE_ERP = (Kind.POSTING, Kind.VOID, Kind.SETTLEMENT, Kind.CASE_REFERENCE)
 
 OUTCOMES: Mapping[str, str] = {
     "uncertain": "without an answer",

@@ -20,6 +20,11 @@ class Kind(StrEnum):
     SETTLEMENT = "settlement"
 
 
+TO_THE_AGENCY = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.DEBTOR, Kind.ANSWER)
+TO_THE_ERP = (Kind.POSTING, Kind.VOID, Kind.SETTLEMENT, Kind.CASE_REFERENCE)
+"""Whom a kind is written to, in the order in which people are told."""
+
+
 class Outcome(StrEnum):
     """What is known of an effect. `LATER` and `DROPPED` are definite: nothing was done."""
 

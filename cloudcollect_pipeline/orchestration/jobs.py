@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from cloudcollect_pipeline.orchestration.assets import dispatch, planning, reconciliation
+from cloudcollect_pipeline.orchestration.assets import planning, reconciliation
 
 NO_RETRY = {"dagster/max_retries": "0", "dagster/retry_on_asset_or_op_failure": "false"}
 """Tags of a job that writes to a counterparty: Dagster never repeats it, whatever the instance says."""
@@ -19,8 +19,6 @@ NO_RETRY = {"dagster/max_retries": "0", "dagster/retry_on_asset_or_op_failure": 
 OUT = ("transfers", "reductions", "holds", "case_references")
 IN = ("agency_payment_postings", "settlement_bookings")
 AFTERWARDS = (*(stage.run.__name__ for stage in reconciliation.STAGES), "reports", "morning")
-SENT = tuple(stage.name for stage in dispatch.STAGES)
-
 
 STORED_PLAN = {"resources": {"nights": {"config": {"plan_hash": ""}}}}
 """What the Launchpad shows for a job that carries out a stored plan; its help is the field's description."""

@@ -9,7 +9,7 @@ one asset from the UI, and of a backfill alike.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -121,13 +121,16 @@ class Tonight:
 
 @dataclass(frozen=True)
 class Desk:
-    """What is known in the morning, and where its reports go. `names` by customer, None where they cannot be read."""
+    """What is known in the morning, and where its reports go.
+
+    `names` reads them by customer, None where they cannot be read: it takes the company's lock if no run here has it.
+    """
 
     seen: Snapshot
     folder: Path
     reports: ReportSettings
     clock: Clock
-    names: Mapping[str, str] | None
+    names: Callable[[], Mapping[str, str] | None]
 
 
 class Nights(dg.ConfigurableResource[Any]):
@@ -183,7 +186,10 @@ class Nights(dg.ConfigurableResource[Any]):
         settings, clock = self.settings(), self.clock(slug)
         folder = settings.data_dir / slug
         opened = self._opened.get(slug)
-        names = names_at_hand(opened.night.ledger) if opened else names_of(folder, self._who, SystemClock())
+
+        def names() -> Mapping[str, str] | None:
+            return names_at_hand(opened.night.ledger) if opened else names_of(folder, self._who, SystemClock())
+
         with snapshot(settings, slug) as seen:
             yield Desk(seen, folder / REPORTS, settings.reports, clock, names)
 

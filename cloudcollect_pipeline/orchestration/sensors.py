@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Self
 
@@ -31,8 +31,9 @@ from cloudcollect_pipeline.dispatch.journal import JournalError
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.ledger.ledger import LedgerError
-from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, PLAN_MAY_BE_SENT
+from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, MORNING, PLAN_MAY_BE_SENT
 from cloudcollect_pipeline.reporting.morning import Morning, read_morning
+from cloudcollect_pipeline.reporting.nights import missing_nights
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.settings import Settings, find_file, load
 from cloudcollect_pipeline.web import SystemClock
@@ -48,8 +49,8 @@ READING = 15.0
 """Seconds after which a tick opens no further snapshot: Dagster gives a tick a minute, and the next one goes on."""
 NAMED = "alerts"
 
-TOLD_OTHERWISE = frozenset({PLAN_MAY_BE_SENT, "plan_is_within_its_caps", "no_night_is_missing"})
-"""Checks whose failure is no failure: approval is wanted, or a night is missing."""
+TOLD_OTHERWISE = frozenset({PLAN_MAY_BE_SENT, *MORNING})
+"""Checks whose failure is no failure of their run: the morning's message, or one of its own, tells what they found."""
 ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 UNREADABLE = (JournalError, LedgerError, sqlite3.Error, duckdb.Error, OSError)
 """What a snapshot that cannot be read makes."""
@@ -174,10 +175,13 @@ class Desk:
             self.ping(run.run_id, "off")
 
     def _published_since(self, slug: str, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-        """Whether the company's snapshot is of this run or a later one: then its plan was told with the snapshot."""
+        """Whether the snapshot is of this run or a later one: its plan is told with it, by this tick or the next."""
+        published = self._published(slug)
+        if published is None or self._unreadable(slug) in self.memory.told:
+            return False
         record = instance.get_run_record_by_id(run.run_id)
         began = (record.start_time if record else None) or 0.0
-        return slug in self.memory.nights and self.memory.nights[slug].published >= began * 1e9
+        return published >= began * 1e9
 
     # -- nights --------------------------------------------------------------------------------------------------
 
@@ -197,33 +201,41 @@ class Desk:
     def _look(self, slug: str) -> Seen | None:
         """The newest night that ended, read anew where the snapshot has changed; None before the first."""
         known = self.memory.nights.get(slug)
-        try:
-            published = (self.settings.data_dir / slug / "published" / "journal.sqlite").stat().st_mtime_ns
-        except OSError:
-            return known
-        if (known and known.published == published) or monotonic() > self.reading_until:
+        published = self._published(slug)
+        if published is None or (known and known.published == published) or monotonic() > self.reading_until:
             return known
         morning = self._morning(slug)
-        if morning is None or morning.ended_at is None:
+        if morning is None:
+            return known
+        if morning.waiting:
+            waiting = self.writer.approval(slug, self.name(slug), morning.waiting)
+            self.post(f"approval:{slug}:{morning.waiting.hash}", waiting)
+        if morning.ended_at is None:
             return known
         seen = Seen(published, morning.night.isoformat(), morning.ended_at, morning.ties)
         self.memory.nights[slug] = seen
         if self.now - seen.ended_at < NEWS:
             self.post(f"morning:{slug}:{seen.night}", self.writer.morning(morning))
-        if morning.waiting:
-            waiting = self.writer.approval(slug, self.name(slug), morning.waiting)
-            self.post(f"approval:{slug}:{morning.waiting.hash}", waiting)
         return seen
+
+    def _published(self, slug: str) -> int | None:
+        """When the company's snapshot was made (ns); None where there is none."""
+        try:
+            return (self.settings.data_dir / slug / "published" / "journal.sqlite").stat().st_mtime_ns
+        except OSError:
+            return None
 
     def _missed(self, slug: str, seen: Seen) -> None:
         key = f"freshness:{slug}:{night_of(self.now)}"
         if key in self.memory.told or monotonic() > self.reading_until:
             return
         morning = self._morning(slug)
-        if morning is not None:
-            missing = morning.missing_nights or (night_of(self.now),)
-            message = self.writer.freshness(slug, self.name(slug), morning.night, missing)
-            self.post(key, message)
+        # a snapshot that is gone must not hide that nothing made a new one
+        last = morning.night if morning else date.fromisoformat(seen.night)
+        missing = (
+            morning.missing_nights if morning else missing_nights([{"night": seen.night, "summary": {}}], self.now)
+        )
+        self.post(key, self.writer.freshness(slug, self.name(slug), last, missing or (night_of(self.now),)))
 
     def _morning(self, slug: str) -> Morning | None:
         """What the company's last night published; None before the first, or where it cannot be read (once told)."""
@@ -233,8 +245,11 @@ class Desk:
         except NotPublished:
             return None
         except UNREADABLE:
-            self.post(f"unreadable:{slug}:{night_of(self.now)}", self.writer.unreadable(slug, self.name(slug)))
+            self.post(self._unreadable(slug), self.writer.unreadable(slug, self.name(slug)))
             return None
+
+    def _unreadable(self, slug: str) -> str:
+        return f"unreadable:{slug}:{night_of(self.now)}"
 
     # -- the outbox ----------------------------------------------------------------------------------------------
 

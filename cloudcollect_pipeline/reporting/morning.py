@@ -28,6 +28,12 @@ LINES = ("opening", "posted", "reversed", "settled", "foreign", "closing", "ledg
 """The terms of the statement that a morning shows."""
 
 Verdict = Literal["good", "person", "missing", "off"]
+VERDICTS: Mapping[Verdict, str] = {
+    "good": "the account is explained to the øre; nothing needs a person",
+    "person": "the account is explained to the øre; somebody must look",
+    "missing": "a night did not run",
+    "off": "the account is NOT explained: do not close on it",
+}
 
 
 @dataclass(frozen=True)
@@ -227,12 +233,10 @@ def _needs(findings: Iterable[Mapping[str, Any]], night: date) -> tuple[Need, ..
 
 
 def _waiting(seen: Snapshot, runs: Sequence[Mapping[str, Any]], now: datetime) -> Waiting | None:
-    plan = next(iter(seen.journal.plans(1)), None)
-    if plan is None or plan["state"] != "stored" or plan["verdict"] != "approval":
+    plan = seen.waiting_plan(now)
+    if plan is None:
         return None
     expires = datetime.fromisoformat(plan["made_at"]) + PLAN_LIFE
-    if now > expires:
-        return None
     reasons = next((run["summary"]["reasons"] for run in runs if run["summary"].get("plan") == plan["hash"]), ())
     return Waiting(plan["hash"], date.fromisoformat(plan["night"]), expires, tuple(reasons), plan["totals"])
 

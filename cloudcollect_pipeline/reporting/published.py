@@ -5,7 +5,6 @@ told from it, so the rule DEBTOR_COMPLETE is not known here.
 """
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ class Snapshot:
             self.made_at = datetime.fromtimestamp((self.folder / "journal.sqlite").stat().st_mtime, UTC)
             self.journal = Journal(self.folder, slug, settings.erp.tenant_id, self.made_at, read_only=True)
             nights = self.journal.nights(1)
-        except (FileNotFoundError, sqlite3.OperationalError):
+        except FileNotFoundError:
             raise self._never() from None
         self.night = date.fromisoformat(nights[0]["night"]) if nights else self.made_at.date()
 
@@ -94,6 +93,15 @@ class Snapshot:
         effects = [json.loads(body) for body in self.journal.planned(plan["hash"])]
         return {**plan, "reasons": reasons, "effects": effects}
 
+    def waiting_plan(self, now: datetime) -> dict[str, Any] | None:
+        """The newest plan, while it waits for a person and the gate would still take an approval."""
+        plan = next(iter(self.journal.plans(1)), None)
+        if plan is None or plan["state"] != "stored" or plan["verdict"] != "approval":
+            return None
+        from cloudcollect_pipeline.dispatch.gate import PLAN_LIFE
+
+        return plan if now <= datetime.fromisoformat(plan["made_at"]) + PLAN_LIFE else None
+
     def held_back(self) -> "list[HeldBack]":
         """Receivables that dunning picked and that are old enough, with the rules that keep them back."""
         return self.ledger.held_back(UNKNOWN_HERE)
@@ -101,7 +109,7 @@ class Snapshot:
 
 @contextmanager
 def snapshot(settings: Settings, slug: str) -> Iterator[Snapshot]:
-    """What a company's last night published."""
+    """What a company's last night published. Raises `NotPublished`; `sqlite3.Error` where it cannot be read."""
     opened = Snapshot(slug, settings.companies[slug], settings.data_dir / slug)
     try:
         yield opened

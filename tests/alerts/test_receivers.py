@@ -181,6 +181,14 @@ def test_a_mail_server_that_refuses_or_never_ends_is_said_within_the_deadline(fa
     assert mail.delivered == []
 
 
+@pytest.mark.parametrize("fault", ["refuses", "silent"])
+def test_how_a_mail_server_that_took_the_message_says_goodbye_counts_for_nothing(fault):
+    with mail_server() as mail:
+        setattr(mail, fault, b"QUIT")
+        receiver("email", mail.settings(), SHORT).tell("key", MESSAGE)
+    assert len(mail.delivered) == 1
+
+
 def test_a_mail_server_that_cannot_keep_a_secret_gets_no_message():
     with mail_server() as mail, pytest.raises(NotTold, match="could not be used"):
         receiver("email", mail.settings(encryption="starttls"), SHORT).tell("key", MESSAGE)

@@ -31,6 +31,14 @@ def test_status_after_a_night(approved: Town, cloudcollect: Command) -> None:
     assert not facts["paused"]
 
 
+def test_status_names_no_plan_that_nobody_can_approve_any_more(town: Town, cloudcollect: Command) -> None:
+    assert cloudcollect("init", "--first-run").code == 0
+    cloudcollect("run", "--at", town.night())
+    assert json.loads(cloudcollect("plan", "--json").out)["state"] == "stored"
+    (facts,) = json.loads(cloudcollect("status", "--json").out)
+    assert facts["plan_waiting"] is None  # it was made months ago
+
+
 @pytest.mark.parametrize("words", [("status",), ("findings", "list"), ("explain", "{invoice}")], ids=" ".join)
 def test_who_looks_waits_for_nothing_large_to_be_loaded(approved: Town, words: tuple[str, ...]) -> None:
     arguments = ["cloudcollect", *(word.format(invoice=approved.invoice) for word in words)]

@@ -16,7 +16,7 @@ import pytest
 from cloudcollect_pipeline.alerts.outbox import TRIES
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import VirtualClock
-from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, PLAN_MAY_BE_SENT
+from cloudcollect_pipeline.orchestration.checks import EVERY_EFFECT_IS_CONFIRMED, MORNING, PLAN_MAY_BE_SENT
 from cloudcollect_pipeline.orchestration.sensors import build_alerts, failed_checks
 from cloudcollect_pipeline.sandbox.serve import settings_toml
 from cloudcollect_pipeline.settings import FILE_VARIABLE
@@ -214,6 +214,7 @@ def test_a_failed_run_is_told_by_job_night_and_step_only(office, hook):
     [
         ({PLAN_MAY_BE_SENT: True}, []),
         ({"suspense_equals_ledger": False}, ["failure"]),
+        (dict.fromkeys(MORNING, False), []),
         ({PLAN_MAY_BE_SENT: False}, ["approval"]),
         ({PLAN_MAY_BE_SENT: False, EVERY_EFFECT_IS_CONFIRMED: False}, ["approval"]),
         ({PLAN_MAY_BE_SENT: False, "suspense_equals_ledger": False}, ["approval", "failure"]),
@@ -249,6 +250,34 @@ def test_a_plan_that_waits_is_told_once_with_its_totals_reasons_and_the_command(
     assert f"plan {digest[:12]}: 1 claim 6\u00a0000,00" in message["text"]
     assert f"cloudcollect approve {digest[:12]}" in message["text"]
     assert "first night" in message["text"]
+
+
+def test_a_plan_whose_snapshot_is_read_by_a_later_tick_is_told_once_by_that_tick(office, hook, tmp_path):
+    made = office()
+    made.configure(to(hook, wants=["approval"]))
+    made.tick()
+    made.story.receivable(600_000)
+    made.story.morning()
+    Stage(made.story, made.instance, tmp_path).run("nightly")
+    made.tick(reading=-1.0)
+    assert hook.told == []
+    made.tick(timedelta(minutes=1))
+    made.tick(timedelta(minutes=1))
+    (message,) = hook.bodies
+    assert message["data"]["plan"]["totals"]["transfer"]["sum"] == 600_000
+
+
+def test_a_plan_whose_snapshot_cannot_be_read_is_told_by_its_run(office, hook, tmp_path):
+    made = office()
+    made.configure(to(hook, wants=["approval", "failure"]))
+    made.tick()
+    made.story.receivable(600_000)
+    made.story.morning()
+    Stage(made.story, made.instance, tmp_path).run("nightly")
+    (made.story.data / "nordlys" / "published" / "journal.sqlite").write_bytes(b"not a database" * 999)
+    made.tick()
+    made.tick(timedelta(minutes=1))
+    assert news(hook) == ["failure", "approval"]
 
 
 def test_a_plan_that_waits_after_a_night_on_the_command_line_is_told_too(office, hook):
@@ -330,6 +359,28 @@ def test_a_night_that_died_is_missing_and_no_morning(office, hook):
     made.tick(timedelta(hours=2))
     assert news(hook) == ["morning", "freshness"]
     assert hook.bodies[-1]["data"]["missing_nights"] == ["2026-01-07"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda journal: journal.unlink(), ["freshness"]),
+        (lambda journal: journal.write_bytes(b"not a database" * 999), ["failure", "freshness"]),
+        (lambda journal: journal.write_bytes(b""), ["failure", "freshness"]),
+    ],
+    ids=["gone", "no database", "empty"],
+)
+def test_a_night_is_missed_too_where_the_last_one_cannot_be_read_any_more(office, hook, spoil, told):
+    made = office()
+    made.configure(to(hook, wants=["freshness", "failure"]))
+    made.story.night()  # 6 January
+    made.tick()
+    spoil(made.story.data / "nordlys" / "published" / "journal.sqlite")
+    six = datetime(2026, 1, 8, 6, tzinfo=OSLO)
+    made.tick(six)
+    made.tick(six + timedelta(minutes=1))
+    assert news(hook) == told
+    assert hook.bodies[-1]["data"] == {"last_night": "2026-01-06", "missing_nights": ["2026-01-07", "2026-01-08"]}
 
 
 def test_a_company_that_was_never_run_misses_no_night(office, hook):

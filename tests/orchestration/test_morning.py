@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from cloudcollect_pipeline.alerts.message import Writer
 from cloudcollect_pipeline.domain.finding import CATALOGUE
 from cloudcollect_pipeline.orchestration import checks, metadata
 from cloudcollect_pipeline.orchestration.assets.morning import page
@@ -69,6 +71,18 @@ def test_what_is_broken_fails_its_own_check_and_says_what_to_do(name: str, chang
     assert [check.check_name for check in told if not check.passed] == [name]
     text = next(check.description for check in told if check.check_name == name)
     assert said in (text or "").replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("change", [change for _, change, _ in BROKEN], ids=[name for name, *_ in BROKEN])
+def test_what_is_broken_is_told_by_the_morning_message_with_what_to_do(change: dict[str, Any]) -> None:
+    """The sensor tells none of these checks by themselves."""
+    broken = replace(QUIET, **change)
+    (check,) = (check for check in checks.of_the_morning(broken) if not check.passed)
+    quiet, message = Writer().morning(QUIET), Writer().morning(broken)
+    assert message.lines != quiet.lines
+    if check.severity == dg.AssetCheckSeverity.ERROR:
+        assert message.severity != "good"
+        assert "To do" in [label for label, _ in message.lines]
 
 
 def test_a_morning_on_which_all_is_well_passes_them_all() -> None:
@@ -149,6 +163,14 @@ def test_the_morning_alone_is_read_while_a_run_holds_the_company(lived) -> None:
         alone = made.run("nightly", "morning")
     assert alone.success
     assert [event.asset_key for event in alone.get_asset_materialization_events()] == [key("morning")]
+
+
+def test_the_morning_alone_asks_for_no_name_and_takes_no_lock(lived) -> None:
+    made, _ = lived
+    lock = made.story.data / "nordlys" / "company.lock"
+    lock.write_text("nobody")
+    assert made.run("morning").success
+    assert lock.read_text() == "nobody"
 
 
 def test_a_report_folder_that_cannot_be_written_is_said_and_the_money_work_is_done(stage) -> None:

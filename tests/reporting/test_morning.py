@@ -1,9 +1,12 @@
 """The morning of a company, read from what its nights published."""
 
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
+from cloudcollect_pipeline.dispatch.gate import dispatchable
 from cloudcollect_pipeline.reporting.morning import read_morning
 from cloudcollect_pipeline.reporting.nights import missing_nights
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
@@ -110,3 +113,27 @@ def test_a_run_that_died_did_not_end_its_night_even_when_a_person_publishes_sinc
         night.publish()
     told = morning(story)
     assert (told.night, told.verdict, told.missing_nights) == (ended, "missing", (story.world.today,))
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0, True), (24 * 3600, True), (24 * 3600 + 1, False)])
+def test_a_plan_waits_as_long_as_the_gate_takes_an_approval(tmp_path, seconds, waits):
+    story = Story(tmp_path)
+    story.receivable(600_000)
+    story.night(approve=False)
+    with snapshot(story.settings, story.slug) as seen:
+        (plan,) = seen.journal.plans(1)
+        now = datetime.fromisoformat(plan["made_at"]) + timedelta(seconds=seconds)
+        waiting = seen.waiting_plan(now)
+        with pytest.raises(NothingSent, match="waits for approval" if waits else "older than 24 hours"):
+            dispatchable(seen.journal, now)
+        assert (waiting and waiting["hash"]) == (plan["hash"] if waits else None)
+        told = read_morning(seen, now).waiting
+        assert (told is not None) is waits
+
+
+def test_a_published_file_that_cannot_be_read_is_no_company_that_never_ran(tmp_path):
+    story = Story(tmp_path)
+    story.night()
+    (story.data / story.slug / "published" / "journal.sqlite").write_bytes(b"")
+    with pytest.raises(sqlite3.OperationalError):
+        morning(story)

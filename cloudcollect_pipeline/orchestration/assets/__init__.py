@@ -20,8 +20,8 @@ STAGES: tuple[Stage, ...] = (
 )
 """What a company's night makes, in its order. What is read of it in the morning is `morning`'s."""
 
-TO_THE_AGENCY = ("transfers", "reductions", "holds")
-TO_THE_ERP = ("case_references", "agency_payment_postings", "settlement_bookings")
+AGENCY_PHASES = ("transfers", "reductions", "holds")
+ERP_PHASES = ("case_references", "agency_payment_postings", "settlement_bookings")
 
 
 def systems(slug: str) -> list[dg.AssetSpec]:
@@ -39,8 +39,8 @@ def systems(slug: str) -> list[dg.AssetSpec]:
         for group, name, phases, text in (
             ("systems", "visma_net", (), "Visma.net ERP: the customer ledger, its dunning, and the suspense account."),
             ("systems", "agency", (), "The debt-collection agency: claims, cases, money facts and settlements."),
-            ("told", "visma_net_told", TO_THE_ERP, "What Visma.net ERP is told: postings, settlements, case numbers."),
-            ("told", "agency_told", TO_THE_AGENCY, "What the agency is told: claims, reductions, holds."),
+            ("told", "visma_net_told", ERP_PHASES, "What Visma.net ERP is told: postings, settlements, case numbers."),
+            ("told", "agency_told", AGENCY_PHASES, "What the agency is told: claims, reductions, holds."),
         )
     ]
 

@@ -18,22 +18,17 @@ from cloudcollect_pipeline.orchestration.assets.stage import Result, log_checks
 from cloudcollect_pipeline.orchestration.resources import Desk, Nights
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.files import report_files, write_report
-from cloudcollect_pipeline.reporting.morning import Morning, read_morning
+from cloudcollect_pipeline.reporting.morning import VERDICTS, Morning, read_morning
 
 SHOWN = 5
 """Findings on the page; `findings list` has them all."""
-VERDICTS: Mapping[str, str] = {
-    "good": "🟢 the account is explained to the øre; nothing needs a person",
-    "person": "🟡 the account is explained to the øre; somebody must look",
-    "missing": "🔴 a night did not run",
-    "off": "🔴 the account is NOT explained: do not close on it",
-}
+MARKS: Mapping[str, str] = {"good": "🟢", "person": "🟡", "missing": "🔴", "off": "🔴"}
 
 
 def reports(desk: Desk) -> Result:
     """The workbook and the page of the last night, in the languages of the settings. Files that name debtors."""
     seen = desk.seen
-    books = read_books(seen.ledger, seen.journal, seen.slug, seen.settings, seen.night, desk.names)
+    books = read_books(seen.ledger, seen.journal, seen.slug, seen.settings, seen.night, desk.names())
     try:
         written = [path for language in desk.reports.languages for path in write_report(books, language, desk.folder)]
     except OSError as error:
@@ -114,7 +109,8 @@ AGES: Mapping[str, str] = {
 def _verdict(told: Morning) -> str:
     closing = told.statement.get("closing", 0)
     more = f": {told.missing_nights[0]} to {told.missing_nights[-1]}" if told.missing_nights else ""
-    return f"{VERDICTS[told.verdict]}{more} · night {told.night} · {told.account} closing {display(closing)}"
+    verdict = f"{MARKS[told.verdict]} {VERDICTS[told.verdict]}"
+    return f"{verdict}{more} · night {told.night} · {told.account} closing {display(closing)}"
 
 
 def _needs(told: Morning) -> str:
