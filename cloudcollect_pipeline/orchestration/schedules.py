@@ -8,11 +8,13 @@ alone is on from the start: it asks and writes to nobody, and must be made when 
 """
 
 import os
+import sqlite3
 from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
+from cloudcollect_pipeline.dispatch.journal import JournalError
 from cloudcollect_pipeline.orchestration.logs import OUR_CONSOLE
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.settings import SettingsError, load
@@ -78,6 +80,8 @@ def morning_schedule(job: Any, slug: str) -> dg.ScheduleDefinition:
                 pass
         except (SettingsError, NotPublished) as nothing:
             return dg.SkipReason(f"There is nothing to show yet: {nothing}")
+        except (sqlite3.Error, JournalError) as broken:
+            return dg.SkipReason(f"What the last night published cannot be read, which the alerts say too: {broken}")
         return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat(), run_config=OUR_CONSOLE)
 
     return at_six
