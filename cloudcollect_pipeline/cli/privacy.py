@@ -13,7 +13,12 @@ from cloudcollect_pipeline.privacy.holdings import holdings
 from cloudcollect_pipeline.web.clock import SystemClock
 
 SHOWN_ACTS = 10
-PLACES = {"persons": "names and addresses", "spools": "landed spools", "reports": "report files"}
+PLACES = {
+    "persons": "names and addresses",
+    "questions": "the agency's questions",
+    "spools": "landed spools",
+    "reports": "report files",
+}
 
 
 def report(slug: str | None, *, as_json: bool) -> int:

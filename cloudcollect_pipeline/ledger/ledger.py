@@ -406,9 +406,14 @@ class Ledger:
         )
 
     def keep_questions(self, questions: Sequence[tuple[str, str, str, bool]]) -> None:
-        """Keep the agency's questions as (id, claim, text, answered)."""
-        if questions:
-            self.db.executemany("insert or replace into persons.question values (?, ?, ?, ?)", questions)
+        """Keep those of all the agency's questions, as (id, claim, text, answered), that still wait for an answer."""
+        of = {"claims": [claim for _, claim, _, _ in questions]}
+        over = {row["claim_id"] for row in self.rows("from claim_over where claim_id in (select unnest($claims))", of)}
+        waiting = [question for question in questions if not question[3] and question[1] not in over]
+        with self.transaction():
+            self.db.execute("delete from persons.question")
+            if waiting:
+                self.db.executemany("insert into persons.question values (?, ?, ?, ?)", waiting)
 
     def watermark(self, side: str, feed: str) -> datetime | None:
         """Up to when a feed has been read (UTC), or None before the first night."""

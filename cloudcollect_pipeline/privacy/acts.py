@@ -20,8 +20,9 @@ from cloudcollect_pipeline.privacy.grounds import (
     Ground,
     Subject,
     books,
-    claims_of,
     grounds_of,
+    has_run,
+    questions_over,
     settled_before,
     subject_of,
 )
@@ -107,7 +108,7 @@ def erase(
                     grounds[each] = grounds_of(ledger, subject)
         if not subjects:
             raise UnknownCustomer(f"no customer {customer} was ever mirrored")
-        if any(word.lower() in note.lower() for subject in subjects.values() for word in subject.words):
+        if any(subject.named_in(note) for subject in subjects.values()):
             raise NoteNames("the note names the person, and what stands in the journal stays; say it without the name")
         if any(grounds.values()):
             raise StillNeeded(customer, grounds)
@@ -125,11 +126,11 @@ def _erase(
     naming = [report for report in files.reports(folder) if files.names(report, subject)]
     for report in naming:
         report.unlink()
-    leftovers = files.remove_leftovers(folder)
+    leftovers = files.remove_leftovers(folder, at)
     # Persons last: until here they say by which words the rest is found, should this be cut short and done again.
     counts = files.rewrite_persons(folder, [subject.customer], subject.claims)
     removed = Removed(**counts, spools=len(rewritten), records=sum(rewritten), reports=len(naming), leftovers=leftovers)
-    still = files.still_naming([folder, *beside], subject.words)
+    still = files.still_naming([folder, *beside], subject)
     act = Act(slug, "erased", subject.customer, at, who, note, removed, tuple(str(path) for path in still))
     return _kept_on_record(settings, act)
 
@@ -144,12 +145,12 @@ def retain(
         today = night_of(at)
         with books(folder, slug, settings.companies[slug], at) as (ledger, _):
             settled = settled_before(ledger, today - timedelta(days=keep.person_days))
-            claims = claims_of(ledger, settled)
+            over = questions_over(ledger)
         old_spools = [s for s in files.spools(folder) if files.night_named(s) < today - timedelta(days=keep.spool_days)]
         old_reports = [
             r for r in files.reports(folder) if files.night_named(r) < today - timedelta(days=keep.report_days)
         ]
-        removed = Removed(persons=len(settled), spools=len(old_spools), reports=len(old_reports))
+        removed = Removed(persons=len(settled), questions=len(over), spools=len(old_spools), reports=len(old_reports))
         act = Act(slug, "retained", None, at, who, note, removed)
         if dry:
             return act
@@ -157,15 +158,16 @@ def retain(
             files.drop_spool(spool)
         for report in old_reports:
             report.unlink()
-        leftovers = files.remove_leftovers(folder)
-        counts = files.rewrite_persons(folder, settled, claims) if settled else {}
+        leftovers = files.remove_leftovers(folder, at)
+        # Even without anybody due: what the nights deleted or changed has left its bytes behind.
+        counts = files.rewrite_persons(folder, settled, over)
         return _kept_on_record(settings, replace(act, removed=replace(removed, leftovers=leftovers, **counts)))
 
 
 @contextmanager
 def _held(settings: Settings, slug: str, who: str, clock: Clock, patience: float) -> Iterator[list[str]]:
-    """The locks of a company and of the same creditor's other books, in one order, and their names."""
-    slugs = sorted([slug, *settings.siblings(slug)])
+    """The locks of a company and of the same creditor's other books, in one order, and their names: those that ran."""
+    slugs = sorted(each for each in (slug, *settings.siblings(slug)) if has_run(settings.data_dir / each))
     with ExitStack() as locks:
         for each in slugs:
             locks.enter_context(company_lock(settings.data_dir / each, who, clock, patience=patience))

@@ -8,7 +8,8 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,10 @@ from cloudcollect_pipeline.privacy.grounds import Subject, is_about
 from cloudcollect_pipeline.reporting.files import REPORTS, replacing
 
 LANDING, PERSONS, SPILL = "landing", "persons.duckdb", "spill"
+FRESH = "persons.partial"
+"""The file of persons while it is written anew; DuckDB's log of it is named after it."""
+STALE = timedelta(hours=1)
+"""After so long nobody is still at a report."""
 SPOOL = ".ndjson.zst"
 NAMING = (".xlsx", ".html")
 """Reports that may name people; an audit archive never does."""
@@ -41,13 +46,20 @@ def reports(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / REPORTS).glob("*") if path.suffix in NAMING)
 
 
-def remove_leftovers(folder: Path) -> int:
-    """Take away what runs that were killed left half-written; the caller holds the lock, so nobody writes now."""
-    left = [*(folder / SPILL).glob("*"), *folder.rglob("*.partial"), *(folder / LANDING).glob("*/*.partial*")]
-    for path in set(left):
-        if path.is_file():
-            path.unlink()
-    return sum(1 for path in set(left) if not path.exists())
+def remove_leftovers(folder: Path, at: datetime) -> int:
+    """Take away what was left half-written and may name people; the caller holds the lock. `at` is UTC.
+
+    Reports are written without the lock: one that is half-written may be somebody's who is still at it.
+    """
+    ours = [*(folder / SPILL).glob("*"), *folder.glob(f"{FRESH}*"), *(folder / LANDING).glob("*/*.partial")]
+    left = [path for path in ours if path.is_file()]
+    for path in (folder / REPORTS).glob(".*.partial"):
+        with suppress(FileNotFoundError):  # finished in this moment
+            if path.stat().st_mtime < (at - STALE).timestamp():
+                left.append(path)
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 # -- spools ----------------------------------------------------------------------------------------------------------
@@ -103,10 +115,9 @@ def _lines(spool: Path) -> Iterator[bytes]:
 def names(report: Path, subject: Subject) -> bool:
     """Whether a report shows somebody, by number or by name."""
     number = re.compile(rf"(?<![\w.,]){re.escape(subject.customer)}(?!\w|[.,]\d)")
-    words = [word.lower() for word in subject.words]
     for content in _unpacked(report):
         text = html.unescape(content.decode("utf-8", "replace"))
-        if number.search(text) or any(word in text.lower() for word in words):
+        if number.search(text) or subject.named_in(text):
             return True
     return False
 
@@ -119,8 +130,9 @@ def rewrite_persons(folder: Path, customers: Sequence[str], claims: Sequence[str
     path = folder / PERSONS
     if not path.exists():
         return {"persons": 0, "questions": 0}
-    fresh = folder / "persons.partial"
-    fresh.unlink(missing_ok=True)
+    fresh = folder / FRESH
+    for half in (fresh, folder / f"{FRESH}.wal"):
+        half.unlink(missing_ok=True)
     without = {"customers": list(customers), "claims": list(claims)}
     gone = {
         "person": "customer in (select unnest($customers))",
@@ -167,19 +179,25 @@ def _attached(old: Path, new: Path) -> duckdb.DuckDBPyConnection:
 PIECE = 1 << 20
 OVERLAP = 1 << 12
 """Bytes of a file looked at once, and those seen twice so that no word falls between two pieces."""
+WHOLE = rb"(?<![\w\x80-\xff])%s(?![\w\x80-\xff])"
+"""A word with no letter or digit on either side, in UTF-8."""
 
 
-def still_naming(folders: Sequence[Path], words: Sequence[str]) -> list[Path]:
-    """Files below these folders in which one of the words stands, as text, JSON or XML would write it."""
+def still_naming(folders: Sequence[Path], subject: Subject) -> list[Path]:
+    """Files below these folders in which one of somebody's words stands, as text, JSON or XML would write it.
+
+    Binary files set texts side by side, so a word counts there inside of others too, unless it is part of what
+    somebody else has: that one stands whole or is not theirs.
+    """
     forms = {
-        form.encode()
-        for word in words
+        re.escape(form.encode()) if word not in subject.in_others else WHOLE % re.escape(form.encode())
+        for word in subject.words
         for told in (word, word.lower(), word.upper())
         for form in (told, json.dumps(told)[1:-1], html.escape(told))
     }
     if not forms:
         return []
-    pattern = re.compile(b"|".join(map(re.escape, sorted(forms))), re.IGNORECASE)
+    pattern = re.compile(b"|".join(sorted(forms)), re.IGNORECASE)
     paths = sorted({path for folder in folders for path in folder.rglob("*") if path.is_file()})
     return [path for path in paths if any(pattern.search(piece) for piece in _pieces(path))]
 

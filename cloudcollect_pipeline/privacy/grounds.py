@@ -1,9 +1,11 @@
 """Who is meant, and whether their data is still needed: read from the ledger, nothing is changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +63,29 @@ class Ground:
 
 @dataclass(frozen=True)
 class Subject:
-    """A customer, the keys of all that is theirs, and the words that only they have among the persons kept."""
+    """A customer, the keys of all that is theirs, and the words that only they have among the persons kept.
+
+    Those of the words that are part of somebody else's tell the two apart only where they stand whole.
+    """
 
     customer: str
     keys: frozenset[str]
     claims: tuple[str, ...]
     words: tuple[str, ...]
+    in_others: frozenset[str] = frozenset()
+
+    @cached_property
+    def _whole(self) -> re.Pattern[str]:
+        return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in self.words), re.IGNORECASE)
+
+    def named_in(self, text: str) -> bool:
+        """Whether one of their words stands in a text, whole and in any case."""
+        return bool(self.words) and bool(self._whole.search(text))
+
+
+def has_run(folder: Path) -> bool:
+    """Whether a company has books to open: those of one that never ran would be made by it."""
+    return any((folder / name).exists() for name in ("ledger.duckdb", "journal.sqlite"))
 
 
 @contextmanager
@@ -109,15 +128,16 @@ def subject_of(ledger: Ledger, customer: str) -> Subject | None:
     if not rows:
         return None
     claims = tuple(row["key"] for row in rows if row["kind"] == "claim")
-    return Subject(customer, frozenset({customer, *(row["key"] for row in rows)}), claims, _words(ledger, customer))
+    words = _words(ledger, customer)
+    others = frozenset(word for word, in_others in words.items() if in_others)
+    return Subject(customer, frozenset({customer, *(row["key"] for row in rows)}), claims, tuple(sorted(words)), others)
 
 
-def _words(ledger: Ledger, customer: str) -> tuple[str, ...]:
-    """Name, address, e-mail and telephone, without what another person has as well."""
+def _words(ledger: Ledger, customer: str) -> dict[str, bool]:
+    """Name, address, e-mail and telephone, without what another person has as well; is it part of what one has?"""
     columns = ("name", "address", "email", "phone")
-    words = [row for column in columns for row in ledger.rows(sql("own", HERE).format(column=column), [customer])]
-    found = (str(next(iter(row.values()))).strip() for row in words)
-    return tuple(sorted({word for word in found if len(word) >= SHORTEST}))
+    rows = [row for column in columns for row in ledger.rows(sql("own", HERE).format(column=column), [customer])]
+    return {row["word"]: row["in_others"] for row in rows if len(row["word"]) >= SHORTEST}
 
 
 def settled_before(ledger: Ledger, day: date) -> list[str]:
@@ -125,28 +145,26 @@ def settled_before(ledger: Ledger, day: date) -> list[str]:
     return [row["customer"] for row in ledger.rows(sql("settled", HERE)) if row["since"] < day]
 
 
-def claims_of(ledger: Ledger, customers: Sequence[str]) -> list[str]:
-    """Ids of all claims on these customers' receivables, in order."""
-    return [row["claim_id"] for row in ledger.rows(sql("claims", HERE), {"customers": list(customers)})]
+def questions_over(ledger: Ledger) -> list[str]:
+    """The claim of every kept question whose claim is over; by claim, for its person may be gone already."""
+    return [row["claim_id"] for row in ledger.rows(sql("questions_over", HERE))]
 
 
 def is_about(line: bytes, subject: Subject) -> bool:
-    """Whether a landed record has a key of somebody's as a value, or one of their words in a text."""
+    """Whether a landed record has a key of somebody's as a text, or one of their words in one; numbers are amounts."""
     try:
-        values = list(_values(msgspec.json.decode(line)))
+        texts = list(_texts(msgspec.json.decode(line)))
     except msgspec.DecodeError:
-        values = [line.decode("utf-8", "replace")]
-    return any(value in subject.keys for value in values) or any(
-        word.lower() in value.lower() for value in values for word in subject.words
-    )
+        texts = [line.decode("utf-8", "replace")]
+    return any(text in subject.keys or subject.named_in(text) for text in texts)
 
 
-def _values(tree: Any) -> Iterator[str]:
+def _texts(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         for value in tree.values():
-            yield from _values(value)
+            yield from _texts(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from _values(value)
-    elif tree is not None:
-        yield str(tree)
+            yield from _texts(value)
+    elif isinstance(tree, str):
+        yield tree

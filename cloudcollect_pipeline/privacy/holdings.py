@@ -7,7 +7,7 @@ from typing import Any
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.clock import Clock, night_of
 from cloudcollect_pipeline.privacy import files
-from cloudcollect_pipeline.privacy.grounds import books, settled_before
+from cloudcollect_pipeline.privacy.grounds import books, has_run, questions_over, settled_before
 from cloudcollect_pipeline.settings import Settings
 
 ACTS = ("privacy_erased", "privacy_retained")
@@ -15,7 +15,7 @@ ACTS = ("privacy_erased", "privacy_retained")
 
 @dataclass(frozen=True)
 class Holding:
-    """One place: how much lies there, since when, how long it may, and how much of it is over that."""
+    """One place: how much lies there, since when, how many days it may when nothing needs it, how much is over that."""
 
     place: str
     number: int
@@ -34,16 +34,27 @@ class Holdings:
 
 
 def holdings(settings: Settings, slug: str, *, who: str, clock: Clock, patience: float = 5.0) -> Holdings:
-    """Look at a company's folder under its lock; changes nothing. Raises `CompanyBusy`."""
+    """Look at a company's folder under its lock; a company that never ran has none and gets none. Raises `CompanyBusy`.
+
+    Personal data is only counted. The books are opened as a night opens them, which may move a file to this version's
+    shape, copies the journal's effects into the ledger, and notes in the journal what speaks against trusting it.
+    """
     folder, keep = settings.data_dir / slug, settings.privacy
+    if not has_run(folder):
+        return Holdings(slug, (), ())
     with company_lock(folder, who, clock, patience=patience):
         at = clock.now()
         today = night_of(at)
         with books(folder, slug, settings.companies[slug], at) as (ledger, journal):
             persons = int(ledger.value("select count(*) from persons.person"))
             over = len(settled_before(ledger, today - timedelta(days=keep.person_days)))
+            asked = int(ledger.value("select count(*) from persons.question"))
+            unasked = len(questions_over(ledger))
             acts = [event for event in journal.events() if event["kind"] in ACTS]
-        places = [Holding("persons", persons, None, keep.person_days, over)]
+        places = [
+            Holding("persons", persons, None, keep.person_days, over),
+            Holding("questions", asked, None, 0, unasked),
+        ]
         for place, found, days in (
             ("spools", files.spools(folder), keep.spool_days),
             ("reports", files.reports(folder), keep.report_days),

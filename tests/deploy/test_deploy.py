@@ -40,9 +40,19 @@ def test_viewers_can_change_nothing_and_only_the_proxy_is_reached_from_elsewhere
     assert "--read-only" not in SERVICES["operators"]["command"]
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"proxy": ["443:8443"], "operators": ["127.0.0.1:3001:3001"]}
-    assert COMPOSE["networks"]["inside"] == {"internal": True}
-    alone = {name for name, service in SERVICES.items() if service["networks"] == ["inside"]}
+    internal = {name for name, network in COMPOSE["networks"].items() if network.get("internal")}
+    alone = {name for name, service in SERVICES.items() if internal.issuperset(service["networks"])}
     assert alone == {"viewers", "daemon", "reports"}  # no way out
+
+
+def test_only_dagsters_own_services_share_a_network_with_the_code_server_and_the_proxy_only_what_it_shows() -> None:
+    def beside(service: str) -> set[str]:
+        own = set(SERVICES[service]["networks"])
+        return {name for name, other in SERVICES.items() if own & set(other["networks"])} - {service}
+
+    assert beside("code") == {"daemon", "viewers", "operators"}  # anybody may start anything there
+    assert beside("proxy") == {"viewers", "reports"}
+    assert beside("reports") == {"viewers", "proxy"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

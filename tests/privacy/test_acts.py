@@ -1,6 +1,8 @@
 """Personal data: a debtor is erased to the last byte or refused with the reason, and the money goes on as before."""
 
 import json
+import os
+import shutil
 import zipfile
 from datetime import timedelta
 from hashlib import sha256
@@ -12,6 +14,7 @@ import zstandard
 from cloudcollect_pipeline.dispatch.lock import CompanyBusy, company_lock
 from cloudcollect_pipeline.planning.plan import prepare
 from cloudcollect_pipeline.privacy import acts, files
+from cloudcollect_pipeline.privacy.grounds import Subject, is_about
 from cloudcollect_pipeline.privacy.holdings import holdings
 from cloudcollect_pipeline.reporting.books import read_books
 from cloudcollect_pipeline.reporting.files import write_report
@@ -74,6 +77,16 @@ def erase(story, customer, **options):
 def retain(story, **options):
     told = {"who": "person", "note": "weekly", "clock": story.world.clock, "patience": 0.0, **options}
     return acts.retain(story.settings, story.slug, **told)
+
+
+def look(story, slug=None):
+    return holdings(story.settings, slug or story.slug, who="x", clock=story.world.clock, patience=0.0)
+
+
+def questions(story):
+    """Ids of the questions whose text is kept."""
+    with story.opened() as night:
+        return [row["question_id"] for row in night.ledger.rows("from persons.question order by question_id")]
 
 
 def collected(tmp_path):
@@ -181,6 +194,136 @@ def test_a_record_that_could_not_be_read_and_names_them_refuses_too(tmp_path):
         erase(story, invoice.customer.number)
 
 
+def test_what_the_agency_asked_goes_with_its_answer(tmp_path):
+    story = Story(tmp_path)
+    invoice = canary(story)
+    story.night()
+    answered = story.agency.question(story.claim(invoice), f"Who is {CANARY[0]}?")
+    waiting = story.agency.question(story.claim(invoice), f"Where is {CANARY[2]}?")
+    story.night()
+    assert questions(story) == [answered.id, waiting.id]
+    story.agency.answer(story.slug, answered.id, "on the agency's own pages")
+    story.night()
+    assert questions(story) == [waiting.id]
+    assert look(story).places[1].number == 1
+
+
+def test_what_the_agency_asked_goes_with_its_claim_and_does_not_come_back(tmp_path):
+    story = Story(tmp_path)
+    invoice, _ = canary(story), story.receivable(6000)
+    story.night()
+    question = story.agency.question(story.claim(invoice), f"Where is {CANARY[2]}?")
+    story.night()
+    story.erp.pay(invoice, 8000)
+    story.quiet(2)
+    assert question.answer is None
+    erase(story, invoice.customer.number)
+    story.morning(10)  # the ERP is not asked for their last dunning any more
+    retain(story)
+    story.quiet(2)
+    assert questions(story) == []
+    assert "nordlys/persons.duckdb" not in naming(story.data)
+
+
+def test_retention_takes_a_question_by_its_claim_when_its_person_is_gone(tmp_path):
+    story, invoice, other = collected(tmp_path)
+    erase(story, invoice.customer.number)
+    rows = [
+        ("late", story.claim(invoice).id, f"Who is {CANARY[0]}?"),
+        ("open", story.claim(other).id, "Which contract?"),
+    ]
+    with story.opened() as night:
+        night.ledger.db.executemany("insert into persons.question values (?, ?, ?, false)", rows)
+    asked = look(story).places[1]
+    assert (asked.place, asked.number, asked.due) == ("questions", 2, 1)
+    assert retain(story, dry=True).removed.questions == 1
+    assert retain(story).removed.questions == 1
+    assert questions(story) == ["open"]
+    assert "nordlys/persons.duckdb" not in naming(story.data)
+
+
+OLA = Subject("10002", frozenset({"10002", "100123"}), (), ("Ola Nor", "Storgata 1"))
+
+
+@pytest.mark.parametrize(
+    ("doc", "theirs"),
+    [
+        ({"number": "100123"}, True),
+        ({"lines": [{"document": "100123"}]}, True),
+        ({"amount": 100123}, False),
+        ({"amount": 100123.0}, False),
+        ({"number": "1001234"}, False),
+        ({"text": "to OLA NOR, at last"}, True),
+        ({"text": "Ola Nordmann"}, False),
+        ({"address": "Storgata 1"}, True),
+        ({"address": "Storgata 1, 0155 Oslo"}, True),
+        ({"address": "Storgata 12"}, False),
+        ({"address": "Lille Storgata 1B"}, False),
+    ],
+)
+def test_a_record_is_somebodys_by_whole_words_and_by_keys_that_are_texts(tmp_path, doc, theirs):
+    assert is_about(json.dumps({"n": 10002, "doc": doc}).encode(), OLA) is theirs
+    report = tmp_path / "report.html"
+    report.write_text(f"<td>{doc.get('text') or doc.get('address') or ''}</td>")
+    assert files.names(report, OLA) is (theirs and not {"text", "address"}.isdisjoint(doc))
+
+
+def test_whoever_has_a_longer_name_and_address_is_left_alone(tmp_path):
+    story = Story(tmp_path)
+    invoice, neighbour = (
+        canary(story),
+        story.customer(name="Kanari Fuglesang", address="Burgata 412", phone="409900012"),
+    )
+    other = story.receivable(6000, customer=neighbour)
+    story.night()
+    story.erp.pay(invoice, 8000)
+    story.quiet(2)
+
+    def landed():
+        return [
+            line
+            for spool in files.spools(story.data / story.slug)
+            for line in zstandard.ZstdDecompressor().stream_reader(spool.read_bytes()).read().splitlines()
+            if b"Burgata 412" in line
+        ]
+
+    before = landed()
+    (done,) = erase(story, invoice.customer.number, note="Kanari Fuglesang asked for somebody else")
+    assert landed() == before != []
+    assert done.still_named_in == ()
+    ends_equal(story, other)
+
+
+def test_what_others_are_writing_is_left_alone_and_what_was_left_is_not(tmp_path):
+    story, invoice, _ = collected(tmp_path)
+    folder, now = story.data / story.slug, story.world.now.timestamp()
+    written = {folder / "published" / "journal.person-1.partial": True, folder / "reports" / ".new.html.partial": True}
+    written |= {
+        folder / "reports" / ".old.html.partial": False,
+        folder / "landing" / "erp_customers" / "2026-01-06-delta.ndjson.partial": False,
+        folder / "persons.partial": False,
+        folder / "persons.partial.wal": False,
+        folder / "spill" / "duckdb_temp_block-1.block": False,
+    }
+    for path in written:
+        path.write_bytes(b"half")
+        os.utime(path, (now, now - (2 * 24 * 3600 if path.name == ".old.html.partial" else 0)))
+    (done,) = erase(story, invoice.customer.number)
+    assert {path: path.exists() for path in written} == written
+    assert done.removed.leftovers == 5
+
+
+def test_looking_makes_no_files_of_a_company_that_never_ran(tmp_path):
+    story = Story(tmp_path)
+    shutil.rmtree(story.data / story.slug)
+    looked = look(story)
+    assert (looked.places, looked.acts) == ((), ())
+    assert not (story.data / story.slug).exists()
+    with pytest.raises(acts.UnknownCustomer):
+        erase(story, "10002")
+    assert not (story.data / story.slug).exists()
+
+
 def test_a_night_that_is_on_is_not_disturbed(tmp_path):
     story, invoice, _ = collected(tmp_path)
     with company_lock(story.data / story.slug, "nightly", story.world.clock), pytest.raises(CompanyBusy):
@@ -233,9 +376,8 @@ def test_what_is_old_enough_goes_and_comes_back_when_it_is_needed(tmp_path):
     story, invoice, other = collected(tmp_path)
     assert not retain(story).removed.spools
     story.morning(200)
-    looked = holdings(story.settings, story.slug, who="x", clock=story.world.clock, patience=0.0)
-    assert {place.place: place.due > 0 for place in looked.places} == {
-        "persons": True, "spools": True, "reports": False,
+    assert {place.place: place.due > 0 for place in look(story).places} == {
+        "persons": True, "questions": False, "spools": True, "reports": False,
     }  # fmt: skip
     dry = retain(story, dry=True)
     assert naming(story.data) != []
@@ -249,8 +391,8 @@ def test_what_is_old_enough_goes_and_comes_back_when_it_is_needed(tmp_path):
     story.morning(300)
     assert retain(story).removed.reports == 2
     assert naming(story.data) == []
-    looked = holdings(story.settings, story.slug, who="x", clock=story.world.clock, patience=0.0)
-    assert [place.due for place in looked.places] == [0, 0, 0]
+    looked = look(story)
+    assert [place.due for place in looked.places] == [0, 0, 0, 0]
     assert [act["act"] for act in looked.acts] == ["retained"] * 3
     ends_equal(story, other)
     again = story.receivable(4000, customer=invoice.customer.number, due=story.world.today - timedelta(days=40))
@@ -284,3 +426,15 @@ def test_the_same_creditor_at_two_agencies_is_erased_from_both_books_or_from_non
     story.all_nights(3)
     assert len(erase(story, invoice.customer.number)) == 2
     assert naming(story.data) == []
+
+
+def test_erasing_makes_no_books_at_an_agency_that_never_ran(tmp_path):
+    below, above = {"below_amount": "5000"}, {"from_amount": "5000"}
+    story = Agencies(tmp_path, (below, above), companies=("nordlys",))
+    invoice = canary(story)
+    story.night()
+    story.erp.pay(invoice, 8000)
+    story.quiet(2)
+    shutil.rmtree(story.data / "nordlys-fjord")  # as if it had only been added to the settings
+    assert len(erase(story, invoice.customer.number)) == 1
+    assert not (story.data / "nordlys-fjord").exists()

@@ -50,3 +50,8 @@ with recursive up(entry_id, root, depth) as (
 select entry_id, arg_max(root, depth) as root from up group by entry_id
 union all
 select entry_id, entry_id from entry_now where reverses is null;
+
+-- Claims that nobody works on any more. A merged one goes on in another; a closed one is over unless something is left.
+create or replace temp view claim_over as
+select claim_id from claim_now
+where status in ('REJECTED', 'WITHDRAWN') or hold = 'RECALLED' or (status = 'CLOSED' and principal_open = 0);

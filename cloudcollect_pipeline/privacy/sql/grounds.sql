@@ -3,11 +3,10 @@ create or replace temp view ground as
 select customer, 'RECEIVABLE_OPEN' as ground, count(*) as number, cast(sum(balance) * 100 as bigint) as amount
 from receivable_now where status not in ('Closed', 'Voided') group by customer
 union all
--- A merged claim goes on in another one; a closed one is over unless something is left of it.
 select r.customer, 'CLAIM_LIVE', count(*), cast(sum(c.principal_open) * 100 as bigint)
 from claim_now c
 join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
-where c.status not in ('REJECTED', 'WITHDRAWN') and c.hold <> 'RECALLED' and (c.status <> 'CLOSED' or c.principal_open <> 0)
+where c.claim_id not in (from claim_over)
 group by r.customer
 union all
 select customer, 'MONEY_ON_SUSPENSE_ACCOUNT', count(*), cast(sum(principal - settled) as bigint) from open_item group by customer
