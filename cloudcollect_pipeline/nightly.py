@@ -565,7 +565,7 @@ class Night:
             reasons.append("the company is in approval mode")
         if missed := [f"{day}" for day in self.makes_up_for]:
             nights = missed[0] if len(missed) == 1 else f"{len(missed)} nights, {missed[0]} to {missed[-1]}"
-            reasons.append(f"it makes up for {nights}: a person looks at the totals first")
+            reasons.append(f"it makes up for {nights}, besides its own: a person looks at the totals first")
         history = [p["totals"] for p in self.journal.plans(200) if p["state"] == "dispatched"]
         if not any(history):
             reasons.append("first night: a person looks at the first plan")

@@ -46,7 +46,7 @@ def preview(slug: str | None, language: str | None, *, as_json: bool) -> int:
         raise Stop(f"there are no messages in {language}; there are {' and '.join(LANGUAGES)}", USAGE)
     writer = _writer(settings, language)
     with snapshot(settings, name) as seen:
-        message = writer.morning(read_morning(seen, SystemClock().now()))
+        message = writer.morning(read_morning(seen, context.looking_at(settings, seen)))
     if as_json:
         say_json(message.as_json())
     else:

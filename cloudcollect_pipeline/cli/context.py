@@ -6,12 +6,16 @@ import os
 import socket
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import NIGHT_AT, Clock, VirtualClock
 from cloudcollect_pipeline.settings import CompanySettings, Settings, SettingsError, find_file, is_loopback, load
+
+if TYPE_CHECKING:
+    from cloudcollect_pipeline.reporting.published import Snapshot
 
 DEMO_FOLDER = Path("data/demo")
 
@@ -31,6 +35,15 @@ def settings(*, demo: bool = True) -> Settings:
             )
         return found
     return load(file, os.environ)
+
+
+def looking_at(settings: Settings, seen: "Snapshot") -> datetime:
+    """The moment to look as of: now, or for a demo whose counterparties are gone the end of its last night."""
+    from cloudcollect_pipeline.web.clock import SystemClock
+
+    last = next(iter(seen.journal.nights(1)), None)
+    over = settings.data_dir.resolve() == DEMO_FOLDER.resolve() and not _answers(seen.settings.erp.base_url)
+    return datetime.fromisoformat(last["ended_at"]) if over and last and last["ended_at"] else SystemClock().now()
 
 
 def _answers(url: str) -> bool:

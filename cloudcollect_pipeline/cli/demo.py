@@ -84,9 +84,9 @@ class Story:
                 continue
             if missed:
                 self._down(missed)
-                missed = []
             self.world.advance(chapter.at)
-            result = self._night(chapter)
+            result = self._night(chapter, missed)
+            missed = []
         return self._close(result)
 
     def _introduce(self) -> None:
@@ -135,11 +135,13 @@ class Story:
             shown.add_row(head, f"{number} ×", code, f"rule: {text}")
         say_table(shown)
 
-    def _night(self, chapter: Chapter) -> NightResult:
+    def _night(self, chapter: Chapter, missed: Sequence[Chapter]) -> NightResult:
+        """A night; one that makes up for others waits for a person, who has looked beforehand here."""
         self._head(chapter)
         before = len(self.world.agency_faults.injected)
         with self._open(chapter) as night:
-            result = night.run()
+            night.makes_up_for = [each.date for each in missed]
+            result = night.run(approve=bool(missed))
             self._look(night)
         self._told(result, lost=len(self.world.agency_faults.injected) - before)
         return result

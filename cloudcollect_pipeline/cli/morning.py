@@ -10,7 +10,6 @@ from cloudcollect_pipeline.domain.finding import SEVERITIES
 from cloudcollect_pipeline.domain.money import display
 from cloudcollect_pipeline.reporting.morning import VERDICTS, Morning, read_morning
 from cloudcollect_pipeline.reporting.published import snapshot
-from cloudcollect_pipeline.web.clock import SystemClock
 
 SHOWN = 5
 COLOURS = {"good": "green", "person": "yellow", "missing": "red", "off": "red"}
@@ -21,7 +20,7 @@ def run(slug: str | None, *, as_json: bool) -> int:
     """One company's morning; 1 when its account is not explained, 3 when somebody must look."""
     settings = context.settings()
     with snapshot(settings, context.company(settings, slug)) as seen:
-        told = read_morning(seen, SystemClock().now())
+        told = read_morning(seen, context.looking_at(settings, seen))
     if as_json:
         say_json(told.as_json())
     else:

@@ -82,6 +82,8 @@ def _tell(night: Night, result: NightResult, *, as_json: bool, plan_only: bool =
         say_json({**result.summary(), "unknown": unknown, "exit": code})
         return code
     told = closing.lines(result, unknown=unknown)
+    if result.plan is None:  # it looked for little: what stands open is what the journal says
+        told[-1] = f"findings   {closing.findings(f['code'] for f in night.journal.findings() if f['state'] == 'open')}"
     if result.plan and result.not_sent:
         planned = words.amounts(result.plan.plan.totals) or "nothing"
         told.insert(0, f"planned    {planned} ({result.plan.plan.hash[:SHOWN_DIGITS]})")

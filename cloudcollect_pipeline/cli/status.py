@@ -55,6 +55,7 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
     last = nights[0] if nights else None
     tonight = [run for run in nights if last and run["night"] == last["night"]]
     summary = last["summary"] if last else {}
+    planned = next((run["summary"] for run in tonight if run["summary"].get("plan")), summary)
     waiting = seen.waiting_plan(now)
     still = [finding for finding in journal.findings() if still_seen(finding)]
     findings = seen.open_findings()
@@ -69,8 +70,8 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "ended_at": last["ended_at"] if last else None,
         "not_sent": summary.get("not_sent", ""),
         "dispatched": dispatched(tonight),
-        "planned": summary.get("planned", {}),
-        "held_back": summary.get("held_back"),
+        "planned": planned.get("planned", {}),
+        "held_back": planned.get("held_back"),
         "closing": summary.get("closing"),
         "ledger": summary.get("ledger"),
         "ties": summary.get("ties"),
