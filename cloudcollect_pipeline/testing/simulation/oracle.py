@@ -410,7 +410,7 @@ class Oracle:
         self._transfers += operation == "transfer"
         if not self.unattended:
             self._allowed(write)
-        self._headed()
+        self._headed(write)
         match operation:
             case "transfer":
                 self._transfer(write)
@@ -431,13 +431,23 @@ class Oracle:
         elif write.reference and self._approved.get(write.reference) != write.amount:
             self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
 
-    def _headed(self) -> None:
-        """S12: what is acted on is the newest entry, and the head beside the journal says so."""
+    def _headed(self, write: Write) -> None:
+        """S12: the head beside the journal knows what is acted on; others may commit meanwhile."""
+        seq, _, seal = self._head_beside().decode("ascii", "replace").strip().partition(" ")
+        kinds, mine, wanted = self._sought(write)
         with self._journal() as journal:
-            newest = journal.execute("select seq, hash from event order by seq desc limit 1").fetchone()
-        if self._head_beside().decode("ascii", "replace") != "{:020d} {}\n".format(*newest):
-            self.violated("S12", f"entry {newest[0]} is acted on, and the head does not know it")
-        self._head = newest[0], newest[1]
+            query = f"select coalesce(max(seq), 0) from effect where kind in ({kinds}) and {mine}"
+            (intent,) = journal.execute(query, [*_KINDS[write.operation], wanted]).fetchone()
+            known = journal.execute("select seq, hash from event where seq = ?", (int(seq or 0),)).fetchone()
+        if known is None or known[1] != seal or known[0] < intent:
+            self.violated("S12", f"entry {intent} is acted on, and the head does not know it")
+        else:
+            self._head = known[0], known[1]
+
+    def _sought(self, write: Write) -> tuple[str, str, str]:
+        """Where the effect of a write stands in the journal: marks for its kinds, a condition and its value."""
+        marks = ", ".join("?" * len(_KINDS[write.operation]))
+        return (marks, "reference = ?", write.reference) if write.reference else (marks, _IS_ABOUT, write.subject)
 
     def _head_beside(self) -> bytes:
         return (self.folder / "journal.head").read_bytes()
@@ -468,12 +478,10 @@ class Oracle:
 
     def _announced(self, write: Write) -> bool:
         """Whether the journal says that this is about to be done: under its reference, or to its subject."""
-        kinds = _KINDS[write.operation]
-        marks = ", ".join("?" * len(kinds))
-        mine, wanted = ("reference = ?", write.reference) if write.reference else (_IS_ABOUT, write.subject)
-        query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({marks}) and {mine}"
+        kinds, mine, wanted = self._sought(write)
+        query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({kinds}) and {mine}"
         with self._journal() as journal:
-            return bool(journal.execute(query, [*kinds, wanted]).fetchone()[0])
+            return bool(journal.execute(query, [*_KINDS[write.operation], wanted]).fetchone()[0])
 
     def _posting(self, write: Write) -> None:
         name, customer, amount = write.reference, write.customer, write.amount
