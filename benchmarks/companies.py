@@ -115,8 +115,13 @@ def __getattr__(name: str) -> Any:
 
     class Local(Nights):
         def open_night(self, slug: str, who: str) -> Any:
-            chosen = settings(Path(os.environ[FOLDER]), os.environ[URL], [slug])
-            return Night.open(slug, chosen, Later(), who=who, patience=0)
+            return Night.open(slug, self.settings(), Later(), who=who, patience=0)
+
+        def settings(self) -> Any:
+            return settings(Path(os.environ[FOLDER]), os.environ[URL], slugs)
+
+        def clock(self, slug: str) -> Any:
+            return Later()
 
     slugs = [f"c{number}" for number in range(int(os.environ[COMPANIES]))]
     return build_definitions(companies=slugs, resources={"nights": Local()})

@@ -54,6 +54,12 @@ def ours(url: str) -> Figures:
         def open_night(self, slug: str, who: str) -> Any:
             return Night.open(slug, chosen, WallClock(), who=who, patience=0)
 
+        def settings(self) -> Any:
+            return chosen
+
+        def clock(self, slug: str) -> Any:
+            return WallClock()
+
     job = build_definitions(companies=[SLUG], resources={"nights": Local()}).resolve_job_def("nightly")
     with dg.DagsterInstance.local_temp(str(folder)) as instance:
         start = time.perf_counter() - began
