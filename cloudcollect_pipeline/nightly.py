@@ -201,6 +201,7 @@ class Night:
         """Begin the night that the clock says it is, keeping nothing of the one before but the open files."""
         self.night = night_of(self.clock.now())
         self.result = NightResult(self.night)
+        self.makes_up_for = ()
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
         self._extra: list[Finding] = []

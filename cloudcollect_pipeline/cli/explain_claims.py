@@ -211,7 +211,10 @@ class Case(Told):
 def _once(rows: Any) -> list[Any]:
     """Rows without those that stand twice."""
     kept: list[Any] = []
-    return [row for row in rows if row not in kept and not kept.append(row)]  # type: ignore[func-returns-value]
+    for row in rows:
+        if row not in kept:
+            kept.append(row)
+    return kept
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
