@@ -268,7 +268,7 @@ class Night:
         self._begin()
         port: Erp | Agency = self.erp if side == "erp" else self.agency
         now = self.clock.now()
-        since = self.ledger.watermark(side, feed)
+        since = self.journal.read_from(self.ledger.watermark(side, feed))
         try:
             spool = self.landing.land(
                 side, feed, self.night, now, port.pages(feed, since), since=since, purpose=purpose

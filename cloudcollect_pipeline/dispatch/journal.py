@@ -116,6 +116,11 @@ class Journal:
             with self._transaction():
                 self._set("quiet_from", "")
                 self._append(at, "opened", "journal", {"company": company})
+        elif head[0] < self.seq():
+            # A process died between its commit and the head. Inside the lock, so that no later head is overwritten.
+            with self._transaction():
+                newest = self.seq()
+                self._keep_head(_as_head(newest, self.seal_of(newest)))
 
     def distrust(self, at: datetime, newest: int) -> None:
         """Another copy than the one that was written last, up to entry `newest`: quiet until both sides were asked."""
@@ -210,7 +215,7 @@ class Journal:
         if self._newest:
             seq, digest = self._newest
             self._newest = None
-            self._keep_head(f"{seq:020d} {digest}\n".encode())
+            self._keep_head(_as_head(seq, digest))
 
     def _kept_head(self) -> bytes:
         return b"" if self._head is None else os.pread(self._head, 200, 0)
@@ -289,6 +294,19 @@ class Journal:
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""
         return self._get("quiet_from") is None
+
+    def read_from(self, read_to: datetime | None) -> datetime | None:
+        """From when a feed is to be read that was read up to a moment; None: whole.
+
+        A new or restored journal asks both counterparties what they hold. A mirror cannot answer for them: what it once
+        missed, the entries that are gone may have known.
+        """
+        if read_to is None or self.trusts_itself():
+            return read_to
+        row = self.db.execute(
+            "select at from event where kind in ('opened', 'restored') order by seq desc limit 1"
+        ).fetchone()
+        return None if row and read_to < datetime.fromisoformat(row["at"]) else read_to
 
     def end_quiet(self, at: datetime) -> None:
         """Both counterparties have been asked what they hold, and the time has passed."""
@@ -489,8 +507,12 @@ class Journal:
 
     def planned(self, digest: str) -> Iterator[str]:
         """The effects of a plan, in order, as JSON."""
-        for row in self.db.execute("select body from planned_effect where hash = ? order by position", (digest,)):
-            yield row["body"]
+        try:
+            for row in self.db.execute("select body from planned_effect where hash = ? order by position", (digest,)):
+                yield row["body"]
+        except sqlite3.DatabaseError as error:
+            # Bodies are the one thing not read when a journal is opened: there may be a million of them.
+            raise self._unusable(error) from None
 
     def planned_at(self, digest: str, positions: Iterable[int]) -> list[str]:
         """The effects of a stored plan at these places, in order."""
@@ -702,6 +724,10 @@ def as_effect(row: EffectRow) -> Effect:
     return Effect(
         row.kind, row.reference, row.source, row.ordinal, row.content, row.chain, row.lane, (), row.details, {}
     )
+
+
+def _as_head(seq: int, digest: str) -> bytes:
+    return f"{seq:020d} {digest}\n".encode()
 
 
 def _iso(value: date | datetime | None) -> str | None:

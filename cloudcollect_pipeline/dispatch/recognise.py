@@ -142,6 +142,12 @@ def recognise_vouchers(
 
     Without the taken back ones a settlement that the agency publishes again would count as booked (rules §3).
     """
+    first: dict[str, PostedVoucher] = {}
+    for each in sorted((each for each in vouchers if each.reference), key=lambda each: each.number):
+        first.setdefault(each.reference, each)
+    unknown = [each for each in first.values() if journal.effect(each.reference) is None]
+    if not unknown:
+        return
     ours = {
         facts.name(Kind.SETTLEMENT, f"{row['settlement_id']}:{status}", ordinal): (row, status, ordinal)
         for row in shows.listed_settlements()
@@ -149,8 +155,8 @@ def recognise_vouchers(
         for ordinal in range(1, MOST_ORDINALS)
     }
     suspense = facts.settings.erp.suspense_account
-    for voucher in sorted(vouchers, key=lambda each: each.number):
-        if voucher.reference not in ours or journal.effect(voucher.reference) is not None:
+    for voucher in unknown:
+        if voucher.reference not in ours:
             continue
         row, status, ordinal = ours[voucher.reference]
         on = row["booking_date"].isoformat()

@@ -45,6 +45,8 @@ def problems(db: sqlite3.Connection, company: str, tenant: str) -> Iterator[Prob
             yield from _differences(db, sums)
     except UNREADABLE as error:
         yield Problem("file", f"it cannot be read ({one_line(error)})")
+    except IndexError:
+        yield Problem("schema", "a column of its tables has another name")
 
 
 def one_line(error: Exception) -> str:
@@ -105,6 +107,7 @@ def _differences(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
         yield Problem("transition", f"entry {seq}: {text}, which is not a legal move", entry=seq)
     yield from _effects(db, sums)
     yield from _plans(db, sums)
+    yield from _nights(db)
     yield from _compared("hold", sums.holds, {r["subject"]: tuple(r)[1:] for r in db.execute("select * from hold")})
     yield from _compared(
         "decision",
@@ -139,17 +142,28 @@ def _effects(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
 def _plans(db: sqlite3.Connection, sums: Replayed) -> Iterator[Problem]:
     """Plans that are not what their entries say: their state and verdict let them be sent, past sums set the caps."""
     query = (
-        "select p.hash, p.night, p.version, p.totals, p.verdict, p.state, p.seq, e.data "
+        "select p.hash, p.night, p.version, p.totals, p.verdict, p.state, p.made_at, p.seq, e.at, e.data "
         "from plan p left join event e on e.seq = p.seq and e.kind = 'planned' and e.subject = p.hash order by p.seq"
     )
-    for digest, night, version, totals, verdict, state, seq, data in db.execute(query):
+    for digest, night, version, totals, verdict, state, made_at, seq, at, data in db.execute(query):
         told = msgspec.json.decode(data) if data else {}
-        if (told.get("night"), told.get("version"), told.get("totals")) != (night, version, _decoded(totals)):
+        mine = night, version, _decoded(totals), made_at
+        if (told.get("night"), told.get("version"), told.get("totals"), at) != mine:
             yield Problem("plan", f"plan {digest[:12]} differs from what entry {seq} says", entry=seq)
         elif state != sums.plans.get(digest):
             yield Problem("plan", f"plan {digest[:12]} is {state}, which the log does not say", entry=seq)
         elif state == "stored" and verdict != told.get("verdict"):
             yield Problem("plan", f"plan {digest[:12]} may be sent otherwise than entry {seq} says", entry=seq)
+
+
+def _nights(db: sqlite3.Connection) -> Iterator[Problem]:
+    query = (
+        "select n.*, e.subject, e.at from night n "
+        "left join event e on e.seq = n.seq and e.kind = 'night_started' order by n.seq"
+    )
+    for row in db.execute(query):
+        if (row["subject"], row["at"]) != (row["night"], row["started_at"]):
+            yield Problem("night", f"a night is not the one that entry {row['seq']} tells", entry=row["seq"])
 
 
 def _decoded(text: str) -> Any:

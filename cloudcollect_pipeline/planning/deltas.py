@@ -125,6 +125,19 @@ class EntryState:
             return bool(self.postings) and not live
         return len(live) == 1 and live[0].status in ("Open", "Closed") and _right(live[0], self)
 
+    @property
+    def short(self) -> int:
+        """How much less its posting settles than it carries, document by document, øre; 0 while none stands.
+
+        Said of documents: a claim that is live no more cannot tell where money went that is too much on another one.
+        """
+        settles: dict[str, int] = defaultdict(int)
+        for posting in self.postings if self.settled else ():
+            if posting.status != "Voided":
+                for document, amount in posting.lines.items():
+                    settles[document] += amount
+        return sum(max(0, amount - settles[document]) for document, amount in self.carried.items()) if settles else 0
+
 
 @dataclass(frozen=True)
 class CustomerState:
@@ -192,6 +205,8 @@ def _reductions(state: CustomerState, reference: Reference, planned: Planned) ->
         for item in items:
             if item.entry and item.amount < 0:
                 short[item.entry] -= item.amount
+    for entry in state.entries:
+        short[entry.entry] = max(short[entry.entry], entry.short)
     for claim in state.claims:
         if not claim.live:
             continue
@@ -348,7 +363,9 @@ def _reduce(
         if not (entry in entries and entries[entry].settled)
     )
     floor = max(0, claim.balance - unposted)
-    room = max(0, claim.open - floor)
+    # Whichever is less: where the list of entries lacks one, the claim itself and what is listed on it differ.
+    listed_open = claim.principal - sum(claim.carried.values()) - sum(i.amount for i in claim.listed if not i.cancelled)
+    room = max(0, min(claim.open, listed_open) - floor)
     for rise in increases:
         if rise.amount <= 0:
             continue

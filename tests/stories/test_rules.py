@@ -3,8 +3,11 @@
 Invoices are 60 kroner and transferred on the first night unless a story says otherwise; N is a night.
 """
 
+import json
+
 import pytest
 
+from cloudcollect_pipeline.sandbox.http import Response
 from tests.story import Crash, Story, crash_after, ends_equal, lose_journal
 
 CREATE_CLAIM = r"/v1/claims$"
@@ -189,6 +192,71 @@ def test_our_postings_application_moved_by_10_to_another_transferred_invoice(sto
     story.erp.apply(posting, first, 1000)
     ends_equal(story, first, second)
     assert not story.findings()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["", "and is handed over again"])
+def test_journal_lost_agency_reallocates_10_to_a_claim_that_it_rejects(story, again):
+    """The agency's money is no direct payment, whoever may tell where it went: found by the simulator."""
+    first, second = transferred(story, 6000, 6000, customer=story.customer())
+    entry = story.collect(first, 6000)
+    story.night()
+    lose_journal(story)
+    story.quiet(2)
+    story.agency.reallocate(entry, story.claim(first), story.claim(second), 1000)
+    story.night()
+    assert {"OWN_POSTING_MOVED", "OWN_POSTING_SHORT"} <= set(story.findings())
+    story.agency.reject(story.claim(second))
+    story.night()
+    if again:
+        story.decide("NEW_EPISODE", "approve")
+    for _ in range(3):
+        story.night()
+    assert story.claim(second).live == again
+    assert "OWN_POSTING_MOVED" in story.findings()
+    assert story.open_at_agency(first) == 1000
+    assert first.balance == 0
+
+
+def test_money_taken_back_that_the_list_of_entries_leaves_out_makes_no_room_for_a_reduction(story):
+    """Found by the simulator: the claim says that more is open, and the entry that says why is on a lost page."""
+    invoice = transferred(story)
+    story.agency.book_direct(story.claim(invoice), 1900)
+    payment = story.erp.pay(invoice, 1900)
+    entry = story.collect(invoice, 1800)
+    story.night()
+    assert (story.open_at_agency(invoice), invoice.balance) == (2300, 2300)
+    assert "REDUCTION_OVER_CEILING" in story.findings()
+    story.agency.reverse(entry, 600)
+
+    def leave_out(answer):
+        told = json.loads(answer.body)
+        told["items"] = [item for item in told["items"] if item["kind"] != "REVERSAL"]
+        return Response(answer.status, answer.headers, json.dumps(told).encode())
+
+    story.world.agency_faults.add("mutate", "GET", r"/v1/entries$", count=1, mutate=leave_out)
+    story.night()
+    assert story.open_at_agency(invoice) == 2900
+    assert invoice.balance == 2300
+    story.decide("CREDITOR_ENTRY_UNKNOWN", f"adopt Payment {payment.number}")
+    ends_equal(story, invoice)
+    assert invoice.balance == 2900
+
+
+def test_a_lost_journal_reads_both_sides_whole_once(story):
+    """Found by the simulator: a list had left a posting out, only the journal knew of it, and then it was lost."""
+    transferred(story)
+    story.quiet(4)
+
+    def landed():
+        story.morning()
+        with story.opened() as night:
+            return [night.land(*feed).records for feed in (("erp", "customers"), ("agency", "claims"))]
+
+    assert landed() == [0, 0]
+    lose_journal(story)
+    assert landed() == [1, 1]
+    story.quiet(2)
+    assert landed() == [0, 0]
 
 
 def test_agency_pays_60_crash_after_post_agency_reallocates_10(story):

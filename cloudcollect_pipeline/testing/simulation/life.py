@@ -208,9 +208,9 @@ class Life:
                         continue  # a list that lags for two nights in a row cannot be told from one that lost a write
                     self._unlisted_on = self.lived.nights
                     self.network.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
-                case "clock an hour ahead":
+                case "clock an hour ahead" if "run past midnight" not in whole:
                     self.clock.wrong = timedelta(hours=1)
-                case "clock an hour behind":
+                case "clock an hour behind" if "run past midnight" not in whole:
                     self.clock.wrong = -timedelta(hours=1)
                 case _:
                     continue
@@ -340,7 +340,9 @@ class Life:
             self.oracle.night = self.script.nights + number
             self.chaos.arm(())
             self.stage.until(time(1))
+            cases = self.oracle.cases()
             self._batches()
+            self.oracle.aged = self.oracle.aged or cases != self.oracle.cases()
             result = self._run({})
             self.stage.until(IN_THE_MORNING)
             self.oracle.look()
@@ -383,6 +385,9 @@ class Life:
         dice = Random(self.script.seed * 1000 + number)
         with self._journal() as journal:
             decided = journal.decisions()
+            if journal.paused():  # a copy of a night on which somebody had paused it was laid back
+                journal.pause(False, "simulation", self.world.now)
+                answered = True
             for finding in journal.findings():
                 code, subject = finding["code"], finding["subject"]
                 if code in ANSWERS and (code, subject) not in decided:

@@ -163,12 +163,16 @@ class Network(httpx.BaseTransport):
 
         answer = carry_out() if step is None else self._struck(step, request, target, carry_out)
         if self.unlisted and place == "read":
-            answer = _kept_rows(answer, lambda row: not any(name in json.dumps(row) for name in self.unlisted))
+            answer = _kept_rows(answer, lambda row: not self._hidden(json.dumps(row)))
         if place == "read" and answer.status == 200:
             self._before[target] = (self.world.now, answer)
             if step is None:
                 self.watcher.asked(side, asked)
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+    def _hidden(self, row: str) -> bool:
+        """Whether a list does not show yet what we wrote; what others have voided since is their news."""
+        return '"Voided"' not in row and any(name in row for name in self.unlisted)
 
     def _struck(self, step: Step, request: httpx.Request, target: str, carry_out: Callable[[], Response]) -> Response:
         dice = Random(step.dice)

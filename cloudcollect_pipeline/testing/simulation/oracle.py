@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -171,13 +171,13 @@ class Oracle:
     unattended: bool = False
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
     aged: bool = False
-    """Whether something was handed over that had just come of age, which is news on the quietest night."""
+    """Whether something came of age, to be handed over or for its case's next stage: news on the quietest night."""
+    all_forgotten: bool = False
+    """Whether journal, head and mirrors were once put back at once: what they forgot together, no plan can miss."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
     _transfers: int = 0
-    _usual: deque[int] = field(default_factory=lambda: deque(maxlen=USUAL))
-    """How many were handed over in each of the last runs that wrote anything."""
-    _wrote: bool = False
+    """How many were handed over in this run."""
     _asked: set[str] = field(default_factory=set)
     _approved: Mapping[str, int] | None = None
     _anything_approved: bool = False
@@ -197,8 +197,11 @@ class Oracle:
     # -- what may be sent ----------------------------------------------------------------------------------------
 
     def _most_transfers(self) -> int:
-        """How many may go in a run that nobody approved: three times what is usual, as far as it was seen."""
-        return max(self.most_transfers, int(3 * median(self._usual or [0])))
+        """How many may go in a run that nobody approved: three times what was usual in the journal's own nights."""
+        query = "select totals from plan where state = 'dispatched' order by seq desc limit ?"
+        with self._journal() as journal:
+            nights = [json.loads(totals) for (totals,) in journal.execute(query, (USUAL,))]
+        return max(self.most_transfers, int(3 * median([n.get("transfer", {}).get("count", 0) for n in nights] or [0])))
 
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
@@ -209,25 +212,35 @@ class Oracle:
     def _rooms(self) -> Iterator[tuple[Claim, int]]:
         """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
 
-        What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller.
+        What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller. That is
+        money not posted, and what a posting lacks that is made anew because the agency has moved its money since; where
+        a lost journal has forgotten what it was meant for, that posting stands.
         """
         waiting: Counter[Claim] = Counter()
         for entry, source, left in self._carried():
             standing = self._standing(source)
-            if left == sum(document.amount for document in standing):
+            equal = left == sum(document.amount for document in standing)
+            if equal and not self._moved_since(entry, standing):
                 continue
             for (claim, bucket), carried in entry.carried.items():
                 if bucket == "principal" and source == f"{entry.id}:{claim.order.debtor.number}":
-                    waiting[claim] += carried - sum(
+                    settled = sum(
                         row.amount
                         for document in standing
                         for row in document.settles
                         if row.document.number == claim.document_number
                     )
+                    waiting[claim] += max(0, carried - settled) if equal else carried - settled
         for claim in self.stage.account.claims.values():
             document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
             if document is not None and not _over(claim):
                 yield claim, claim.principal_open - max(0, document.balance - waiting[claim])
+
+    def _moved_since(self, entry: Entry, postings: Iterable[Document]) -> bool:
+        """Whether money of an entry went to another claim after it was read for its posting."""
+        read_at = min((posting.created_at - REMEMBERED for posting in postings), default=self.world.now)
+        corrections = self.stage.account.entries.values()
+        return any(each.reverses is entry and each.recorded_at > read_at for each in corrections)
 
     def _ripe(self, document: Document) -> bool:
         return next(self.stops(document), None) is None
@@ -289,6 +302,10 @@ class Oracle:
                 and not any(document.reference in self.names("posting", source) for _, source, _ in self._carried())
             ):
                 yield document
+
+    def cases(self) -> dict[str, str]:
+        """The stage of every case, which the agency's calendar moves."""
+        return {case.id: case.status for case in self.stage.account.cases.values()}
 
     def verdicts(self) -> dict[str, list[str]]:
         """Receivables that owe anything, and the rules that keep each from being handed over at this moment.
@@ -365,10 +382,8 @@ class Oracle:
 
         `approved`: of the plan that a person approved, the amount under each reference; None: nobody was asked.
         """
-        if self._wrote:
-            self._usual.append(self._transfers)
         self._asked.clear()
-        self._transfers, self._wrote = 0, False
+        self._transfers = 0
         self._approved = approved
         self._anything_approved = self._anything_approved or approved is not None
 
@@ -395,7 +410,6 @@ class Oracle:
         """Judge a write on its way."""
         operation, name = write.operation, write.reference
         self.writes += 1
-        self._wrote = True
         if not self.may_write:
             self.violated("S10", f"{operation} was sent")
         if not self._announced(write):
@@ -426,7 +440,7 @@ class Oracle:
         if not self._anything_approved:
             self.violated("S10", f"{write.operation} was sent before anybody approved a plan")
         elif self._approved is None:
-            if self._transfers > self._most_transfers():
+            if self._transfers > self.most_transfers and self._transfers > self._most_transfers():
                 self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
         elif write.reference and self._approved.get(write.reference) != write.amount:
             self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
@@ -587,6 +601,7 @@ class Oracle:
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
         self._head, self._seals = (0, ""), frozenset()
+        self.all_forgotten = True
 
     # -- after every night ---------------------------------------------------------------------------------------
 
@@ -700,7 +715,9 @@ class Oracle:
             posted = sum(document.amount for document in live)
             if posted != carried:
                 customer = source.rpartition(":")[2]
-                words = (entry.id, customer, *self.names("posting", source), *(document.number for document in live))
+                claims = sorted({claim.reference for claim, _ in entry.carried})
+                numbers = (document.number for document in live)
+                words = (entry.id, customer, *claims, *self.names("posting", source), *numbers)
                 yield Difference("C2", words, f"entry {source} carries {carried}, {posted} is posted", EXPLAIN_POSTINGS)
 
     def _unsent(self) -> Iterator["Difference"]:
@@ -713,6 +730,8 @@ class Oracle:
         vouchers = self._vouchers()
         for settlement in self.stage.account.settlements.values():
             times = self._booked(settlement, vouchers)
+            if self.all_forgotten and settlement.status == "CANCELLED":
+                continue  # the statement tells it, which does not tie with the account
             if times != (settlement.status == "PUBLISHED" and bool(_booked_as(settlement))):
                 names = (self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED"))
                 words = (f"settlement {settlement.number}", *chain.from_iterable(names))
@@ -734,7 +753,7 @@ class Oracle:
             words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
             if must and claim.hold == "NONE":
                 yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
-            if must is False and claim.hold == "PAUSED":
+            if must is False and claim.hold == "PAUSED" and not self.all_forgotten:
                 yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
 
 

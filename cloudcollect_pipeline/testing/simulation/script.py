@@ -7,6 +7,7 @@ steps out.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from random import Random
 
 from cloudcollect_pipeline.testing.simulation.events import EVENTS
@@ -86,9 +87,10 @@ class Script:
 def _drawn(dice: Random, night: int, table: Mapping[str, tuple[float, int]], mean: float) -> list[Step]:
     """About `mean` steps of a night: each throw adds one until one fails. `table`: name -> weight and reach."""
     names = list(table)
+    weights = list(accumulate(weight for weight, _ in table.values()))
     steps: list[Step] = []
     while dice.random() < mean / (1 + mean):
-        [name] = dice.choices(names, [weight for weight, _ in table.values()])
+        [name] = dice.choices(names, cum_weights=weights)
         reach = table[name][1]
         steps.append(Step(night, name, dice.randrange(reach) if reach else 0, dice.getrandbits(32)))
     return steps

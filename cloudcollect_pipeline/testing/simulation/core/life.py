@@ -297,6 +297,8 @@ class Life:
 
     def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:
         """Part of a run, until it ends or dies."""
+        if self.died_before_its_head:  # a new process finds that the head is behind
+            self.journal = self._opened(*self.journal.image())
         self.clock.running = True
         try:
             return what(
@@ -368,8 +370,8 @@ class Life:
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
                 case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
-                    if self.clock.wrong:
-                        continue
+                    if self.clock.wrong or "run past midnight" in whole:
+                        continue  # a clock that is wrong counts its days wrong around midnight
                     self.clock.wrong = WRONG[what]
                     self.oracle.may_write = what != "clock two days behind"
                 case _:
@@ -474,7 +476,9 @@ class Life:
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.stage.until(AT_NIGHT)
+            cases = self.oracle.cases()
             self._batches()
+            self.oracle.aged = self.oracle.aged or cases != self.oracle.cases()
             ran = self._run({})
             self.lived.nights += 1
             if ran is not None and number >= 2 and self._at_rest(ran):
@@ -505,6 +509,9 @@ class Life:
     def _answer(self, dice: Random, *, drafts: bool = False) -> bool:
         """A person does what each finding asks for; False where none asks for anything."""
         decided, answered = self.journal.decisions(), False
+        if self.journal.paused():  # a copy of a night on which somebody had paused it was laid back
+            self.journal.pause(False, "simulation", self.world.now)
+            answered = True
         for finding in self._findings():
             code, subject = finding
             if code in ANSWERS and finding not in decided:

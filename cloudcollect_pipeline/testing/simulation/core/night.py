@@ -336,7 +336,7 @@ class Run:
         port: ErpPort | AgencyPort = self.erp if side == "erp" else self.agency
         now = self.clock.now()
         try:
-            found = port.changed(name, self.store.read_at.get(feed))
+            found = port.changed(name, self.journal.read_from(self.store.read_at.get(feed)))
         except Permanent:
             raise
         except CounterpartyError:

@@ -47,12 +47,16 @@ COUNTED = frozenset(
         "erp customers",
         "touched receivables",
         "drafts",
+        "guard entries",
         "guard payments",
         "look-up of payments",
         "look-up of vouchers",
     }
 )
-"""Reads whose adapter counts what came against what there is: a row that is missing there does not go unnoticed."""
+"""Reads whose adapter counts what came against what there is: a row that is missing there does not go unnoticed.
+
+The guard's entries are those of some hours: one page, which comes whole or not at all.
+"""
 FAR_BACK = "far back"
 """A list of the agency that reaches back more than a day: only what is new comes late, which the overlap heals."""
 OVERLAP = {"erp": timedelta(hours=6), "agency": timedelta(hours=26)}
@@ -72,6 +76,8 @@ class Wire:
         self.at_next_write: Callable[[], None] | None = None
         """Done once, right before the next write."""
         self._before: dict[tuple[str, Any], tuple[datetime, list[Any]]] = {}
+        self._left_out: list[Any] = []
+        """Rows that a fault kept out of an answer: no list leaves the same record out a second time."""
         self._cut: frozenset[str] = frozenset()
         """References that a fault kept out of the answer under way."""
 
@@ -90,11 +96,15 @@ class Wire:
         self._cut = frozenset()
         found = fetch() if step is None else self._struck_read(step, operation, about, fetch)
         if self.unlisted:
-            found = [row for row in found if getattr(row, "reference", "") not in self.unlisted]
+            found = [row for row in found if not self._hidden(row)]
         self._before[operation, about] = now, found
         if watch:
             self.oracle.looked_up(set(watch) - self._cut)
         return found
+
+    def _hidden(self, row: Any) -> bool:
+        """Whether a list does not show yet what we wrote; what others have voided since is their news."""
+        return getattr(row, "reference", "") in self.unlisted and getattr(row, "status", "") != "Voided"
 
     def _struck_read(self, step: Step, operation: str, about: Any, fetch: Callable[[], list[T]]) -> list[T]:
         match step.what:
@@ -127,6 +137,9 @@ class Wire:
             case "meanwhile":
                 self._meanwhile(step, dice)
         if len(found) < len(whole):
+            left_out = [row for row in whole if row not in found]
+            found += [row for row in left_out if row in self._left_out]
+            self._left_out += [row for row in left_out if row not in self._left_out]
             self._cut = frozenset(getattr(row, "reference", "") for row in whole if row not in found)
         return found
 

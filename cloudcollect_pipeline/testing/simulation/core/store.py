@@ -115,6 +115,8 @@ class Store:
             match record:
                 case Receivable():
                     if self.receivables.get(record.name) != record:
+                        if record.name not in self.receivables and record.name in self._claims_on:
+                            self.shown = True  # whose a claim is, only its receivable tells
                         self.receivables[record.name] = record
                         self._receivables_of[record.customer][record.name] = None
                         self.dirty.add(record.customer)
