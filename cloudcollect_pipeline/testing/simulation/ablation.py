@@ -190,7 +190,8 @@ def _forgetful(passed: Sequence[Mapping[str, Any]], *rest: Any) -> None:
 
 def _without_ceiling(claim: ClaimState, *rest: Any) -> None:
     """As if untold money of the agency's waited to be posted: all news is reported, however little is open there."""
-    _reduce(replace(claim, carried={**claim.carried, "?": 10**9}), *rest)
+    untold = 10**9
+    _reduce(replace(claim, principal=claim.principal + untold, carried={**claim.carried, "?": untold}), *rest)
 
 
 ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
