@@ -317,7 +317,7 @@ class Night:
         Those that changed payments name, at once, and of the transferred ones those whose turn it is. What could not
         be read is read on the next run: `read_at`, how far each feed and the sweep have come, is left behind for it.
         """
-        if self.ledger.watermark("erp", "documents") is None:
+        if self.journal.read_from(self.ledger.watermark("erp", "documents")) is None:
             return  # all of them are being read
         touched: list[DocumentKey] = []
         if any(spool.records for spool in spools.get("payments", ())):
@@ -725,7 +725,10 @@ class Night:
             findings |= set(self._unexplained(self.result.plan.plan, findings))
         findings |= set(self._clock_findings())
         quiet = self.journal.quiet_until()
-        if quiet is not None and now >= quiet and not self.result.not_sent and VOUCHERS not in self._incomplete:
+        asked = VOUCHERS not in self._incomplete and all(
+            self.journal.read_from(self.ledger.watermark(side, feed)) for side, feeds in FEEDS.items() for feed in feeds
+        )
+        if quiet is not None and now >= quiet and not self.result.not_sent and asked:
             # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
             self.journal.end_quiet(now)
         self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))

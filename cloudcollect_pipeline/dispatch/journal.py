@@ -117,7 +117,7 @@ class Journal:
                 self._set("quiet_from", "")
                 self._append(at, "opened", "journal", {"company": company})
         elif head[0] < self.seq():
-            # A process died between its commit and the head. Inside the lock, so that no later head is overwritten.
+            # A process died between its commit and the head. Nobody else can commit here: no later head is overwritten.
             with self._transaction():
                 newest = self.seq()
                 self._keep_head(_as_head(newest, self.seal_of(newest)))
@@ -299,7 +299,7 @@ class Journal:
         """From when a feed is to be read that was read up to a moment; None: whole.
 
         A new or restored journal asks both counterparties what they hold. A mirror cannot answer for them: what it once
-        missed, the entries that are gone may have known.
+        missed, the entries that this journal lacks may have told.
         """
         if read_to is None or self.trusts_itself():
             return read_to
@@ -510,9 +510,10 @@ class Journal:
         try:
             for row in self.db.execute("select body from planned_effect where hash = ? order by position", (digest,)):
                 yield row["body"]
-        except sqlite3.DatabaseError as error:
+        except sqlite3.OperationalError as error:
             # Bodies are the one thing not read when a journal is opened: there may be a million of them.
-            raise self._unusable(error) from None
+            told = f"{self.path}: plan {digest[:12]} cannot be read any more ({one_line(error)})"
+            raise JournalError(f"{told}. Nothing of it was sent; the next run makes a new one.") from None
 
     def planned_at(self, digest: str, positions: Iterable[int]) -> list[str]:
         """The effects of a stored plan at these places, in order."""

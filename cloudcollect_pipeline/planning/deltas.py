@@ -125,18 +125,18 @@ class EntryState:
             return bool(self.postings) and not live
         return len(live) == 1 and live[0].status in ("Open", "Closed") and _right(live[0], self)
 
-    @property
-    def short(self) -> int:
-        """How much less its posting settles than it carries, document by document, øre; 0 while none stands.
+    def moved_to(self, document: str) -> int:
+        """What its posting settles of a document beyond what it carries there and lacks on another document, øre.
 
-        Said of documents: a claim that is live no more cannot tell where money went that is too much on another one.
+        The claim on that other document may be live no more, and then has no news that would say so.
         """
         settles: dict[str, int] = defaultdict(int)
         for posting in self.postings if self.settled else ():
             if posting.status != "Voided":
-                for document, amount in posting.lines.items():
-                    settles[document] += amount
-        return sum(max(0, amount - settles[document]) for document, amount in self.carried.items()) if settles else 0
+                for settled, amount in posting.lines.items():
+                    settles[settled] += amount
+        lacking = sum(max(0, amount - settles[carrying]) for carrying, amount in self.carried.items())
+        return max(0, min(lacking, settles[document] - self.carried.get(document, 0)))
 
 
 @dataclass(frozen=True)
@@ -205,12 +205,10 @@ def _reductions(state: CustomerState, reference: Reference, planned: Planned) ->
         for item in items:
             if item.entry and item.amount < 0:
                 short[item.entry] -= item.amount
-    for entry in state.entries:
-        short[entry.entry] = max(short[entry.entry], entry.short)
     for claim in state.claims:
         if not claim.live:
             continue
-        moved = _withhold_moved(claim, news[claim.claim_id], short, planned)
+        moved = _withhold_moved(claim, news[claim.claim_id], short, entries, planned)
         _reduce(claim, moved, entries, state, reference, planned)
 
 
@@ -315,13 +313,20 @@ def _adopted(state: CustomerState, item: Listed) -> str | None:
     return answer.removeprefix("adopt ") if answer.startswith("adopt ") else None
 
 
-def _withhold_moved(claim: ClaimState, news: list[_News], short: dict[str, int], planned: Planned) -> list[_News]:
+def _withhold_moved(
+    claim: ClaimState,
+    news: list[_News],
+    short: dict[str, int],
+    entries: Mapping[str, EntryState],
+    planned: Planned,
+) -> list[_News]:
     """An entry short on one claim: its surplus on another is withheld up to the shortfall."""
     kept: list[_News] = []
     for item in news:
-        if item.entry and item.amount > 0 and short[item.entry] > 0:
-            withheld = min(item.amount, short[item.entry])
-            short[item.entry] -= withheld
+        moved = max(short[item.entry], entries[item.entry].moved_to(claim.document)) if item.entry else 0
+        if item.entry and item.amount > 0 and moved:
+            withheld = min(item.amount, moved)
+            short[item.entry] = max(0, short[item.entry] - withheld)
             planned.find(
                 "OWN_POSTING_MOVED",
                 f"{item.entry} {claim.document}",
@@ -366,6 +371,7 @@ def _reduce(
     # Whichever is less: where the list of entries lacks one, the claim itself and what is listed on it differ.
     listed_open = claim.principal - sum(claim.carried.values()) - sum(i.amount for i in claim.listed if not i.cancelled)
     room = max(0, min(claim.open, listed_open) - floor)
+    less = f", by the entries on it {display(listed_open)}" if listed_open < claim.open else ""
     for rise in increases:
         if rise.amount <= 0:
             continue
@@ -378,7 +384,7 @@ def _reduce(
                 "REDUCTION_OVER_CEILING",
                 f"{claim.document} {rise.document}",
                 f"{display(rise.amount - amount)} of {rise.document} would bring {claim.document} below the ERP's "
-                f"balance at the agency (open there {display(claim.open)}, balance {display(claim.balance)})",
+                f"balance at the agency (open there {display(claim.open)}{less}, balance {display(claim.balance)})",
                 rise.amount - amount,
             )
 

@@ -89,6 +89,26 @@ def test_an_older_copy_laid_back_by_hand_is_noticed_and_quiet(
     assert claims(approved) == {f"Invoice {approved.invoice}": 1}
 
 
+def test_a_folder_that_was_set_back_whole_asks_both_sides_once_it_is_told(
+    approved: Town, cloudcollect: Command, tmp_path: Path
+) -> None:
+    snapshot = shutil.copytree(approved.data, tmp_path / "snapshot")
+    approved.world.erp().pay(approved.invoice, 100_000)
+    assert cloudcollect("run", "--at", approved.night()).code == 0
+    shutil.rmtree(approved.data)
+    shutil.copytree(snapshot, approved.data)
+    assert cloudcollect("journal", "verify").code == 0  # nothing beside it can tell
+    (approved.data / "journal.head").unlink()
+    assert cloudcollect("journal", "verify").code == 4
+    at = approved.night()
+    rebuilt = json.loads(cloudcollect("journal", "rebuild", "--at", at, "--json").out)
+    assert rebuilt["found_again"]["reduction"]["count"] == 1
+    assert cloudcollect("run", "--at", at).code == 4
+    assert cloudcollect("run", "--at", at.replace("T04", "T17")).code == 0
+    assert not approved.world.truth()["nordlys"].double_effects
+    assert not approved.world.truth()["nordlys"].unequal
+
+
 def test_reading_what_is_kept_of_people_does_not_hide_that_an_older_journal_was_laid_back(
     approved: Town, cloudcollect: Command, tmp_path: Path
 ) -> None:

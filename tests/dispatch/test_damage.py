@@ -124,7 +124,7 @@ def test_a_column_with_another_name_is_told_in_one_line_too(copied, tmp_path):
     path.write_bytes(data)
     line, _ = told(tmp_path, tenant, at)
     assert line
-    assert "a column of its tables has another name" in line
+    assert "no such column: at" in line
     assert "journal rebuild" in line
 
 
@@ -137,7 +137,7 @@ def test_a_planned_effect_that_is_no_text_any_more_is_told_when_the_plan_is_read
     damaged.close()
     journal = Journal(tmp_path, "nordlys", tenant, at)
     try:
-        with pytest.raises(JournalError, match="journal rebuild"):
+        with pytest.raises(JournalError, match="Nothing of it was sent; the next run makes a new one"):
             list(journal.planned(digest))
     finally:
         journal.close()

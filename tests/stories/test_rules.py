@@ -217,6 +217,26 @@ def test_journal_lost_agency_reallocates_10_to_a_claim_that_it_rejects(story, ag
     assert first.balance == 0
 
 
+def test_money_on_the_old_claim_beside_a_payment_leaves_credit_and_both_sides_at_nothing(tmp_path):
+    """A posting that stays short of its own invoice has not gone elsewhere: what it settles there is told."""
+    story = Story(tmp_path, excluded_after_transfer="recall")
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    old = story.claim(invoice)
+    story.erp.exclude(invoice, False)
+    story.night()
+    story.decide("NEW_EPISODE", "approve")
+    story.night()
+    new = story.claim(invoice)
+    assert new is not old
+    story.agency.receive(old, 6000, on=story.world.today, force=True)
+    story.erp.pay(invoice, 2000)
+    story.quiet(3)
+    assert (invoice.balance, new.principal_open) == (0, 0)
+    assert "OWN_POSTING_MOVED" not in story.findings()
+
+
 def test_money_taken_back_that_the_list_of_entries_leaves_out_makes_no_room_for_a_reduction(story):
     """Found by the simulator: the claim says that more is open, and the entry that says why is on a lost page."""
     invoice = transferred(story)

@@ -196,7 +196,8 @@ def page(told: Mapping[str, Any]) -> str:
         "That the books of the sandbox behave as the live systems do: they follow the vendor's description and, where "
         "it is silent, the unkind reading. That a disk keeps what it says it has synced. A list that hides a write for "
         "two nights in a row, or on the night on which our mirrors are put back or read anew; an agency's list that "
-        "leaves out what is older than the overlap of two readings, or the same record twice; a clock an hour wrong "
+        "leaves out what is older than the overlap of two readings, the same record twice, or what happened between a "
+        "plan and the guard's look; a clock an hour wrong "
         "around midnight, or more at any time: these are outside the promise. After journal, head and mirrors were put "
         "back together from an older copy, which nothing beside them can tell, nothing is done twice; but a hold that "
         "they have forgotten stays, and a cancelled settlement is told by the statement alone.",

@@ -325,7 +325,10 @@ class Life:
     def _ties(self, journal: Journal, result: NightResult | None) -> None:
         """L2: the statement adds up, and with the books' own figures."""
         truth, statement = self.world.truth()[self.stage.slug], result.statement if result else None
-        if statement is None or not statement.ties:
+        if self.oracle.statement_differs():
+            if statement is None or statement.ties:
+                self.oracle.violated("L2", "it ties, or there is none, though a settlement was cancelled and is booked")
+        elif statement is None or not statement.ties:
             told = statement.as_json()["unexplained"] if statement else "there is none"
             self.oracle.violated("L2", f"it does not tie: {told}")
         elif (statement.ledger, statement.agency_unsettled) != (truth.suspense_balance, truth.unsettled_principal):

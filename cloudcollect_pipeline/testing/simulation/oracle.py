@@ -1,6 +1,7 @@
 """The oracle: what truly happened, from the counterparties' own books alone, and what must hold of it.
 
-It never asks the pipeline. Codes as in S1 (no effect twice) to C10 stand for the invariants that `INVARIANTS` words.
+It never asks the pipeline; of its journal it reads what is on record: intents, and the sums of past plans. Codes as in
+S1 (no effect twice) to C10 stand for the invariants that `INVARIANTS` words.
 """
 
 import hashlib
@@ -172,8 +173,8 @@ class Oracle:
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
     aged: bool = False
     """Whether something came of age, to be handed over or for its case's next stage: news on the quietest night."""
-    all_forgotten: bool = False
-    """Whether journal, head and mirrors were once put back at once: what they forgot together, no plan can miss."""
+    forgotten: set[str] = field(default_factory=set)
+    """Claims on hold and settlements when journal, head and mirrors were put back at once: no plan can miss them."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
     _transfers: int = 0
@@ -213,8 +214,8 @@ class Oracle:
         """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
 
         What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller. That is
-        money not posted, and what a posting lacks that is made anew because the agency has moved its money since; where
-        a lost journal has forgotten what it was meant for, that posting stands.
+        money not posted, and what a posting lacks because the agency has moved its money since. Such a posting is made
+        anew, or stands where a lost journal cannot tell what it was meant for: what it settles too much is left alone.
         """
         waiting: Counter[Claim] = Counter()
         for entry, source, left in self._carried():
@@ -601,7 +602,9 @@ class Oracle:
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
         self._head, self._seals = (0, ""), frozenset()
-        self.all_forgotten = True
+        account = self.stage.account
+        self.forgotten |= {claim.id for claim in account.claims.values() if claim.hold == "PAUSED"}
+        self.forgotten |= set(account.settlements)
 
     # -- after every night ---------------------------------------------------------------------------------------
 
@@ -715,7 +718,7 @@ class Oracle:
             posted = sum(document.amount for document in live)
             if posted != carried:
                 customer = source.rpartition(":")[2]
-                claims = sorted({claim.reference for claim, _ in entry.carried})
+                claims = sorted({c.reference for c, _ in entry.carried if c.order.debtor.number == customer})
                 numbers = (document.number for document in live)
                 words = (entry.id, customer, *claims, *self.names("posting", source), *numbers)
                 yield Difference("C2", words, f"entry {source} carries {carried}, {posted} is posted", EXPLAIN_POSTINGS)
@@ -730,13 +733,22 @@ class Oracle:
         vouchers = self._vouchers()
         for settlement in self.stage.account.settlements.values():
             times = self._booked(settlement, vouchers)
-            if self.all_forgotten and settlement.status == "CANCELLED":
-                continue  # the statement tells it, which does not tie with the account
+            if self._statement_tells(settlement, times):
+                continue
             if times != (settlement.status == "PUBLISHED" and bool(_booked_as(settlement))):
                 names = (self.names("settlement", f"{settlement.id}:{status}") for status in ("PUBLISHED", "CANCELLED"))
                 words = (f"settlement {settlement.number}", *chain.from_iterable(names))
                 text = f"settlement {settlement.number}, {settlement.status}, is booked {times} times"
                 yield Difference("C2", words, text, EXPLAIN_UNBOOKED)
+
+    def _statement_tells(self, settlement: Settlement, times: int) -> bool:
+        return settlement.id in self.forgotten and settlement.status == "CANCELLED" and times == 1
+
+    def statement_differs(self) -> bool:
+        """Whether the statement cannot tie: a settlement was booked, forgotten by everyone, and cancelled."""
+        vouchers = self._vouchers()
+        settlements = self.stage.account.settlements.values()
+        return any(self._statement_tells(each, self._booked(each, vouchers)) for each in settlements)
 
     def _vouchers(self) -> Counter[str]:
         """Reference -> how many vouchers in the general ledger bear it."""
@@ -753,7 +765,7 @@ class Oracle:
             words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
             if must and claim.hold == "NONE":
                 yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
-            if must is False and claim.hold == "PAUSED" and not self.all_forgotten:
+            if must is False and claim.hold == "PAUSED" and claim.id not in self.forgotten:
                 yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
 
 

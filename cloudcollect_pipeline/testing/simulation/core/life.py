@@ -494,6 +494,9 @@ class Life:
                 left = [effect.reference for effect in ran.effects] if ran else ["no run"]
                 text = f"after {calm} quiet nights: plan {left[:5]}, open {sorted(self.store.open)[:5]}"
                 self.oracle.violated("C1", text)
+        else:
+            if calm < SETTLED_AFTER:
+                self.oracle.violated("C1", f"not at rest after {QUIET_NIGHTS} quiet nights")
         self._conclude()
 
     def _once_more(self) -> None:

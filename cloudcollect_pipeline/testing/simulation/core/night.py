@@ -27,6 +27,7 @@ from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.erp.port import DocumentKey
+from cloudcollect_pipeline.nightly import FEEDS as BY_SIDE
 from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.planning.afterwards import case_references, holds
 from cloudcollect_pipeline.planning.effects import as_text, plan_hash, sending_order, totals
@@ -44,6 +45,7 @@ from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpP
 from cloudcollect_pipeline.testing.simulation.core.rows import Claim, Receivable, kroner
 from cloudcollect_pipeline.testing.simulation.core.store import Store, latest_due
 
+FEEDS = {side: tuple(f"{side} {feed}" for feed in feeds) for side, feeds in BY_SIDE.items()}
 CAPABILITIES = AgencyCapabilities()
 OFF = timedelta(days=1)
 """A clock that is off by as much sends nothing."""
@@ -316,7 +318,7 @@ class Run:
         documents = self._feed("erp documents", read_at)
         payments = self._feed("erp payments", read_at)
         found: list[Any] = [*(documents or ()), *(payments or ()), *(self._feed("erp customers", read_at) or ())]
-        if payments and "erp documents" in store.read_at:
+        if payments and self.journal.read_from(store.read_at.get("erp documents")):
             told = {receivable.name for receivable in documents or ()}
             touched = sorted({name for payment in payments for name in payment.lines} - told)
             found += self._touched(touched, read_at)
@@ -326,7 +328,7 @@ class Run:
             store.forget(name)
         read_at = {}
         found = []
-        for feed in ("agency claims", "agency cases", "agency entries", "agency settlements"):
+        for feed in FEEDS["agency"]:
             found += self._feed(feed, read_at) or ()
         self._mirror(found + self._found_changed(), read_at)
         self.journal.landed(self.clock.now())
@@ -469,7 +471,10 @@ class Run:
 
     def _end_quiet(self, ran: Ran) -> None:
         quiet = self.journal.quiet_until()
-        if quiet is not None and self.clock.now() >= quiet and not ran.not_sent and VOUCHERS not in self.incomplete:
+        asked = VOUCHERS not in self.incomplete and all(
+            self.journal.read_from(self.store.read_at.get(feed)) for feeds in FEEDS.values() for feed in feeds
+        )
+        if quiet is not None and self.clock.now() >= quiet and not ran.not_sent and asked:
             self.journal.end_quiet(self.clock.now())
 
 
