@@ -311,6 +311,12 @@ class Night:
         )
         return mirrored
 
+    def _both_sides_were_asked(self) -> bool:
+        """Whether every feed has been read whole since the journal was new or restored, and the vouchers tonight."""
+        feeds = [(side, feed) for side, feeds in FEEDS.items() for feed in feeds]
+        read = all(self.journal.read_from(self.ledger.watermark(*feed)) for feed in feeds)
+        return read and VOUCHERS not in self._incomplete
+
     def _read_untold(self, spools: dict[str, list[Spool]], read_at: dict[str, datetime]) -> None:
         """Read by key the receivables that may have changed though their own clock need not have moved.
 
@@ -725,10 +731,7 @@ class Night:
             findings |= set(self._unexplained(self.result.plan.plan, findings))
         findings |= set(self._clock_findings())
         quiet = self.journal.quiet_until()
-        asked = VOUCHERS not in self._incomplete and all(
-            self.journal.read_from(self.ledger.watermark(side, feed)) for side, feeds in FEEDS.items() for feed in feeds
-        )
-        if quiet is not None and now >= quiet and not self.result.not_sent and asked:
+        if quiet is not None and now >= quiet and not self.result.not_sent and self._both_sides_were_asked():
             # Until here look-ups reached back to go-live: what the journal may have forgotten has been asked for.
             self.journal.end_quiet(now)
         self.result.findings = tuple(sorted(findings, key=lambda f: (f.code, f.subject, f.text)))

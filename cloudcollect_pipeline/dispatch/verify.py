@@ -22,9 +22,6 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file raises: where it quotes its own schema, SQLite's words are no text either."""
 
 
-LOG = "select seq, at, kind, subject, data, hash from event order by seq"
-
-
 @dataclass(frozen=True)
 class Problem:
     """Something that is wrong with a journal: by which check, at which entry of the log if at one, what to do."""
@@ -92,7 +89,9 @@ def _legal(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
 def _entries(db: sqlite3.Connection, broken: list[Problem]) -> Iterator[dict[str, Any]]:
     """The log up to where its chain breaks; that goes to `broken`."""
     before = ""
-    for expected, row in enumerate(db.execute(LOG), start=1):
+    # By name: where a column is called otherwise, SQLite says so.
+    log = db.execute("select seq, at, kind, subject, data, hash from event order by seq")
+    for expected, row in enumerate(log, start=1):
         if row["seq"] != expected:
             broken.append(Problem("sequence", f"entry {expected} is missing", entry=expected))
             return

@@ -130,13 +130,11 @@ class EntryState:
 
         The claim on that other document may be live no more, and then has no news that would say so.
         """
-        settles: dict[str, int] = defaultdict(int)
-        for posting in self.postings if self.settled else ():
-            if posting.status != "Voided":
-                for settled, amount in posting.lines.items():
-                    settles[settled] += amount
-        lacking = sum(max(0, amount - settles[carrying]) for carrying, amount in self.carried.items())
-        return max(0, min(lacking, settles[document] - self.carried.get(document, 0)))
+        live = next((posting for posting in self.postings if posting.status != "Voided"), None)
+        if live is None or not self.settled:
+            return 0
+        lacking = sum(max(0, amount - live.lines.get(other, 0)) for other, amount in self.carried.items())
+        return max(0, min(lacking, live.lines.get(document, 0) - self.carried.get(document, 0)))
 
 
 @dataclass(frozen=True)
@@ -320,7 +318,7 @@ def _withhold_moved(
     entries: Mapping[str, EntryState],
     planned: Planned,
 ) -> list[_News]:
-    """An entry short on one claim: its surplus on another is withheld up to the shortfall."""
+    """An entry short on one claim, or of a document whose claim is over: its surplus elsewhere is withheld so far."""
     kept: list[_News] = []
     for item in news:
         moved = max(short[item.entry], entries[item.entry].moved_to(claim.document)) if item.entry else 0

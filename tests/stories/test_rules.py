@@ -29,6 +29,27 @@ def crashed_night(story):
         night.run()
 
 
+def handed_over_again(folder):
+    """An invoice that was recalled, let go and approved anew, with its claim of then and its claim of now."""
+    story = Story(folder, excluded_after_transfer="recall")
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    old = story.claim(invoice)
+    assert old.hold == "RECALLED"
+    story.erp.exclude(invoice, False)
+    result = story.night()
+    assert result.plan is not None
+    assert not result.plan.plan.effects
+    assert "NEW_EPISODE" in story.findings()
+    story.decide("NEW_EPISODE", "approve")
+    story.night()
+    new = story.claim(invoice)
+    assert new.id != old.id
+    assert new.principal == 6000
+    return story, invoice, old, new
+
+
 def approve_first(story):
     """Get the approval of a first night out of the way with another customer's invoice."""
     transferred(story)
@@ -219,17 +240,7 @@ def test_journal_lost_agency_reallocates_10_to_a_claim_that_it_rejects(story, ag
 
 def test_money_on_the_old_claim_beside_a_payment_leaves_credit_and_both_sides_at_nothing(tmp_path):
     """A posting that stays short of its own invoice has not gone elsewhere: what it settles there is told."""
-    story = Story(tmp_path, excluded_after_transfer="recall")
-    invoice = transferred(story)
-    story.erp.exclude(invoice, True)
-    story.night()
-    old = story.claim(invoice)
-    story.erp.exclude(invoice, False)
-    story.night()
-    story.decide("NEW_EPISODE", "approve")
-    story.night()
-    new = story.claim(invoice)
-    assert new is not old
+    story, invoice, old, new = handed_over_again(tmp_path)
     story.agency.receive(old, 6000, on=story.world.today, force=True)
     story.erp.pay(invoice, 2000)
     story.quiet(3)
@@ -405,22 +416,7 @@ def test_foreign_payment_of_another_amount_than_the_entry(story):
 
 
 def test_excluded_recalled_unexcluded_approved_money_on_the_old_claim(tmp_path):
-    story = Story(tmp_path, excluded_after_transfer="recall")
-    invoice = transferred(story)
-    story.erp.exclude(invoice, True)
-    story.night()
-    old = story.claim(invoice)
-    assert old.hold == "RECALLED"
-    story.erp.exclude(invoice, False)
-    result = story.night()
-    assert result.plan is not None
-    assert not result.plan.plan.effects
-    assert "NEW_EPISODE" in story.findings()
-    story.decide("NEW_EPISODE", "approve")
-    story.night()
-    new = story.claim(invoice)
-    assert new.id != old.id
-    assert new.principal == 6000
+    story, invoice, old, new = handed_over_again(tmp_path)
     story.agency.receive(old, 1000, on=story.world.today, force=True)
     story.night()
     assert invoice.balance == 5000

@@ -471,10 +471,9 @@ class Run:
 
     def _end_quiet(self, ran: Ran) -> None:
         quiet = self.journal.quiet_until()
-        asked = VOUCHERS not in self.incomplete and all(
-            self.journal.read_from(self.store.read_at.get(feed)) for feeds in FEEDS.values() for feed in feeds
-        )
-        if quiet is not None and self.clock.now() >= quiet and not ran.not_sent and asked:
+        if quiet is None or self.clock.now() < quiet or ran.not_sent or VOUCHERS in self.incomplete:
+            return
+        if all(self.journal.read_from(self.store.read_at.get(feed)) for feeds in FEEDS.values() for feed in feeds):
             self.journal.end_quiet(self.clock.now())
 
 
