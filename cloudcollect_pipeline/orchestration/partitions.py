@@ -10,10 +10,19 @@ from datetime import date
 
 import dagster as dg
 
+from cloudcollect_pipeline.domain.clock import NIGHT_AT
+
 
 def nights_from(first: date) -> dg.DailyPartitionsDefinition:
     """One business date in Norway each, from a company's first night on: what is missing in Dagster was then missed.
 
-    The offset makes tonight's exist already at 04:00.
+    Tonight's is there from the minute it is due on and not from midnight, or *Missing* would choose a night that has
+    not been missed.
     """
-    return dg.DailyPartitionsDefinition(first.isoformat(), timezone="Europe/Oslo", end_offset=1)
+    return dg.DailyPartitionsDefinition(
+        first.isoformat(),
+        timezone="Europe/Oslo",
+        hour_offset=NIGHT_AT.hour,
+        minute_offset=NIGHT_AT.minute,
+        end_offset=1,
+    )

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +10,8 @@ import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from cloudcollect_pipeline.cli.context import write_private
+from cloudcollect_pipeline.domain.calendar import OSLO
+from cloudcollect_pipeline.domain.clock import last_due_night
 from cloudcollect_pipeline.ledger.tables import CUSTOMER, RECEIVABLE
 from cloudcollect_pipeline.orchestration import metadata
 from cloudcollect_pipeline.orchestration.build import FIRST_NIGHT, build_definitions
@@ -88,6 +90,16 @@ def test_nights_are_offered_from_a_companys_first_night_on():
     """So that what is missing in Dagster was missed, and one click chooses it."""
     told = specs(build_definitions(companies={"nordlys": date(2026, 2, 3)}))
     assert told["plan"].partitions_def == nights_from(date(2026, 2, 3))
+
+
+@pytest.mark.parametrize("day", [date(2026, 2, 5), date(2026, 3, 29), date(2026, 10, 25)])  # the clocks change on two
+@pytest.mark.parametrize(("hour", "nights_ago"), [(time(0, 30), 1), (time(3, 59), 1), (time(4), 0), (time(23), 0)])
+def test_a_night_is_offered_from_the_minute_it_is_due(day, hour, nights_ago):
+    """Before that nobody has missed it, and *Missing* must not choose it."""
+    at = datetime.combine(day, hour, OSLO)
+    keys = nights_from(date(2026, 2, 3)).get_partition_keys(current_time=at)
+    assert keys[0] == "2026-02-03"
+    assert keys[-1] == (day - timedelta(days=nights_ago)).isoformat() == last_due_night(at).isoformat()
 
 
 def test_a_range_of_nights_is_one_run_for_every_asset(one):
