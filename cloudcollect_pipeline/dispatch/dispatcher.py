@@ -47,6 +47,8 @@ POLLS = 4
 POLL_SECONDS = 15.0
 RECHECK = timedelta(minutes=10)
 GUARD_LIFE = timedelta(seconds=60)
+ENTRIES_LIFE = GUARD_LIFE / 3
+"""How long what was read of the entries serves the next groups: what is sent on it has two thirds of a life left."""
 
 PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("transfers", (Kind.TRANSFER,)),
@@ -310,12 +312,12 @@ class Dispatcher:
     def _without_changed_entries(self, effects: list[Effect]) -> list[Effect]:
         """Money facts that changed since the plan's mirror version are planned anew, not posted as they were.
 
-        Asked about all of the plan's at once, and again where that was more than a minute ago.
+        Asked about all of the plan's at once, and again where that was some time ago.
         """
         if not any(effect.kind in OF_ENTRIES for effect in effects):
             return effects
         now = self.clock.now()
-        if self._entries_at is None or now - self._entries_at > GUARD_LIFE:
+        if self._entries_at is None or now - self._entries_at > ENTRIES_LIFE:
             try:
                 self._changed = self.guard.changed_entries(self._entries, self._version)
             except CounterpartyError as error:
@@ -335,7 +337,7 @@ class Dispatcher:
         return [effect for effect in effects if not which(effect)]
 
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
-        """Read a group's ground again and send it; what was not sent within a minute of the read is read once more."""
+        """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more."""
         left = list(group)
         while (left := self._without_changed_entries(left)) and not (self._stopped or self.journal.paused()):
             try:
@@ -344,6 +346,8 @@ class Dispatcher:
                 for effect in left:
                     self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
                 return
+            if self._entries_at and any(effect.kind in OF_ENTRIES for effect in left):
+                fresh.read_at = min(fresh.read_at, self._entries_at)
             waiting = self._send_group(left, fresh, index)
             if len(waiting) == len(left):
                 for effect in waiting:

@@ -1,6 +1,9 @@
 """Stories of money at the agency that is settled, allocated and settled again: each ends with books that tie."""
 
+from datetime import timedelta
+
 from cloudcollect_pipeline.sandbox.erp.books import Line
+from cloudcollect_pipeline.sandbox.erp.documents import DocumentType
 from tests.story import Story, ends_equal, transferred
 
 
@@ -46,6 +49,23 @@ def test_an_entry_in_two_published_settlements_is_booked_once_until_the_agency_c
     story.agency.account(story.slug).unsettled.clear()
     ends_equal(story, invoice)
     assert not story.findings()
+
+
+def test_what_the_agency_takes_back_while_the_process_stands_still_after_asking_for_it_is_not_posted(story):
+    """Between the guard's look at the entries and its look at the receivables two hours go by."""
+    invoice = transferred(story)
+    entry = story.collect(invoice, 3000)
+
+    def stand_still(answer):
+        story.world.advance(story.world.now + timedelta(hours=2))
+        story.agency.reverse(entry)
+        return answer
+
+    story.world.agency_faults.add("mutate", "GET", "/entries$", skip=1, mutate=stand_still)  # landing asks first
+    story.night()
+    assert story.open_at_agency(invoice) == 6000
+    assert not [*story.erp.documents(DocumentType.PAYMENT)]
+    ends_equal(story, invoice)
 
 
 def test_money_that_is_allocated_later_is_posted_then(story):

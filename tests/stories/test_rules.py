@@ -118,6 +118,17 @@ def test_paid_20_before_the_transfer_pay_20_night_void_the_first_needs_no_raise(
     ends_equal(story, invoice)
 
 
+def test_what_an_unreleased_void_will_open_again_is_handed_over_when_it_has(story):
+    invoice = story.receivable(6000)
+    void = story.erp.start_void(story.erp.pay(invoice, 2000))
+    (held,) = story.night().plan.plan.held_back
+    assert (held.document, held.failed) == (f"Invoice {invoice.number}", ("NO_UNRELEASED",))
+    story.erp.release(void)
+    story.night()
+    assert story.claim(invoice).principal == 6000
+    ends_equal(story, invoice)
+
+
 def test_paid_20_before_the_transfer_then_voided_raises_the_claim(story):
     invoice = story.receivable(6000)
     first = story.erp.pay(invoice, 2000)

@@ -8,8 +8,10 @@ with unapplied as (
       and customer in (select customer from subject)
     group by customer
 ),
+-- A void of a payment too: once released, it opens again what the payment settles.
 unreleased as (
-    select distinct receivable_type, receivable_number from payment_line where status in ('Hold', 'Balanced')
+    select distinct line.document_type as receivable_type, line.number as receivable_number
+    from (select unnest(lines) as line from payment_now where status in ('Hold', 'Balanced'))
 ),
 claims as (
     select document_type, document_number,

@@ -15,8 +15,14 @@ from cloudcollect_pipeline.sandbox.erp import documents as erp
 from cloudcollect_pipeline.sandbox.erp.documents import DocumentType
 from cloudcollect_pipeline.sandbox.erp.ledger import Batch
 
-PAYING = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE, DocumentType.WRITE_OFF)
-"""What the feed of payments shows, but for documents that never settle anything by themselves."""
+PAYING = (
+    DocumentType.PAYMENT,
+    DocumentType.PREPAYMENT,
+    DocumentType.CREDIT_NOTE,
+    DocumentType.WRITE_OFF,
+    DocumentType.VOID_PAYMENT,
+)
+"""What the feed of payments shows."""
 WORDS = {kind: str(kind) for kind in DocumentType} | {DocumentType.WRITE_OFF: "WriteOff"}
 
 
@@ -44,7 +50,7 @@ class Receivable(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """A payment, prepayment, credit note or write-off. `lines` receivable -> (paid, written off)."""
+    """A payment, a void of one, prepayment, credit note or write-off. `lines` receivable -> (paid, written off)."""
 
     name: str
     document_type: str

@@ -224,11 +224,14 @@ class Store:
         return [self.claims[name] for name in self._claims_on.get(document, ())]
 
     def applications(self, receivable: Receivable) -> dict[str, tuple[int, int, Payment]]:
-        """Paying document -> what it settles: (paid, written off, document)."""
+        """Paying document -> what it settles: (paid, written off, document). A void settles nothing by itself."""
         return {
             payment.name: (*line, payment)
             for payment in self.payments_of(receivable.customer)
-            if payment.status in ("Open", "Closed") and (line := payment.lines.get(receivable.name)) and any(line)
+            if payment.status in ("Open", "Closed")
+            and payment.document_type != "VoidPayment"
+            and (line := payment.lines.get(receivable.name))
+            and any(line)
         }
 
     def payments_of(self, customer: str) -> list[Payment]:
@@ -615,7 +618,12 @@ class Store:
                 carried[root] += amount
         for payment in self.payments.values():
             row = self.effects.get(payment.reference)
-            if row and row["kind"] == "posting" and payment.status in ("Open", "Closed"):
+            if (
+                row
+                and row["kind"] == "posting"
+                and payment.document_type == "Payment"
+                and payment.status in ("Open", "Closed")
+            ):
                 root, _, customer = row["source"].rpartition(":")
                 if (root, customer) in shares:
                     shares[root, customer][1] += payment.amount
