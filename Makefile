@@ -9,6 +9,7 @@ SEEDS  ?= 10000
 NIGHTS ?= 90
 FAULTS ?= 3.5
 KILLS  ?= 1000
+EVIDENCE = --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
 READY := .venv/.ready
 UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
@@ -39,10 +40,10 @@ history: $(READY) ## every night of the real history, about ten minutes
 	@CLOUDCOLLECT_HISTORY_NIGHTS=9999 .venv/bin/pytest -n 2 tests/acceptance/test_history.py
 
 simulate: $(READY) ## nights in which everything goes wrong, into docs/evidence.md; TIER=whole SEEDS=500 with files and SQL
-	@.venv/bin/cloudcollect simulate --tier $(TIER) --seeds $(SEEDS) --nights $(NIGHTS) --faults $(FAULTS) --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
+	@.venv/bin/cloudcollect simulate --tier $(TIER) --seeds $(SEEDS) --nights $(NIGHTS) --faults $(FAULTS) $(EVIDENCE)
 
 soak: $(READY) ## a thousand real runs killed at random moments, about half an hour
-	@.venv/bin/cloudcollect soak --kills $(KILLS)
+	@.venv/bin/cloudcollect soak --kills $(KILLS) $(EVIDENCE)
 
 bench: .venv-bench/.ready ## what it costs beside floor and peers; SIZE=small is a smoke run, ROWS=diff,mirror some of it
 	@SIZE=$(SIZE) ROWS=$(ROWS) .venv-bench/bin/python -m benchmarks

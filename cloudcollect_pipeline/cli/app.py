@@ -442,9 +442,9 @@ def simulate(
     if replay is not None:
         raise typer.Exit(simulation.replay(replay))
     if exhaustive or pairs:
-        raise typer.Exit(simulation.explore(processes, pairs=pairs, as_json=as_json))
+        raise typer.Exit(simulation.explore(processes, evidence, commit, pairs=pairs, as_json=as_json))
     if states:
-        raise typer.Exit(simulation.explore_states(states, processes, as_json=as_json))
+        raise typer.Exit(simulation.explore_states(states, processes, evidence, commit, as_json=as_json))
     raise typer.Exit(
         simulation.survey(tier, seeds, first, nights, faults, processes, evidence, commit, as_json=as_json)
     )
@@ -454,12 +454,14 @@ def simulate(
 def soak(
     kills: Annotated[int, typer.Option(min=1, help="How many runs are killed.")] = 50,
     first: Annotated[int, typer.Option(min=0, help="The first life's seed.")] = 1,
+    evidence: Annotated[Path | None, typer.Option(help="Folder for evidence.md and evidence.json.")] = None,
+    commit: Annotated[str, typer.Option(help="The commit that the evidence is of.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Kill real runs at random moments against a sandbox of its own, and judge what is left; no data are touched."""
     from cloudcollect_pipeline.cli import soak as soaking
 
-    raise typer.Exit(soaking.run(kills, first, as_json=as_json))
+    raise typer.Exit(soaking.run(kills, first, evidence, commit, as_json=as_json))
 
 
 # -- the journal

@@ -32,8 +32,7 @@ def survey(
     """Live `seeds` scripts of a tier from `first` on; an error where something that must hold did not."""
     if tier not in TIERS:
         raise Stop(f"there is no tier {tier}, but {' and '.join(TIERS)}", USAGE)
-    if folder is not None and not folder.is_dir():
-        raise Stop(f"{folder} is no folder to write the evidence into", USAGE)
+    must_be_a_folder(folder)
     done = 0
 
     def progress(lived: Lived) -> None:
@@ -49,9 +48,9 @@ def survey(
     found = evidence.survey(
         TIERS[tier], range(first, first + seeds), nights, faults, processes or os.cpu_count() or 1, progress=progress
     )
-    if folder is not None:
-        evidence.write(found, folder, commit)
     told = found.as_json()
+    if folder is not None:
+        evidence.write(told, folder, commit, "full" if tier == "whole" else "")
     if as_json:
         say_json({"commit": commit, **told})
     else:
@@ -59,8 +58,7 @@ def survey(
             f"{found.lives} lives, {found.lived} nights, {told['faults']} faults of {told['fault_kinds']} kinds, "
             f"{sum(found.effects.values())} effects: {len(found.violations)} violations"
         )
-        if folder is not None:
-            say(f"the evidence is in {folder / 'evidence.md'}")
+        say_where(folder)
     if not found.violations:
         return OK
     worst = found.violations[0]
@@ -89,8 +87,21 @@ def replay(path: Path) -> int:
     return ERROR if lived.violations else OK
 
 
-def explore(processes: int, *, pairs: bool, as_json: bool) -> int:
+def must_be_a_folder(folder: Path | None) -> None:
+    """Said before anything is lived, and not after hours."""
+    if folder is not None and not folder.is_dir():
+        raise Stop(f"{folder} is no folder to write the evidence into", USAGE)
+
+
+def say_where(folder: Path | None) -> None:
+    """Where the evidence is, if it was to be kept."""
+    if folder is not None:
+        say(f"the evidence is in {folder / 'evidence.md'}")
+
+
+def explore(processes: int, folder: Path | None, commit: str, *, pairs: bool, as_json: bool) -> int:
     """Every fault at every boundary of one story, and every two crashes; an error where something does not hold."""
+    must_be_a_folder(folder)
     told = 0
 
     def progress(explored: Explored) -> None:
@@ -100,6 +111,8 @@ def explore(processes: int, *, pairs: bool, as_json: bool) -> int:
             say(f"{told} stories told")
 
     found = exhaustive.explore(pairs=pairs, processes=processes, tell=progress)
+    if folder is not None:
+        evidence.write(found.as_json(), folder, commit, "story")
     if as_json:
         say_json(found.as_json())
     else:
@@ -107,12 +120,14 @@ def explore(processes: int, *, pairs: bool, as_json: bool) -> int:
             f"{found.boundaries.total()} boundaries of {len(found.boundaries)} kinds of faults, "
             f"{found.pairs} pairs of crashes: {len(found.violations)} violations"
         )
+        say_where(folder)
         _say_first(found.violations)
     return ERROR if found.violations else OK
 
 
-def explore_states(most: int, processes: int, *, as_json: bool) -> int:
+def explore_states(most: int, processes: int, folder: Path | None, commit: str, *, as_json: bool) -> int:
     """Every order of a few things and every state they lead to; an error where something does not hold."""
+    must_be_a_folder(folder)
     told = 0
 
     def progress(explored: states.Explored) -> None:
@@ -122,6 +137,8 @@ def explore_states(most: int, processes: int, *, as_json: bool) -> int:
             say(f"{told} words lived, {explored.states.total()} states")
 
     found = states.explore(most, processes=processes, tell=progress)
+    if folder is not None:
+        evidence.write({"most": most, **found.as_json()}, folder, commit, "states")
     if as_json:
         say_json(found.as_json())
     else:
@@ -129,6 +146,7 @@ def explore_states(most: int, processes: int, *, as_json: bool) -> int:
             f"{found.states.total()} states by {found.words.total()} words, every word of up to {found.whole} events: "
             f"{len(found.violations)} violations"
         )
+        say_where(folder)
         _say_first(found.violations)
     return ERROR if found.violations else OK
 

@@ -66,7 +66,8 @@ class Soaked:
             "lives": self.lives,
             **dict(sorted(self.counts.items())),
             "effects": self.effects.total(),
-            "violations": [str(violation) for violation in self.violations],
+            "violations": len(self.violations),
+            "violated": [str(violation) for violation in self.violations],
         }
 
 

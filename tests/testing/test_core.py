@@ -2,20 +2,23 @@
 
 import json
 import os
+from collections import Counter
 
 import pytest
 from typer.testing import CliRunner
 
 from cloudcollect_pipeline.cli.app import app
 from cloudcollect_pipeline.cli.exits import USAGE, Stop
+from cloudcollect_pipeline.testing.simulation import exhaustive
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted
 from cloudcollect_pipeline.testing.simulation.core.faults import CELLS, FAULTS
 from cloudcollect_pipeline.testing.simulation.core.life import live
 from cloudcollect_pipeline.testing.simulation.core.night import Run
 from cloudcollect_pipeline.testing.simulation.core.store import Store
-from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, page, seeds_needed, survey
+from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, PARTS, page, seeds_needed, survey, write
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
+from cloudcollect_pipeline.testing.soak import Soaked
 
 SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_CORE_SEEDS", "100"))
 """Lives of sixty nights with a fault a night: some ten seconds of an idle core. `make simulate` lives many more."""
@@ -141,6 +144,28 @@ def test_the_command_writes_both_tiers_on_one_page(tmp_path):
     with pytest.raises(Stop, match="no tier") as stopped:
         CliRunner().invoke(app, ["simulate", "--tier", "half"], catch_exceptions=False)
     assert stopped.value.code == USAGE
+
+
+def test_what_other_commands_found_stands_on_the_same_page(tmp_path):
+    asked = ["simulate", "--states", "30", "--evidence", str(tmp_path), "--commit", "abc"]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0, told.output
+    assert str(tmp_path / "evidence.md") in told.stdout
+    story = exhaustive.Explored(Counter({"write lost": 12}), pairs=66)
+    soaked = Soaked(2, Counter({"kills": 9, "whole nights": 40}), Counter({"transfer": 7}), [])
+    write(story.as_json(), tmp_path, "def", "story")
+    write(soaked.as_json(), tmp_path, "ghi", "soak")
+    kept = json.loads((tmp_path / "evidence.json").read_text())
+    assert {name: (kept[name]["commit"], kept[name]["violations"]) for name in PARTS if name in kept} == {
+        "story": ("def", 0),
+        "states": ("abc", 0),
+        "soak": ("ghi", 0),
+    }
+    text = (tmp_path / "evidence.md").read_text()
+    assert "cloudcollect simulate --states 30" in text
+    assert "cloudcollect soak --kills 9" in text
+    assert "| whole nights | 40 |" in text
+    assert "| pairs of crashes | 66 |" in text
 
 
 def test_a_script_over_values_is_replayed_as_such(tmp_path):

@@ -181,7 +181,7 @@ def test_the_command_writes_its_evidence_and_replays_a_script(tmp_path: Path) ->
     kept = json.loads((tmp_path / "evidence.json").read_text())
     full = kept["full"]
     assert full == json.loads(told.stdout)
-    assert (full["commit"], full["violations"], full["seeds"], full["tier"]) == ("abc", [], 1, "whole")
+    assert (full["commit"], full["violations"], full["seeds"], full["tier"]) == ("abc", 0, 1, "whole")
     assert "1 × 2" in (tmp_path / "evidence.md").read_text()
     script = tmp_path / "script.json"
     script.write_text(Script(0, 1, (Step(0, "pay", 0, 5),)).as_json())

@@ -14,12 +14,14 @@ from typing import Any
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, without
 from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS, Violation
-from cloudcollect_pipeline.testing.simulation.tiers import CORE, ELSEWHERE, TIERS, WHOLE, Tier
+from cloudcollect_pipeline.testing.simulation.tiers import CORE, ELSEWHERE, TIERS, Tier
 
 FOCUS: Mapping[str, tuple[str, ...]] = {
     "a 5xx counts as not done": ("write 500 done", "nothing new is listed"),
 }
 """Safeguards that are missed only where two faults meet: their lives are drawn of these alone."""
+PARTS = ("full", "story", "states", "soak")
+"""Of the file of evidence, beside the nights over values: whole nights, one story, every order, real processes."""
 MOST_SEEDS = 200
 """Lives in which a safeguard that was taken out must have been missed."""
 
@@ -90,7 +92,8 @@ class Evidence:
             "quarantined_per_million": round(1_000_000 * self.quarantined / effects) if effects else 0,
             "quiet_nights_p50": median(self.quiet_after) if self.quiet_after else None,
             "quiet_nights_max": max(self.quiet_after, default=None),
-            "violations": [asdict(violation) for violation in self.violations],
+            "violations": len(self.violations),
+            "violated": [asdict(violation) for violation in self.violations],
             "history_hash": self.hash,
         }
 
@@ -145,15 +148,19 @@ def ablations() -> dict[str, dict[str, Any]]:
     return told
 
 
-def write(evidence: Evidence, folder: Path, commit: str) -> None:
-    """evidence.json and evidence.md in a folder; `commit` names the code that ran. The other tier's part stays."""
+def write(told: Mapping[str, Any], folder: Path, commit: str, part: str = "") -> None:
+    """Lay what was found into evidence.json and evidence.md of a folder; what other commands left there stays.
+
+    `told` is as its `as_json` says it, `commit` names the code that ran. `part` is one of `PARTS`; without one it is
+    the nights over values, and the safeguards are taken out too.
+    """
     file = folder / "evidence.json"
     kept: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    told = {"commit": commit, **evidence.as_json()}
-    if evidence.tier is WHOLE:
-        kept["full"] = told
+    told = {"commit": commit, **told}
+    if part:
+        kept[part] = told
     else:
-        kept = told | {"ablations": ablations()} | ({"full": kept["full"]} if "full" in kept else {})
+        kept = told | {"ablations": ablations()} | {name: kept[name] for name in PARTS if name in kept}
     file.write_text(json.dumps(kept, indent=1) + "\n")
     (folder / "evidence.md").write_text(page(kept))
 
@@ -187,6 +194,12 @@ def page(told: Mapping[str, Any]) -> str:
             *_figures(told["full"]),
             *_matrices(told["full"]),
         ]
+    if "story" in told:
+        lines += _story(told["story"])
+    if "states" in told:
+        lines += _states(told["states"])
+    if "soak" in told:
+        lines += _soak(told["soak"])
     lines += ["## What must hold", "", "| | |", "|---|---|"]
     lines += [f"| {code} | {text} |" for code, text in INVARIANTS.items()]
     lines += [
@@ -215,22 +228,91 @@ def _figures(told: Mapping[str, Any]) -> list[str]:
         f"    cloudcollect simulate --tier {told['tier']} --first {told['first_seed']} --seeds {told['seeds']} "
         f"--nights {told['nights']} --faults {told['faults_a_night']}",
         "",
-        "| | |",
-        "|---|---|",
-        f"| lives × nights | {told['seeds']} × {told['nights']}, {told['nights_lived']} nights lived with quiet ones |",
-        f"| things that happened | {told['events']} |",
-        f"| effects carried out | {sum(told['effects'].values())} |",
-        f"| faults | {told['faults']} of {told['fault_kinds']} kinds |",
-        f"| fault × place: cells that were hit | {told['matrix_hit']:.1%} of {told['matrix_cells']}, "
-        f"the rarest {told['matrix_least']} times |",
-        f"| violations | {len(told['violations'])} |",
-        f"| parked for a person, per million effects | {told['quarantined_per_million']} |",
-        f"| quiet nights until all was at rest | {told['quiet_nights_p50']} in the median, "
-        f"{told['quiet_nights_max']} at most |",
-        f"| hash of all histories | `{told['history_hash'][:16]}` |",
-        f"| commit | `{told['commit']}` |",
-        "",
+        *_table(
+            (
+                "lives × nights",
+                f"{told['seeds']} × {told['nights']}, {told['nights_lived']} nights lived with quiet ones",
+            ),
+            ("things that happened", told["events"]),
+            ("effects carried out", sum(told["effects"].values())),
+            ("faults", f"{told['faults']} of {told['fault_kinds']} kinds"),
+            (
+                "fault × place: cells that were hit",
+                f"{told['matrix_hit']:.1%} of {told['matrix_cells']}, the rarest {told['matrix_least']} times",
+            ),
+            ("violations", told["violations"]),
+            ("parked for a person, per million effects", told["quarantined_per_million"]),
+            (
+                "quiet nights until all was at rest",
+                f"{told['quiet_nights_p50']} in the median, {told['quiet_nights_max']} at most",
+            ),
+            ("hash of all histories", f"`{told['history_hash'][:16]}`"),
+            ("commit", f"`{told['commit']}`"),
+        ),
     ]
+
+
+def _story(told: Mapping[str, Any]) -> list[str]:
+    boundaries: Mapping[str, int] = told["boundaries"]
+    return [
+        "## One story, with everything at every boundary",
+        "",
+        "Six nights in which something is handed over, reported, held, shown on an invoice, posted, voided and "
+        "settled, told once for every kind of fault at every boundary that it has, and for every two crashes.",
+        "",
+        "    cloudcollect simulate --pairs",
+        "",
+        *_table(
+            ("faults at boundaries", f"{sum(boundaries.values())} of {len(boundaries)} kinds"),
+            ("pairs of crashes", told["pairs"]),
+            ("violations", told["violations"]),
+            ("commit", f"`{told['commit']}`"),
+        ),
+    ]
+
+
+def _states(told: Mapping[str, Any]) -> list[str]:
+    words, found = sum(told["words"].values()), sum(told["states"].values())
+    return [
+        "## Every order of a few things",
+        "",
+        "Every order of a few things that happen, with a night after any of them, a crash, a lost request or answer, a "
+        "lost journal, and lists that lag; a state that was met before is not gone on from.",
+        "",
+        f"    cloudcollect simulate --states {told['most']}",
+        "",
+        *_table(
+            ("orders lived", words),
+            ("different states", found),
+            ("no order left out of up to", f"{told['whole_up_to_events']} events"),
+            ("violations", told["violations"]),
+            ("commit", f"`{told['commit']}`"),
+        ),
+    ]
+
+
+def _soak(told: Mapping[str, Any]) -> list[str]:
+    shown = ("violations", "violated", "commit", "effects", "lives")
+    return [
+        "## Real processes",
+        "",
+        "Nights as processes of their own against servers, killed at random moments, stopped, begun twice or without a "
+        "disk; the same oracle judges the books that are left. The moments are chance: no run is like another.",
+        "",
+        f"    cloudcollect soak --kills {told['kills']}",
+        "",
+        *_table(
+            ("lives", told["lives"]),
+            *((what, count) for what, count in told.items() if what not in shown),
+            ("effects carried out", told["effects"]),
+            ("violations", told["violations"]),
+            ("commit", f"`{told['commit']}`"),
+        ),
+    ]
+
+
+def _table(*rows: tuple[str, Any]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
 
 
 def _matrices(told: Mapping[str, Any]) -> list[str]:

@@ -51,7 +51,8 @@ class Explored:
         return {
             "boundaries": dict(self.boundaries),
             "pairs": self.pairs,
-            "violations": [str(violation) for _, violation in self.violations],
+            "violations": len(self.violations),
+            "violated": [str(violation) for _, violation in self.violations],
         }
 
     def __iadd__(self, other: "Explored") -> "Explored":

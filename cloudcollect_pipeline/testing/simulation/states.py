@@ -60,7 +60,8 @@ class Explored:
             "words": dict(self.words),
             "states": dict(self.states),
             "whole_up_to_events": self.whole,
-            "violations": [str(violation) for _, violation in self.violations],
+            "violations": len(self.violations),
+            "violated": [str(violation) for _, violation in self.violations],
         }
 
 
