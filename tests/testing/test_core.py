@@ -20,8 +20,8 @@ from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 from cloudcollect_pipeline.testing.soak import Soaked
 
-SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_CORE_SEEDS", "100"))
-"""Lives of sixty nights with a fault a night: some ten seconds of an idle core. `make simulate` lives many more."""
+SEEDS = int(os.environ.get("CLOUDCOLLECT_SIMULATED_CORE_SEEDS", "500"))
+"""Lives of sixty nights with a fault a night: some fifty seconds of an idle core. `make simulate` lives many more."""
 
 MISSED_BY = {
     "the intent is written after the send": {"S5"},
@@ -49,23 +49,17 @@ MISSED_BY = {
 }
 
 
-@pytest.fixture(scope="module")
-def surveyed():
-    return survey(CORE, range(SEEDS), 60, 1.0, 1)
-
-
-def test_lives_in_which_everything_goes_wrong_break_nothing(surveyed):
+@pytest.mark.timeout(600)
+def test_lives_in_which_everything_goes_wrong_nearly_everywhere_break_nothing():
+    """All cells are hit in the published survey; so few lives may leave out the rarest."""
+    surveyed = survey(CORE, range(SEEDS), 60, 1.0, 1)
     assert [str(violation) for violation in surveyed.violations] == []
     assert surveyed.lived >= 60 * SEEDS
     assert (
         min(surveyed.effects[kind] for kind in ("transfer", "reduction", "posting", "settlement", "void", "hold")) > 0
     )
-
-
-def test_nearly_every_fault_strikes_nearly_everywhere(surveyed):
-    """All cells are hit in the published survey; so few lives leave out the rarest."""
     assert {kind for kind, _ in surveyed.struck} == set(FAULTS)
-    assert surveyed.as_json()["matrix_hit"] > 0.85
+    assert surveyed.as_json()["matrix_hit"] > 0.95
     assert len(CELLS) > 300
 
 
