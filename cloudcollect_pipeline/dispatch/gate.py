@@ -1,4 +1,8 @@
-"""The gate before dispatch: a stored plan that is automatic or approved, not superseded, at most a day old."""
+"""The gate before dispatch: a stored plan that is automatic or approved, not superseded, at most a day old.
+
+And of what was read since a new or restored journal asks both sides: a run that stood still while that time passed
+knows no more than before it.
+"""
 
 from datetime import datetime, timedelta
 
@@ -22,7 +26,13 @@ def dispatchable(journal: Journal, now: datetime, plan_hash: str | None = None) 
                 f"no stored plan is named {plan_hash}; `cloudcollect plan` shows the newest (8 characters at least)"
             )
         plan = found[0]
-    if now - datetime.fromisoformat(plan["made_at"]) > PLAN_LIFE:
+    made_at, quiet = datetime.fromisoformat(plan["made_at"]), journal.quiet_until()
+    if quiet is not None and made_at < quiet <= now:
+        raise NothingSent(
+            f"plan {plan['hash'][:12]} was made while nothing might be written: the journal is new or restored, and "
+            "what was read before cannot tell what it forgot; make a new one"
+        )
+    if now - made_at > PLAN_LIFE:
         raise NothingSent(f"plan {plan['hash'][:12]} is older than 24 hours; make a new one")
     if plan["state"] == "superseded":
         raise NothingSent(f"plan {plan['hash'][:12]} has been superseded by a newer one")

@@ -15,6 +15,7 @@ from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import PostedVoucher
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.planning.deltas import UNEXPLAINED
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import prepare
 
@@ -268,7 +269,7 @@ def _lost_baseline(shows: Shows, claim: Row) -> dict[str, int]:
     """What had been settled when a claim was transferred, after the journal that knew it was lost (rules §3).
 
     The total is exact: invoice amount − the claim's principal. It is given to the oldest applications that are not
-    our own postings; what cannot be attributed is the line '?'.
+    our own postings; what cannot be attributed is the line `UNEXPLAINED`.
     """
     left = ore(claim["amount"]) - ore(claim["principal"])
     baseline: dict[str, int] = {}
@@ -278,7 +279,7 @@ def _lost_baseline(shows: Shows, claim: Row) -> dict[str, int]:
             baseline[row["document"]] = share
             left -= share
     if left:
-        baseline["?"] = left
+        baseline[UNEXPLAINED] = left
     return baseline
 
 

@@ -16,6 +16,8 @@ from cloudcollect_pipeline.domain.money import display
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
 FROZEN = BLOCKING | {"confirmed"}
+UNEXPLAINED = "? ?"
+"""The document, in the form of every other, of what no document in the ERP explains."""
 
 Reference = Callable[[str, str, int], str]
 """(kind, source, ordinal) -> reference; the tenant and the agency are bound in."""
@@ -226,7 +228,7 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
                         f"on {claim.document}",
                         item.amount,
                     )
-                listed[item.document or "?"] += item.amount
+                listed[item.document or UNEXPLAINED] += item.amount
             continue
         if document is None:
             if state.decisions.get(("CREDITOR_ENTRY_UNKNOWN", item.entry_id)) != "ignore":
@@ -294,7 +296,7 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
             documents = sorted(d for d, e in own_documents.items() if e == entry_id and d in net) or sorted(
                 d for d, e in own_documents.items() if e == entry_id
             )
-            result.append(_News(documents[-1] if documents else "?", amount, "DIRECT_PAYMENT", None, entry_id))
+            result.append(_News(documents[-1] if documents else UNEXPLAINED, amount, "DIRECT_PAYMENT", None, entry_id))
     # A raise that the agency made by hand is adopted: it answers decreases that were not sent.
     raised = claim.principal - claim.transferred
     for change in result:

@@ -4,9 +4,13 @@ Invoices are 60 kroner and transferred on the first night unless a story says ot
 """
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
+from cloudcollect_pipeline.domain.effect import Kind
+from cloudcollect_pipeline.planning.deltas import UNEXPLAINED
 from cloudcollect_pipeline.sandbox.http import Response
 from tests.story import Crash, Story, crash_after, ends_equal, lose_journal
 
@@ -147,6 +151,37 @@ def test_pay_20_night_journal_lost(story):
     lose_journal(story)
     ends_equal(story, invoice)
     assert story.open_at_agency(invoice) == 4000
+
+
+def test_a_raise_for_what_no_document_explains_is_known_again_after_the_journal_was_lost_twice(story):
+    invoice = story.receivable(6000)
+    payment = story.erp.pay(invoice, 2000)
+    story.night()
+    assert story.claim(invoice).principal == 4000
+    story.erp.void(payment)
+    lose_journal(story)
+    story.quiet(3)
+    assert story.open_at_agency(invoice) == 6000
+    lose_journal(story)
+    story.night()
+    (known,) = story.with_journal(lambda journal: [row for row in journal.effects() if row.kind == Kind.REDUCTION])
+    assert (known.source.partition("/")[2], known.state, known.content.amount) == (UNEXPLAINED, "confirmed", -2000)
+    ends_equal(story, invoice)
+
+
+def test_a_plan_that_was_made_before_both_sides_were_asked_is_not_sent_by_a_run_that_stood_still(story):
+    invoice = transferred(story)
+    lose_journal(story)
+    story.erp.pay(invoice, 2000)
+    story.morning()
+    with story.opened() as night:
+        planned = night.run(approve=True).plan
+        assert planned.plan.effects
+        story.world.advance(story.world.now + timedelta(hours=13))
+        with pytest.raises(NothingSent, match="was made while nothing might be written"):
+            night.dispatch()
+    assert story.open_at_agency(invoice) == 6000
+    ends_equal(story, invoice)
 
 
 def test_pay_20_before_the_first_night_journal_lost(story):

@@ -125,7 +125,11 @@ def _lives(tier: Tier, seeds: list[int], nights: int, faults_a_night: float, pro
 
 
 def _one(tier: str, nights: int, faults_a_night: float, seed: int) -> Lived:
-    return TIERS[tier].live(TIERS[tier].drawn(seed, nights, faults_a_night))
+    try:
+        return TIERS[tier].live(TIERS[tier].drawn(seed, nights, faults_a_night))
+    except Exception as crash:
+        crash.add_note(f"in the life of seed {seed}")
+        raise
 
 
 def seeds_needed(safeguard: str, nights: int = 60, most: int = MOST_SEEDS) -> tuple[int, Violation | None]:
