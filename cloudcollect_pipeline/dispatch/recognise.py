@@ -212,6 +212,8 @@ def recognise_transfers(shows: Shows, journal: Journal, facts: Facts, at: dateti
     for row in shows.unconfirmed_transfers():
         document = f"{row['document_type']} {row['document_number']}"
         known = journal.effect(row["reference"]) if row["reference"] else None
+        if known and known.state == "confirmed":
+            continue  # by the row before: the agency holds two claims under one reference, and the first counts
         if known and (known.state in BLOCKING or known.details.get("baseline") is not None):
             same = (known.content.document, known.content.currency, known.content.amount) == (
                 document,

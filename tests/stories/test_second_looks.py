@@ -216,6 +216,22 @@ def test_a_claim_handed_over_by_hand_before_go_live_is_left_alone(story):
     assert story.findings()["CLAIM_UNKNOWN"] == [claim.id]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_second_claim_that_the_agency_holds_under_our_reference_is_not_ours(story, known):
+    """An agency whose own retry went wrong: the first stands, a person is told of the second, and nights go on."""
+    invoice = transferred(story)
+    first = story.claim(invoice)
+    story.agency.settings.allow_duplicates = True
+    if not known:
+        lose_journal(story)
+    del story.agency.account(story.slug).references[first.reference]
+    second, _ = story.agency.create_claim(story.slug, first.order)
+    story.erp.pay(invoice, 2000)
+    story.quiet(2)
+    assert story.findings()["CLAIM_UNKNOWN"] == [second.id]
+    assert (first.principal_open, second.principal_open) == (4000, 6000)
+
+
 def test_what_a_person_chose_to_leave_explains_just_that_difference(story):
     invoice = transferred(story)
     story.erp.write_off(invoice, 2000)

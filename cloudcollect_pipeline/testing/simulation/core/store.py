@@ -217,7 +217,8 @@ class Store:
     def transfer_of(self, claim: Claim) -> Row | None:
         """The confirmed transfer that made a claim."""
         row = self.effects.get(claim.reference)
-        return row if row and row["kind"] == "transfer" and row["state"] == "confirmed" else None
+        made_it = row and row["kind"] == "transfer" and row["state"] == "confirmed"
+        return row if row and made_it and row["remote_id"] in (None, claim.name) else None
 
     def claims_on(self, document: str) -> list[Claim]:
         """All claims of a receivable."""
