@@ -285,11 +285,15 @@ class Journal:
             return None
         return datetime.fromisoformat(started) + SETTLE if started else FOR_EVER
 
-    def forgot(self) -> bool:
-        """Whether it was once restored, or made anew for a company that had been run before."""
-        if self._get("declared_new") is None:
-            return True
-        return self.db.execute("select 1 from event where kind = 'restored' limit 1").fetchone() is not None
+    def forgot(self) -> int | None:
+        """Up to which entry something of ours may be missing; None: nothing was ever lost.
+
+        The number of the newest restore; 0 where it was made anew for a company that had been run before.
+        """
+        (restored,) = self.db.execute("select max(seq) from event where kind = 'restored'").fetchone()
+        if restored is not None:
+            return int(restored)
+        return 0 if self._get("declared_new") is None else None
 
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""

@@ -20,6 +20,7 @@ from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import prepare
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
+CAME_TO_NOTHING = frozenset({"absent", "dropped", "later", "rejected"})
 MOST_ORDINALS = 50
 
 Row = dict[str, Any]
@@ -139,14 +140,20 @@ def recognise_the_rest(shows: Shows, journal: Journal, facts: Facts, at: datetim
 def recognise_vouchers(
     shows: Shows, journal: Journal, facts: Facts, vouchers: Iterable[PostedVoucher], at: datetime
 ) -> None:
-    """Find the vouchers of settlements again that a lost journal has forgotten, each time one was booked or taken back.
+    """Find the vouchers of settlements again that a journal has forgotten, each time one was booked or taken back.
+
+    An older copy may know of an earlier try that came to nothing.
 
     Without the taken back ones a settlement that the agency publishes again would count as booked (rules §3).
     """
     first: dict[str, PostedVoucher] = {}
     for each in sorted((each for each in vouchers if each.reference), key=lambda each: each.number):
         first.setdefault(each.reference, each)
-    unknown = [each for each in first.values() if journal.effect(each.reference) is None]
+    unknown = [
+        each
+        for each in first.values()
+        if (known := journal.effect(each.reference)) is None or known.state in CAME_TO_NOTHING
+    ]
     if not unknown:
         return
     ours = {

@@ -58,9 +58,9 @@ def plan_holds(ledger: Ledger, facts: Facts, findings: list[Finding]) -> Iterato
     """Pause, resume or recall live claims as the stop rules and the settings ask for, some at a time."""
     known = known_effects(ledger, Kind.HOLD)
     last_hold = {
-        row["source"]: json.loads(row["details"])["hold"]
+        row["source"]: (json.loads(row["details"])["hold"], row["seq"])
         for row in ledger.rows(
-            "select source, arg_max(details, ordinal) as details from effect "
+            "select source, arg_max(details, ordinal) as details, arg_max(seq, ordinal) as seq from effect "
             "where kind = 'hold' and state = 'confirmed' group by source"
         )
     }
@@ -80,7 +80,7 @@ def plan_holds(ledger: Ledger, facts: Facts, findings: list[Finding]) -> Iterato
 def holds(
     rows: Sequence[Mapping[str, Any]],
     known: Mapping[str, Sequence[Known]],
-    last_hold: Mapping[str, str],
+    last_hold: Mapping[str, tuple[str, int]],
     waiting: Collection[str],
     facts: Facts,
     effects: Sink,
@@ -88,8 +88,8 @@ def holds(
 ) -> None:
     """Holds of the live claims in `rows`, each with the rules that its receivable fails and its transfer's details.
 
-    By the transfer's reference: `known` its holds in the journal, `last_hold` the newest that was confirmed, `waiting`
-    those with a reduction of unknown outcome.
+    By the transfer's reference: `known` its holds in the journal, `last_hold` the newest that was confirmed and the
+    journal's entry of that, `waiting` those with a reduction of unknown outcome.
     """
     for row in rows:
         document = row["document"]
@@ -109,9 +109,11 @@ def holds(
             continue
         if wanted == row["hold"]:
             continue
-        if wanted == "NONE" and last_hold.get(row["transfer"]) != "PAUSED":
-            if not facts.journal_forgot or row["transfer"] in last_hold or row["hold"] != "PAUSED":
-                continue
+        last, entry = last_hold.get(row["transfer"], ("", 0))
+        if wanted == "NONE" and last != "PAUSED":
+            forgot = facts.journal_forgot
+            if forgot is None or entry > forgot or row["hold"] != "PAUSED":
+                continue  # not by us
             if facts.decisions.get(("PAUSE_OF_UNKNOWN_ORIGIN", document)) != "resume":
                 text = f"the claim for {document} is paused, and the journal does not know by whom"
                 findings.append(Finding("PAUSE_OF_UNKNOWN_ORIGIN", document, text, ore(row["principal_open"])))
@@ -158,7 +160,7 @@ def plan_debtors(ledger: Ledger, facts: Facts, effects: Sink, findings: list[Fin
     known = known_effects(ledger, Kind.DEBTOR)
     rows = (row for batch in ledger.batches(sql("debtors", HERE)) for row in batch)
     for row in rows:
-        if row["told"] is None and not facts.journal_forgot:
+        if row["told"] is None and facts.journal_forgot is None:
             continue  # transferred before marks were kept: nobody knows what it was told
         states = known.get(row["transfer"], ())
         ordinal = next_ordinal(states)

@@ -32,8 +32,10 @@ class Facts:
     holds: Sequence[Mapping[str, Any]] = ()
     decisions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     incomplete_feeds: Sequence[str] = ()
-    journal_forgot: bool = False
-    """Whether the journal was once lost or restored: what it does not know may still have been done by us."""
+    journal_forgot: int | None = None
+    """Up to which of its entries the journal may have lost some: what it does not know may still have been done by us.
+
+    None: it was never lost or restored."""
 
     elsewhere: Sequence[Elsewhere] = ()
     """Receivables that were handed to another agency of the same creditor."""

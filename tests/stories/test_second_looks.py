@@ -1,6 +1,7 @@
 """Stories of what changes between the plan and the send, of answers that are used up, and of what stays unexplained."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -160,6 +161,33 @@ def test_a_pause_of_ours_is_asked_about_after_the_journal_was_lost(story):
     assert story.claim(invoice).hold == "NONE"
     ends_equal(story, invoice)
     assert not story.findings()
+
+
+def test_a_second_pause_of_ours_that_an_older_journal_lacks_is_asked_about(story, tmp_path):
+    """That journal knows of the first pause and that it ended: of the second it cannot know whose it was."""
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    for disputed in (True, False):
+        story.agency.dispute(claim, disputed)
+        story.night()
+    assert claim.hold == "NONE"
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
+    story.agency.dispute(claim)
+    story.night()
+    assert claim.hold == "PAUSED"
+    for path in folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    story.agency.dispute(claim, False)
+    story.quiet(3)
+    assert "PAUSE_OF_UNKNOWN_ORIGIN" in story.findings()
+    story.decide("PAUSE_OF_UNKNOWN_ORIGIN", "resume")
+    story.night()
+    assert claim.hold == "NONE"
+    story.agency.set_hold(story.slug, claim.id, "PAUSED")  # its own
+    story.quiet(3)
+    assert claim.hold == "PAUSED"
 
 
 def test_after_a_lost_journal_the_first_sending_night_still_asks_from_go_live_on(story):

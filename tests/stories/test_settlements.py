@@ -1,5 +1,6 @@
 """Stories of settlements: what is booked for them, what is not, and whether the money comes."""
 
+import shutil
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -92,6 +93,27 @@ def test_a_cancelled_settlement_is_taken_back_as_it_was_booked_whatever_the_term
     settle(story)
     story.night()
     assert story.erp.balance("1510") == 0
+    ends_equal(story, invoice)
+
+
+def test_a_voucher_that_an_older_journal_knows_as_not_booked_is_taken_back_with_its_settlement(story, tmp_path):
+    """The copy is of a night on which the ERP did not tell its periods; the voucher was booked on the next."""
+    invoice, _ = collected(story)
+    settlement = settle(story)
+    story.world.erp_faults.add("status_before", "GET", "/financialperiod", count=9)
+    story.night()
+    assert story.erp.balance("1510") == 3000
+    story.world.erp_faults.clear()
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
+    story.night()
+    assert story.erp.balance("1510") == 0
+    for path in folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    story.agency.cancel_settlement(settlement)
+    story.quiet(4)
+    assert story.erp.balance("1510") == 3000
     ends_equal(story, invoice)
 
 

@@ -161,7 +161,7 @@ class Planner:
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     wake: dict[str, date] = field(default_factory=dict)
     everything: bool = False
-    answers: tuple[MemoryJournal, int, tuple[Mapping[tuple[str, str], str], bool]] | None = None
+    answers: tuple[MemoryJournal, int, tuple[Mapping[tuple[str, str], str], int | None]] | None = None
     """What people decided and whether the journal forgot something, of which journal and when."""
 
     def due(self, store: Store, night: date) -> set[str]:

@@ -283,7 +283,9 @@ class ErpPort:
             document = self.books.find(DocumentType(document_type), number)
             if document is None:
                 return []
-            self.books.note_read(document)
+            for kind in (DocumentType.PAYMENT, DocumentType.VOID_PAYMENT):
+                if (read := self.books.find(kind, number)) is not None:
+                    self.books.note_read(read)  # whoever asks by number is shown both
             return [_posted(document)]
 
         return next(iter(self._polled("status of a payment", (document_type, number), fetch)), None)

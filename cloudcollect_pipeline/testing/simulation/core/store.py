@@ -589,12 +589,16 @@ class Store:
                     "case_url": case.url,
                 }
 
-    def last_holds(self) -> dict[str, str]:
-        """Transfer -> the newest hold of ours that was confirmed."""
+    def last_holds(self) -> dict[str, tuple[str, int]]:
+        """Transfer -> the newest hold of ours that was confirmed, and the journal's entry of that."""
         return {
             source: confirmed[max(confirmed)]
             for source, those in self._of[Kind.HOLD].items()
-            if (confirmed := {n: row["details"]["hold"] for n, row in those.items() if row["state"] == "confirmed"})
+            if (
+                confirmed := {
+                    n: (row["details"]["hold"], row["seq"]) for n, row in those.items() if row["state"] == "confirmed"
+                }
+            )
         }
 
     def waiting_chains(self) -> set[str]:
