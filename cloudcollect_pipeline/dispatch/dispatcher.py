@@ -316,18 +316,31 @@ class Dispatcher:
         """
         if not any(effect.kind in OF_ENTRIES for effect in effects):
             return effects
-        now = self.clock.now()
-        if self._entries_at is None or now - self._entries_at > ENTRIES_LIFE:
+        if self._entries_at is None or self.clock.now() - self._entries_at > ENTRIES_LIFE:
             try:
-                self._changed = self.guard.changed_entries(self._entries, self._version)
+                self._look_at_entries()
             except CounterpartyError as error:
                 return self._dropped(effects, lambda e: e.kind in OF_ENTRIES, f"the guard could not read: {error}")
-            self._entries_at = now
         return self._dropped(
             effects,
             lambda e: e.kind in OF_ENTRIES and e.details["entry"] in self._changed,
             "the entry changed since the plan",
         )
+
+    def _look_at_entries(self) -> None:
+        """What changed, as of when the look began. Raises what the read raises.
+
+        One that takes long is taken twice: either the process stood still in it, or the agency lists for minutes what
+        it ever received. Then the second counts as of its end, or nothing would ever be posted.
+        """
+        for last in (False, True):
+            began = self.clock.now()
+            self._changed = self.guard.changed_entries(self._entries, self._version)
+            ended = self.clock.now()
+            quick = ended - began <= ENTRIES_LIFE
+            self._entries_at = began if quick or not last else ended
+            if quick:
+                return
 
     def _dropped(self, effects: list[Effect], which: Callable[[Effect], bool], note: str) -> list[Effect]:
         """What is left when some are dropped."""
@@ -339,17 +352,23 @@ class Dispatcher:
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
         """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more."""
         left = list(group)
-        while (left := self._without_changed_entries(left)) and not (self._stopped or self.journal.paused()):
+        while not (self._stopped or self.journal.paused()):
+            looked_at = self._entries_at
+            left = self._without_changed_entries(left)
+            if not left:
+                return
+            looked_again = self._entries_at != looked_at
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:
                 for effect in left:
                     self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
                 return
-            if self._entries_at and any(effect.kind in OF_ENTRIES for effect in left):
+            of_entries = any(effect.kind in OF_ENTRIES for effect in left)
+            if self._entries_at and of_entries:
                 fresh.read_at = min(fresh.read_at, self._entries_at)
             waiting = self._send_group(left, fresh, index)
-            if len(waiting) == len(left):
+            if len(waiting) == len(left) and (looked_again or not of_entries):
                 for effect in waiting:
                     self._outcome(effect, "dropped", note="the guard's read took more than a minute")
                 return

@@ -193,7 +193,15 @@ def recognise_vouchers(
             },
         )
         state = "confirmed" if voucher.status in ("Open", "Closed") else "created"
-        journal.record(effect, state, at, facts.night, remote_id=voucher.number, note="found again in the ERP")
+        journal.record(
+            effect,
+            state,
+            at,
+            facts.night,
+            remote_id=voucher.number,
+            note="found again in the ERP",
+            details=effect.details,
+        )
 
 
 def doubt_an_older_copy(ledger: Ledger, journal: Journal, at: datetime) -> None:
@@ -215,12 +223,14 @@ def sync(ledger: Ledger, journal: Journal) -> None:
 
 
 def recognise_transfers(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
-    """Claims of ours that the agency lists."""
+    """Claims of ours that the agency lists. Of two under one reference one counts: that which goes on, or the first."""
+    seen: set[str] = set()
     for row in shows.unconfirmed_transfers():
+        if row["reference"] in seen:
+            continue
+        seen.add(row["reference"])
         document = f"{row['document_type']} {row['document_number']}"
         known = journal.effect(row["reference"]) if row["reference"] else None
-        if known and known.state == "confirmed":
-            continue  # by the row before: the agency holds two claims under one reference, and the first counts
         if known and (known.state in BLOCKING or known.details.get("baseline") is not None):
             same = (known.content.document, known.content.currency, known.content.amount) == (
                 document,

@@ -68,6 +68,21 @@ def test_what_the_agency_takes_back_while_the_process_stands_still_after_asking_
     ends_equal(story, invoice)
 
 
+def test_an_agency_that_takes_over_a_minute_to_list_its_entries_keeps_no_posting_waiting(story):
+    invoice = transferred(story)
+    story.collect(invoice, 3000)
+
+    def slowly(answer):
+        story.world.advance(story.world.now + timedelta(seconds=70))
+        return answer
+
+    story.world.agency_faults.add("mutate", "GET", "/entries$", count=99, mutate=slowly)
+    story.night()
+    assert invoice.balance == 3000
+    story.world.agency_faults.clear()
+    ends_equal(story, invoice)
+
+
 def test_money_that_is_allocated_later_is_posted_then(story):
     invoice = transferred(story)
     entry = story.agency.receive_unallocated(story.claim(invoice), 3000, on=story.world.today)

@@ -97,7 +97,7 @@ def test_a_cancelled_settlement_is_taken_back_as_it_was_booked_whatever_the_term
 
 
 def test_a_voucher_that_an_older_journal_knows_as_not_booked_is_taken_back_with_its_settlement(story, tmp_path):
-    """The copy is of a night on which the ERP did not tell its periods; the voucher was booked on the next."""
+    """The copy is of a night on which the ERP did not tell its periods; the next booked it, on other terms."""
     invoice, _ = collected(story)
     settlement = settle(story)
     story.world.erp_faults.add("status_before", "GET", "/financialperiod", count=9)
@@ -106,13 +106,16 @@ def test_a_voucher_that_an_older_journal_knows_as_not_booked_is_taken_back_with_
     story.world.erp_faults.clear()
     folder = story.data / story.slug
     shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
+    story.change_accounts(fees_booked="net")
     story.night()
+    booked = voucher_of(story)
     assert story.erp.balance("1510") == 0
     for path in folder.glob("journal.sqlite*"):
         path.unlink()
     shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
     story.agency.cancel_settlement(settlement)
     story.quiet(4)
+    assert voucher_of(story) == {account: -amount for account, amount in booked.items()}
     assert story.erp.balance("1510") == 3000
     ends_equal(story, invoice)
 

@@ -5,4 +5,4 @@ from claim_now c
 left join effect e on e.reference = c.reference and e.kind = 'transfer'
 left join receivable_now r on r.document_type = c.document_type and r.number = c.document_number
 where e.state is distinct from 'confirmed' and e.state is distinct from 'quarantined'
-order by c.claim_id;
+order by c.status in ('WITHDRAWN', 'REJECTED', 'MERGED') or c.hold = 'RECALLED', c.claim_id;

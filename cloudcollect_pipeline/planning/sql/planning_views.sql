@@ -30,6 +30,7 @@ from (
     join entry_now root on root.entry_id = er.root
     join claim_now c on c.claim_id = l.claim_id
     join effect e on e.reference = c.reference and e.kind = 'transfer' and e.state = 'confirmed'
+        and coalesce(e.remote_id, c.claim_id) = c.claim_id
     where root.received_by = 'AGENCY' and l.bucket = 'principal'
     group by all
 ) p

@@ -722,7 +722,7 @@ class Store:
     def unconfirmed_transfers(self) -> Sequence[Row]:
         """See `Shows`."""
         rows: list[Row] = []
-        for name, claim in sorted(self.claims.items()):
+        for name, claim in sorted(self.claims.items(), key=lambda each: (not each[1].live, each[0])):
             if self._unsettled(claim.reference, Kind.TRANSFER):
                 kind, _, number = claim.document.partition(" ")
                 receivable = self.receivables.get(claim.document)
