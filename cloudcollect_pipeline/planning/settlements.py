@@ -180,7 +180,8 @@ def _ground(
         key = (item["root"], item["customer"])
         share, planned = shares.get(key), tonight.get(key, ())
         after += [effect.reference for effect in planned]
-        right = share is not None and share["carried"] == (share["posted"] or 0)
+        leaves = any(effect.kind == Kind.VOID for effect in planned)
+        right = share is not None and share["carried"] == (share["posted"] or 0) and not leaves
         posts = any(effect.kind == Kind.POSTING for effect in planned)
         emptied = bool(planned) and share is not None and share["carried"] == 0
         if not (right or posts or emptied) and item["root"] not in waits:

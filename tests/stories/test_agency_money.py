@@ -33,6 +33,26 @@ def test_a_settlement_over_two_customers_waits_until_both_shares_are_posted(stor
     assert not story.findings()
 
 
+def test_a_settlement_waits_while_a_posting_of_the_right_amount_gives_way_and_may_not_be_made_anew(story):
+    """Reallocated between two invoices of one customer, whose account shows a stranger's payment meanwhile."""
+    customer = story.customer()
+    first, second = story.receivable(6000, customer=customer), story.receivable(6000, customer=customer)
+    story.night()
+    entry = story.collect(first, 4000)
+    story.night()
+    foreign = story.erp.receive(customer, 100, cash_account="1510")
+    story.agency.reallocate(entry, story.claim(first), story.claim(second), 1000)
+    story.agency.settle(story.slug, story.world.today)
+    story.night()
+    assert "SETTLEMENT_WAITS" in story.findings()
+    assert story.erp.balance("1510") == 100
+    story.erp.void(foreign)
+    story.quiet(3)
+    assert story.erp.balance("1510") == 0
+    ends_equal(story, first, second)
+    assert not story.findings()
+
+
 def test_an_entry_in_two_published_settlements_is_booked_once_until_the_agency_cancels_one(story):
     invoice = transferred(story)
     entry = story.collect(invoice, 3000)
