@@ -5,6 +5,7 @@ The production night runs unchanged; only the transport and the clock are the wo
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -252,6 +253,14 @@ def lose_journal(story: Story) -> None:
     folder = story.data / story.slug
     for path in [*folder.glob("journal*"), *(folder / "published").glob("journal*")]:
         path.unlink()
+
+
+def lay_back(story: Story, copy: Path) -> None:
+    """An older copy of the journal in its place; its head, the ledger and the landing folder stay as they are."""
+    folder = story.data / story.slug
+    for path in folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.copy(copy, folder / "journal.sqlite")
 
 
 def crash_after(faults: Any, method: str, path: str) -> None:

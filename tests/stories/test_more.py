@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.story import Crash, Story, crash_after, ends_equal, transferred
+from tests.story import Crash, Story, crash_after, ends_equal, lay_back, transferred
 
 
 def test_part_payment_on_the_day_of_the_transfer(story):
@@ -59,9 +59,7 @@ def test_transfer_found_again_keeps_its_baseline_though_the_journal_knows_an_ear
     shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
     story.night()
     assert story.claim(invoice).principal == 4000
-    for path in folder.glob("journal.sqlite*"):
-        path.unlink()
-    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    lay_back(story, tmp_path / "old.sqlite")
     story.quiet(3)
     story.erp.void(payment)
     story.night()
@@ -124,9 +122,7 @@ def test_journal_restored_from_two_nights_ago(story):
     story.night()
     story.collect(invoice, 2000)
     story.night()
-    for path in folder.glob("journal.sqlite*"):
-        path.unlink()
-    shutil.copy(folder.parent / "old.sqlite", folder / "journal.sqlite")
+    lay_back(story, folder.parent / "old.sqlite")
     result = story.night()
     assert "12 hours" in result.not_sent or not result.plan.plan.effects
     ends_equal(story, invoice)

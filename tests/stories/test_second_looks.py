@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from cloudcollect_pipeline.sandbox.http import Response
-from tests.story import Story, ends_equal, lose_journal, transferred
+from tests.story import Story, ends_equal, lay_back, lose_journal, transferred
 
 
 def slow_claims(story, seconds, then=lambda: None):
@@ -176,9 +176,7 @@ def test_a_second_pause_of_ours_that_an_older_journal_lacks_is_asked_about(story
     story.agency.dispute(claim)
     story.night()
     assert claim.hold == "PAUSED"
-    for path in folder.glob("journal.sqlite*"):
-        path.unlink()
-    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    lay_back(story, tmp_path / "old.sqlite")
     story.agency.dispute(claim, False)
     story.quiet(3)
     assert "PAUSE_OF_UNKNOWN_ORIGIN" in story.findings()

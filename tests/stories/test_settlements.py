@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.story import ends_equal, spoil
+from tests.story import ends_equal, lay_back, spoil
 
 
 def collected(story, principal=3000, **options):
@@ -110,9 +110,7 @@ def test_a_voucher_that_an_older_journal_knows_as_not_booked_is_taken_back_with_
     story.night()
     booked = voucher_of(story)
     assert story.erp.balance("1510") == 0
-    for path in folder.glob("journal.sqlite*"):
-        path.unlink()
-    shutil.copy(tmp_path / "old.sqlite", folder / "journal.sqlite")
+    lay_back(story, tmp_path / "old.sqlite")
     story.agency.cancel_settlement(settlement)
     story.quiet(4)
     assert voucher_of(story) == {account: -amount for account, amount in booked.items()}

@@ -127,7 +127,7 @@ def _lives(tier: Tier, seeds: list[int], nights: int, faults_a_night: float, pro
 def _one(tier: str, nights: int, faults_a_night: float, seed: int) -> Lived:
     try:
         return TIERS[tier].live(TIERS[tier].drawn(seed, nights, faults_a_night))
-    except Exception as crash:
+    except Exception as crash:  # of whatever kind: it goes on, and says whose life it ended
         crash.add_note(f"in the life of seed {seed}")
         raise
 
