@@ -7,7 +7,7 @@ SIZE   ?= full
 ROWS   ?=
 SEEDS  ?= 10000
 NIGHTS ?= 90
-FAULTS ?= 3.5
+FAULTS ?= $(if $(filter whole,$(TIER)),2,7)
 KILLS  ?= 1000
 EVIDENCE = --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
 READY := .venv/.ready

@@ -432,7 +432,7 @@ def simulate(
     exhaustive: Annotated[bool, typer.Option(help="One story, with every fault at every boundary.")] = False,
     pairs: Annotated[bool, typer.Option(help="With every two crashes too: a quarter of an hour.")] = False,
     states: Annotated[
-        int, typer.Option(min=0, metavar="WORDS", help="Every order of six things and nights, at most so many words.")
+        int, typer.Option(min=0, metavar="WORDS", help="Every order of seven things and nights, at most so many words.")
     ] = 0,
     as_json: AsJson = False,
 ) -> None:

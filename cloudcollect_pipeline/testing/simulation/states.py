@@ -20,7 +20,7 @@ from cloudcollect_pipeline.testing.simulation.core.life import Life
 from cloudcollect_pipeline.testing.simulation.oracle import Violation
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
-EVENTS = ("pay", "pay the agency", "take money back", "void a payment", "credit", "settle")
+EVENTS = ("pay", "pay the agency", "take money back", "void a payment", "credit", "settle", "dispute or not")
 TROUBLES = (
     "killed after a write",
     "write lost",

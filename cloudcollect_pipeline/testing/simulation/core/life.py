@@ -59,6 +59,8 @@ WRONG = {
 }
 KEPT_EVERY = 4
 """Of so many nights with news one leaves a copy behind."""
+STARTED_AGAIN = 6
+"""A run that did not come to its end is started again fewer times than this, in the same night."""
 
 
 EFFECTS = "select reference, state, amount, remote_id, details, intents, misses from effect order by reference"
@@ -251,6 +253,8 @@ class Life:
             self._before(whole)
         newest = self.journal.newest
         ran = self._attempt(whole)
+        if ran is None:
+            ran = self._started_again()
         if ran is not None and ran.waits:
             ran = self._approve(ran, whole)
         if ran is not None and ran.plan and "plan carried out again" in whole:
@@ -319,6 +323,14 @@ class Life:
             pass
         finally:
             self.clock.running = False
+        return None
+
+    def _started_again(self) -> Ran | None:
+        """A run that died or failed is started again in the same night, by a person or by Dagster, or it is not."""
+        for _ in range(Random(f"{self.script.seed} again {self.oracle.night}").randrange(STARTED_AGAIN)):
+            ran = self._attempt({})
+            if ran is not None:
+                return ran
         return None
 
     def _second_run(self, folder: Path) -> None:
