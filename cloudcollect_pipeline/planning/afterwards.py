@@ -110,9 +110,9 @@ def holds(
         if wanted == row["hold"]:
             continue
         last, entry = last_hold.get(row["transfer"], ("", 0))
-        if wanted == "NONE" and last != "PAUSED":
-            forgot = facts.journal_forgot
-            if forgot is None or entry > forgot or row["hold"] != "PAUSED":
+        surely_last = facts.journal_forgot is None or entry > facts.journal_forgot
+        if wanted == "NONE" and not (surely_last and last == "PAUSED"):
+            if surely_last or row["hold"] != "PAUSED":
                 continue  # not by us
             if facts.decisions.get(("PAUSE_OF_UNKNOWN_ORIGIN", document)) != "resume":
                 text = f"the claim for {document} is paused, and the journal does not know by whom"

@@ -188,6 +188,25 @@ def test_a_second_pause_of_ours_that_an_older_journal_lacks_is_asked_about(story
     assert claim.hold == "PAUSED"
 
 
+def test_a_pause_that_an_older_journal_takes_for_ours_is_asked_about(story, tmp_path):
+    """It lacks that ours has ended, and that the pause which stands now is the agency's own."""
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    story.agency.dispute(claim)
+    story.night()
+    assert claim.hold == "PAUSED"
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.sqlite", tmp_path / "old.sqlite")
+    story.agency.dispute(claim, False)
+    story.night()
+    assert claim.hold == "NONE"
+    story.agency.set_hold(story.slug, claim.id, "PAUSED")  # its own
+    lay_back(story, tmp_path / "old.sqlite")
+    story.quiet(3)
+    assert claim.hold == "PAUSED"
+    assert "PAUSE_OF_UNKNOWN_ORIGIN" in story.findings()
+
+
 def test_after_a_lost_journal_the_first_sending_night_still_asks_from_go_live_on(story):
     transferred(story)
     invoice = story.receivable(6000)
