@@ -61,6 +61,8 @@ PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 """The dispatch assets in order, and the kinds that each carries out."""
 
 OF_ENTRIES = frozenset({Kind.POSTING, Kind.VOID})
+TRIED = frozenset({"intent", "uncertain", "absent"})
+"""States of an effect that may have been carried out though nobody was told."""
 
 
 class NothingSent(Exception):
@@ -580,6 +582,9 @@ class Dispatcher:
         if claim is None:
             return self._outcome(effect, "dropped", note="the agency no longer lists the claim")
         if claim["hold"] == told["hold"]:
+            known = self.journal.effect(effect.reference)
+            if told["hold"] == "PAUSED" and not (known and known.state in TRIED):
+                return self._outcome(effect, "dropped", note="the agency has paused it for reasons of its own")
             return self._outcome(effect, "confirmed", remote_id=told["claim_id"], note="already so")
         if claim["hold"] != effect.expect["hold"]:
             return self._outcome(effect, "dropped", note="the claim's hold changed since the plan")

@@ -443,9 +443,13 @@ class Journal:
         self.record(as_effect(known), state, at, night, remote_id=remote_id, note=note, details=known.details)
 
     def missed(self, reference: str, at: datetime, night: date) -> int:
-        """Count a look-up that did not find an uncertain effect, at most one per night; returns the count."""
+        """Count a look-up that did not find an uncertain effect; returns the count.
+
+        At most one per night, and each twelve hours after the one before: a run that is started again after midnight
+        meets the same lists as before it.
+        """
         known = self.effect(reference)
-        if known is None or known.missed_night == night:
+        if known is None or known.missed_night == night or (known.misses and at - self._missed_at(reference) < SETTLE):
             return known.misses if known else 0
         with self._transaction():
             seq = self._append(at, "missed", reference, {"night": night, "misses": known.misses + 1})
@@ -454,6 +458,10 @@ class Journal:
                 (night.isoformat(), seq, reference),
             )
         return known.misses + 1
+
+    def _missed_at(self, reference: str) -> datetime:
+        query = "select at from event where kind = 'missed' and subject = ? order by seq desc limit 1"
+        return datetime.fromisoformat(self.db.execute(query, (reference,)).fetchone()[0])
 
     # -- plans ---------------------------------------------------------------------------------------------------
 

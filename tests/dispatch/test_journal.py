@@ -104,7 +104,17 @@ def test_a_look_up_counts_once_a_night(open_journal):
     journal = open_journal()
     journal.record(EFFECT, "intent", AT, NIGHT)
     assert [journal.missed(EFFECT.reference, AT, NIGHT) for _ in range(3)] == [1, 1, 1]
-    assert journal.missed(EFFECT.reference, AT, NIGHT + timedelta(days=1)) == 2
+    assert journal.missed(EFFECT.reference, AT + timedelta(days=1), NIGHT + timedelta(days=1)) == 2
+
+
+def test_look_ups_on_either_side_of_midnight_count_as_one(open_journal):
+    """A list that lags for a night would hide a write from both."""
+    journal = open_journal()
+    journal.record(EFFECT, "intent", AT, NIGHT)
+    assert journal.missed(EFFECT.reference, AT, NIGHT) == 1
+    for hours, count in ((0.1, 1), (11.9, 1), (12, 2), (23, 2), (24, 3)):
+        at = AT + timedelta(hours=hours)
+        assert journal.missed(EFFECT.reference, at, NIGHT + timedelta(days=count if count > 1 else 1)) == count
 
 
 @pytest.mark.parametrize(

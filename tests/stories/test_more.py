@@ -143,9 +143,26 @@ def test_excluded_after_the_transfer_pauses_the_claim_and_un_excluded_resumes_it
 
 def test_a_pause_of_the_agencys_own_is_left_alone(story):
     invoice = transferred(story)
-    story.agency.set_hold(story.slug, story.claim(invoice).id, "PAUSED")
+    story.agency.pause(story.claim(invoice))
     story.assert_quiet()
     assert story.claim(invoice).hold == "PAUSED"
+
+
+def test_a_pause_that_the_agency_made_right_before_ours_stays_its_own(story):
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    story.erp.exclude(invoice, True)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan()
+        story.agency.pause(claim)
+        night.carry_out(plan.plan.hash)
+    story.erp.exclude(invoice, False)
+    story.quiet(3)
+    assert claim.hold == "PAUSED"
+    story.agency.pause(claim, False)
+    assert claim.hold == "NONE"
+    ends_equal(story, invoice)
 
 
 def test_a_due_date_moved_later_pauses_until_it_has_passed(story):

@@ -183,7 +183,7 @@ def test_a_second_pause_of_ours_that_an_older_journal_lacks_is_asked_about(story
     story.decide("PAUSE_OF_UNKNOWN_ORIGIN", "resume")
     story.night()
     assert claim.hold == "NONE"
-    story.agency.set_hold(story.slug, claim.id, "PAUSED")  # its own
+    story.agency.pause(claim)
     story.quiet(3)
     assert claim.hold == "PAUSED"
 
@@ -200,7 +200,7 @@ def test_a_pause_that_an_older_journal_takes_for_ours_is_asked_about(story, tmp_
     story.agency.dispute(claim, False)
     story.night()
     assert claim.hold == "NONE"
-    story.agency.set_hold(story.slug, claim.id, "PAUSED")  # its own
+    story.agency.pause(claim)
     lay_back(story, tmp_path / "old.sqlite")
     story.quiet(3)
     assert claim.hold == "PAUSED"

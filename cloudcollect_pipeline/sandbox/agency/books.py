@@ -158,6 +158,8 @@ class Claim:
     questions_open: int = 0
     waiting: bool = False
     """Whether its next step was due while it could not move."""
+    paused_at: datetime | None = None
+    """When the agency paused it for reasons of its own, as long as it does."""
 
     @property
     def reference(self) -> str:
@@ -445,7 +447,7 @@ class Agency:
         offers = self.settings.capabilities
         if not {"NONE": True, "PAUSED": offers.pause, "RECALLED": offers.recall}[hold]:
             raise Refusal("not_supported", f"{hold} is not offered")
-        claim.hold = hold
+        claim.hold, claim.paused_at = hold, None
         self._changed(claim)
         return claim
 
@@ -584,6 +586,11 @@ class Agency:
         if claim.disputed != flag:
             claim.disputed = flag
             self._changed(claim)
+
+    def pause(self, claim: Claim, flag: bool = True) -> None:
+        """The agency stops a claim for reasons of its own, or lets it go on."""
+        self.set_hold(claim.creditor, claim.id, "PAUSED" if flag else "NONE")
+        claim.paused_at = self.clock.now() if flag else None
 
     def question(self, claim: Claim, text: str) -> Question:
         """Ask the creditor; the claim needs information until answered."""

@@ -400,6 +400,16 @@ def dispute_or_not(stage: Stage, dice: Random) -> object:
     return claim
 
 
+@event(0.5)
+def the_agency_pauses_or_goes_on(stage: Stage, dice: Random) -> object:
+    """The agency stops a claim for reasons of its own, or lets it go on."""
+    claim = one_of(dice, [claim for claim in stage.claims() if claim.hold == "NONE" or claim.paused_at])
+    if claim is None:
+        return None
+    stage.world.agency.pause(claim, claim.hold == "NONE")
+    return claim
+
+
 @event(0.3)
 def ask(stage: Stage, dice: Random) -> object:
     """The agency wants to know something."""

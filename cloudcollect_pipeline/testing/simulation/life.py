@@ -393,7 +393,7 @@ class Life:
                 answered = True
             for finding in journal.findings():
                 code, subject = finding["code"], finding["subject"]
-                if code in ANSWERS and (code, subject) not in decided:
+                if code in ANSWERS and (code, subject) not in decided and self.oracle.may_be_answered(code, subject):
                     answer = dice.choice(ANSWERS[code])
                     journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
                     answered = True

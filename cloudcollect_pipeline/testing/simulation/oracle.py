@@ -53,7 +53,7 @@ INVARIANTS: Mapping[str, str] = {
     "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
     "C2": "no fact is lost: what is ripe is sent, agency money posted, its settlements booked, or named why not",
     "C4": "a quiet night plans nothing, and the same night once more sends nothing",
-    "C10": "a claim that must stop is held or asked about, and no other one is held",
+    "C10": "a claim that must stop is held or asked about, no other one is, and a pause of the agency's own stands",
 }
 """What each code says. S13 and S14 are watched outside the simulator, S9 by the ERP's books, which refuse it."""
 
@@ -120,6 +120,8 @@ PAYOUT, INPUT_VAT, COMMISSION, EXPENSES, INTEREST, FEES = "1515", "2710", "7790"
 SETTLE = timedelta(hours=12)
 MISSET = timedelta(hours=1)
 """How far the machine's clock is wrong at most."""
+UNKNOWN_FOR = timedelta(days=4)
+"""How long the outcome of a write may be unknown, and a night on which lists tell nothing new."""
 MOST_REQUESTS = 400
 MOST_ORDINALS = 12
 
@@ -152,6 +154,7 @@ class Write:
     amount: int = 0
     subject: str = ""
     lines: tuple[tuple[str, int], ...] = ()
+    hold: str = ""
 
 
 @dataclass
@@ -184,6 +187,10 @@ class Oracle:
     _anything_approved: bool = False
     _head: tuple[int, str] = (0, "")
     _seals: frozenset[str] = frozenset()
+    _held_at: dict[str, datetime] = field(default_factory=dict)
+    """When we last sent a hold, by claim."""
+    _forgot_at: datetime | None = None
+    """When all files were put back at once."""
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     _sent: dict[str, datetime] = field(default_factory=dict)
 
@@ -435,6 +442,8 @@ class Oracle:
                 self._voucher(write)
             case "reduction":
                 self._reduction(write)
+            case "hold":
+                self._hold(write)
 
     def _allowed(self, write: Write) -> None:
         """S10: a person has approved a first plan, and whatever is more than usual; then that goes and nothing else."""
@@ -576,6 +585,27 @@ class Oracle:
             if fact in told:
                 told[fact] -= write.amount  # two reductions of one run share the room that was read
 
+    def may_be_answered(self, code: str, subject: str) -> bool:
+        """Whether a person who knows the agency would answer: a pause of its own is let be."""
+        number = subject.rpartition(" ")[2]
+        own = any(claim.paused_at for claim in self.stage.account.by_document[number])
+        return not (code == "PAUSE_OF_UNKNOWN_ORIGIN" and own)
+
+    def _hold(self, write: Write) -> None:
+        """C10: a pause of the agency's own is not ours to end.
+
+        The agency tells that a claim is paused, not by whom: a hold of ours whose outcome is unknown, or that nobody
+        can know of since all files were put back, may be taken for it.
+        """
+        claim, last = self.stage.account.claims[write.subject], self._held_at.get(write.subject)
+        self._held_at[claim.id] = self.world.now
+        if write.hold != "NONE" or claim.hold != "PAUSED" or claim.paused_at is None:
+            return
+        unknown = last is not None and claim.paused_at - last < UNKNOWN_FOR
+        forgotten = last is not None and self._forgot_at is not None and last < self._forgot_at
+        if not (unknown or forgotten):
+            self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
+
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
         return _names(self.company.tenant_id, self.company.agency_id, kind, source)
@@ -602,6 +632,7 @@ class Oracle:
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
         self._head, self._seals = (0, ""), frozenset()
+        self._forgot_at = self.world.now
         account = self.stage.account
         self.forgotten |= {claim.id for claim in account.claims.values() if claim.hold == "PAUSED"}
         self.forgotten |= set(account.settlements)
@@ -765,7 +796,7 @@ class Oracle:
             words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
             if must and claim.hold == "NONE":
                 yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
-            if must is False and claim.hold == "PAUSED" and claim.id not in self.forgotten:
+            if must is False and claim.hold == "PAUSED" and not claim.paused_at and claim.id not in self.forgotten:
                 yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
 
 
@@ -855,6 +886,8 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
             return Write(
                 operation, lines[0]["referenceNumber"]["value"], amount=-dict(amounts).get(SUSPENSE, 0), lines=amounts
             )
+        case "hold":
+            return Write(operation, subject=path[2], hold=told["hold"])
         case "case number":
             kind = "Invoice" if path[1].lower() == "customerinvoice" else "DebitNote"
             return Write(operation, subject=f"{kind} {path[2]}")

@@ -529,7 +529,7 @@ class Life:
             answered = True
         for finding in self._findings():
             code, subject = finding
-            if code in ANSWERS and finding not in decided:
+            if code in ANSWERS and finding not in decided and self.oracle.may_be_answered(code, subject):
                 answer = dice.choice(ANSWERS[code])
                 self.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
                 answered = True

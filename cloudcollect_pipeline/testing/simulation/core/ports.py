@@ -544,7 +544,8 @@ class AgencyPort:
 
     def set_hold(self, claim_id: str, hold: str, reason: str) -> None:
         """See `AgencyWrites`."""
-        self.wire.write(Write("hold", subject=claim_id), lambda: self.books.set_hold(self.stage.slug, claim_id, hold))
+        write = Write("hold", subject=claim_id, hold=hold)
+        self.wire.write(write, lambda: self.books.set_hold(self.stage.slug, claim_id, hold))
 
     def update_debtor(self, claim_id: str, debtor: Debtor) -> None:
         """See `AgencyWrites`; nobody moves in these lives."""
