@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from cloudcollect_pipeline.dispatch.journal import BLOCKING, Journal
+from cloudcollect_pipeline.dispatch.journal import BLOCKING, SETTLE, Journal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import PostedVoucher
@@ -407,7 +407,10 @@ def _postings(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> Non
 
 
 def _states(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
-    """State effects are read, compared, and set again if need be: an unknown outcome is settled by the mirror."""
+    """State effects are read, compared, and set again if need be: an unknown outcome is settled by the mirror.
+
+    What is not shown may still land, so that nothing is said of it on the night of its intent.
+    """
     for row in journal.effects(states=("intent", "uncertain")):
         told = row.details
         match row.kind:
@@ -423,7 +426,8 @@ def _states(shows: Shows, journal: Journal, facts: Facts, at: datetime) -> None:
                 continue
         if row.state == "intent":
             journal.move(row.reference, "uncertain", at, facts.night, note="the run ended before the answer")
-        journal.move(row.reference, "confirmed" if done else "absent", at, facts.night, note="read again")
+        if done or row.intent_at is None or at - row.intent_at >= SETTLE:
+            journal.move(row.reference, "confirmed" if done else "absent", at, facts.night, note="read again")
 
 
 def after_a_crash(journal: Journal, at: datetime, night: date) -> None:

@@ -165,6 +165,31 @@ def test_a_pause_that_the_agency_made_right_before_ours_stays_its_own(story):
     ends_equal(story, invoice)
 
 
+def test_a_pause_of_ours_that_lands_late_is_ended_when_its_reason_is_gone(story):
+    invoice = transferred(story)
+    claim = story.claim(invoice)
+    story.erp.exclude(invoice, True)
+    story.world.agency_faults.add("lost_before", "PUT", "hold")
+    story.night()
+    assert claim.hold == "NONE"
+    story.agency.set_hold(story.slug, claim.id, "PAUSED")  # the request arrives after all
+    story.night()
+    story.erp.exclude(invoice, False)
+    story.night()
+    assert claim.hold == "NONE"
+    story.assert_quiet()
+
+
+def test_a_pause_of_ours_that_never_lands_is_asked_for_again_on_the_next_night(story):
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.world.agency_faults.add("lost_before", "PUT", "hold")
+    story.night()
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    story.assert_quiet()
+
+
 def test_a_due_date_moved_later_pauses_until_it_has_passed(story):
     invoice = transferred(story)
     story.erp.set_due_date(invoice, date(2026, 1, 20))
