@@ -129,6 +129,21 @@ def test_journal_restored_from_two_nights_ago(story):
     assert (invoice.balance, story.erp.balance("1510")) == (3000, 2000)
 
 
+def test_nothing_of_a_customer_is_handed_over_while_a_posting_of_ours_is_under_way(story):
+    """It may be more than is owed, and a list that lags would not tell of the credit."""
+    invoice = transferred(story)
+    story.collect(invoice, 2500)
+    story.world.erp_faults.add("status_before", "POST", "/action/release$", status=500)
+    story.night()
+    other = story.receivable(4000, customer=invoice.customer.number)
+    result = story.night()
+    [held] = [each for each in result.plan.plan.held_back if each.document == f"Invoice {other.number}"]
+    assert held.failed == ("NO_UNAPPLIED_CREDIT",)
+    story.night()
+    assert story.claim(other).principal == 4000
+    ends_equal(story, invoice, other)
+
+
 def test_excluded_after_the_transfer_pauses_the_claim_and_un_excluded_resumes_it(story):
     invoice = transferred(story)
     story.erp.exclude(invoice, True)

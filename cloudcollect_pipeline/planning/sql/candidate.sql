@@ -2,10 +2,19 @@
 -- and reads the mirror; the guard fills it with a handful of keys and lays fresh reads over the `_now` views.
 create or replace temp view candidate as
 with unapplied as (
-    select customer, sum(balance) as credit
-    from payment_now
-    where status = 'Open' and balance > 0 and document_type in ('Payment', 'Prepayment', 'CreditNote')
-      and customer in (select customer from subject)
+    select customer, sum(credit) as credit
+    from (
+        select customer, balance as credit
+        from payment_now
+        where status = 'Open' and balance > 0 and document_type in ('Payment', 'Prepayment', 'CreditNote')
+        union all
+        -- What we post and do not yet see as posted may be more than is owed when it is.
+        select e.party, cast(e.amount as decimal(18, 2)) / 100
+        from effect e
+        where e.kind = 'posting' and e.state in ('intent', 'uncertain', 'created')
+          and not exists (select 1 from payment_now p where p.reference = e.reference and p.status in ('Open', 'Closed', 'Voided'))
+    )
+    where customer in (select customer from subject)
     group by customer
 ),
 -- A void of a payment too: once released, it opens again what the payment settles.

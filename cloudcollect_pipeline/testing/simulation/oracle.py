@@ -289,7 +289,9 @@ class Oracle:
             yield "DOCUMENT_TYPE"
         if document.case_number and document.case_number not in {c.case.number for c in past if c.case}:
             yield "NO_CASE"
-        if any(d.balance > 0 and d.status is Status.OPEN and d.type in _CREDITS for d in customer.documents):
+        if any(
+            d.balance > 0 and ((d.status is Status.OPEN and d.type in _CREDITS) or _ours(d)) for d in customer.documents
+        ):
             yield "NO_UNAPPLIED_CREDIT"
         if any(row.paying.status in (Status.HOLD, Status.BALANCED) for row in document.settled_by):
             yield "NO_UNRELEASED"
@@ -845,6 +847,11 @@ def _names(tenant: str, agency: str, kind: str, source: str) -> tuple[str, ...]:
 def _over(claim: Claim) -> bool:
     """Whether a claim has ended, so that its receivable may be handed over again."""
     return claim.status in ENDED or claim.hold == "RECALLED"
+
+
+def _ours(document: Document) -> bool:
+    """Whether it is a payment that we made and that is not released."""
+    return document.cash_account == SUSPENSE and bool(document.reference) and document.status is Status.BALANCED
 
 
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)

@@ -15,13 +15,17 @@ from cloudcollect_pipeline.testing.simulation.script import Script
 
 @dataclass(frozen=True)
 class Tier:
-    """How scripts are drawn and lived. `cells`: every fault at every place that it can strike."""
+    """How scripts are drawn and lived. `cells`: every fault at every place that it can strike.
+
+    Things happen `events_a_night` in the mean, and `when_busy` in every fourth life.
+    """
 
     name: str
     faults: Mapping[str, Fault]
     cells: tuple[tuple[str, str], ...]
     live: Callable[..., Lived]
     events_a_night: float
+    when_busy: float
 
     def only(self, kinds: Sequence[str]) -> "Tier":
         """The same with these faults alone."""
@@ -29,7 +33,8 @@ class Tier:
 
     def drawn(self, seed: int, nights: int, faults_a_night: float = 1.0) -> Script:
         """The script of a seed."""
-        return Script.drawn(seed, nights, faults_a_night, self.events_a_night, faults=self.faults, tier=self.name)
+        events = self.when_busy if seed % 4 == 3 else self.events_a_night
+        return Script.drawn(seed, nights, faults_a_night, events, faults=self.faults, tier=self.name)
 
 
 WRITES = tuple(dict.fromkeys(name for *_, name in OPERATIONS))
@@ -50,9 +55,10 @@ WHOLE = Tier(
         for place in (WRITES if fault.place == "write" else (ELSEWHERE[fault.place],))
     ),
     whole.live,
-    2.0,
+    events_a_night=2.0,
+    when_busy=2.0,
 )
-CORE = Tier("core", core_faults.FAULTS, core_faults.CELLS, core.live, 0.25)
+CORE = Tier("core", core_faults.FAULTS, core_faults.CELLS, core.live, events_a_night=0.25, when_busy=1.5)
 TIERS: Mapping[str, Tier] = {tier.name: tier for tier in (CORE, WHOLE)}
 
 

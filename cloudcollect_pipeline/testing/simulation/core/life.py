@@ -255,11 +255,12 @@ class Life:
         ran = self._attempt(whole)
         if ran is None:
             ran = self._started_again()
+        approved = ran.effects if ran is not None and ran.waits else None
         if ran is not None and ran.waits:
             ran = self._approve(ran, whole)
         if ran is not None and ran.plan and "plan carried out again" in whole:
             self.chaos.strike(whole["plan carried out again"])
-            self._begin()
+            self._begin(approved)
             again = Ran(plan=ran.plan)
             self._guarded(lambda run: run.carry_out(again))
         if "run again" in whole:

@@ -298,7 +298,8 @@ class Store:
             "NO_UNRELEASED": not any(p.status in ("Hold", "Balanced") and receivable.name in p.lines for p in payments),
             "NO_UNAPPLIED_CREDIT": not any(
                 p.status == "Open" and p.balance > 0 and p.document_type != "WriteOff" for p in payments
-            ),
+            )
+            and not self._under_way(receivable.customer),
             "NO_CASE": not receivable.case_number or receivable.case_number in over,
             "DOCUMENT_TYPE": receivable.document_type != "DebitNote" or policy.debit_notes,
             "NO_LIVE_CLAIM": not live and not pending,
@@ -307,6 +308,14 @@ class Store:
             "TRUSTED": customer is not None and not facts.missing(*TRANSFER_FEEDS) and self.consistent(receivable),
         }
         return [code for code, passed in passes.items() if not passed]
+
+    def _under_way(self, customer: str) -> bool:
+        """Whether a posting of ours for this customer is not yet seen as posted."""
+        rows = (self.effects[name] for name in self.open)
+        open_ = {row["reference"] for row in rows if row["kind"] == "posting" and row["party"] == customer}
+        return bool(
+            open_ - {p.reference for p in self.payments_of(customer) if p.status in ("Open", "Closed", "Voided")}
+        )
 
     def stops(self, receivable: Receivable, claim: Claim, facts: Facts) -> list[str]:
         """Which rules a live claim's receivable fails, of those that a hold asks for."""
