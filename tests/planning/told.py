@@ -1,0 +1,109 @@
+"""What tests of planning share: the facts of a night, findings as plain values, and a ledger that is filled by hand."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+from cloudcollect_pipeline.agency.port import AgencyCapabilities
+from cloudcollect_pipeline.domain.effect import Effect
+from cloudcollect_pipeline.domain.finding import Finding
+from cloudcollect_pipeline.ledger.ledger import Ledger
+from cloudcollect_pipeline.planning.facts import Facts
+from cloudcollect_pipeline.planning.plan import judge_all, prepare, raise_fence
+from cloudcollect_pipeline.sandbox.world import World
+from tests.story import START, settings_of
+
+NIGHT = date(2026, 1, 20)
+SETTINGS = settings_of(World.empty(START, ("nordlys",)), Path("nowhere")).companies["nordlys"]
+
+
+def facts(decisions=(), *, policy=(), accounts=(), agency=(), capabilities=None, **more):
+    """The facts of a night; what is told of the policy, the accounts, the agency and the rest changes them."""
+    changes = {"policy": policy, "accounts": accounts, "agency": agency}
+    settings = SETTINGS.model_copy(
+        update={name: getattr(SETTINGS, name).model_copy(update=dict(told)) for name, told in changes.items()}
+    )
+    return Facts(
+        NIGHT, "t1", "agency", settings, capabilities or AgencyCapabilities(), decisions=dict(decisions), **more
+    )
+
+
+def nothing() -> tuple[list[Effect], list[Finding]]:
+    """Where effects and findings go that are to be planned."""
+    return [], []
+
+
+def plain(findings):
+    """Findings as (code, subject, text, amount)."""
+    return [(each.code, each.subject, each.text, each.amount) for each in findings]
+
+
+class Books:
+    """A ledger that is filled by hand: what is not told of a record is as it is for most."""
+
+    def __init__(self, folder):
+        self.ledger = Ledger(folder / "ledger", "nordlys", "t1")
+        self.close = self.ledger.close
+
+    def put(self, table, **values):
+        """Lay one record down."""
+        told = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()}
+        columns = ", ".join(f"${name} as {name}" for name in told)
+        self.ledger.db.execute(f"insert into {table} by name select {columns}", told)
+
+    def effect(self, reference, kind, source, **values):
+        """An effect of ours as the journal knows it."""
+        told = {"ordinal": 1, "chain": source, "state": "confirmed", "party": "10001", "document": "?", "account": ""}
+        told |= {"currency": "NOK", "amount": 0, "details": {}, "night": date(2026, 1, 5), "seq": 1}
+        self.put("effect", reference=reference, kind=kind, source=source, **(told | values))
+
+    def receivable(self, number, amount=60, **values):
+        """An invoice that is old enough, and its customer."""
+        told = {"document_type": "Invoice", "customer": "10001", "status": "Open", "currency": "NOK", "balance": amount}
+        told |= {"document_date": date(2025, 11, 17), "due_date": date(2025, 12, 1)}
+        told |= {"dunning_level": 1, "dunning_date": date(2025, 12, 29), "excluded": False, "revoked": False}
+        told |= {"valid_from": 1}
+        told |= values
+        self.put("receivable", number=number, amount=amount, **told)
+        if not self.ledger.value(
+            "select exists (from customer where number = $customer)", {"customer": told["customer"]}
+        ):
+            self.put("customer", number=told["customer"], status="Active", excluded=False, business=False, valid_from=1)
+
+    def claimed(self, number, principal=60, *, customer="10001", receivable=True, details=None, **values):
+        """An invoice with the number n that was handed over under T<n>, and its claim c<n>."""
+        if receivable:
+            self.receivable(number, principal, customer=customer)
+        told = {"document_type": "Invoice", "document_number": number, "status": "ACTIVE", "hold": "NONE"}
+        told |= {"disputed": False, "currency": "NOK", "principal": principal, "principal_open": principal}
+        self.put("claim", claim_id=f"c{number}", reference=f"T{number}", **(told | {"valid_from": 1} | values))
+        document = f"Invoice {number}"
+        details = {"due_date": "2025-12-01"} if details is None else details
+        self.effect(
+            f"T{number}",
+            "transfer",
+            document,
+            party=customer,
+            document=document,
+            amount=principal * 100,
+            details=details,
+        )
+
+    def person(self, customer, **values):
+        """Who a customer is."""
+        self.put("persons.person", customer=customer, **values)
+
+    def ask(self, question, claim, *, answered=False):
+        """What the agency asks."""
+        self.put("persons.question", question_id=question, claim_id=claim, text="?", answered=answered)
+
+    def lay(self, **more):
+        """The facts of the night, laid beside the books."""
+        night = facts(**more)
+        prepare(self.ledger, night)
+        return night
+
+    def judge(self):
+        """Judge what may have to be handed over, held or let go."""
+        raise_fence(self.ledger, again=True)
+        judge_all(self.ledger)
