@@ -1310,3 +1310,105 @@ def test_a_night_of_many_looks_up_again_after_ten_minutes(run):
     run.agency.create_reduction = slowly
     run.send(*several(REDUCTION, 81))
     assert len([each for each in run.agency.asked if each[0] == "find"]) == 3
+
+
+UNREAD = "its customer or its amounts could not be read again"
+LEFT_OPEN = {"principal_open": None}
+TRANSFERS: list[tuple[dict, dict, str]] = [
+    ({}, {"verdicts": {}}, "the ERP no longer lists it"),
+    ({"failed": ["OPEN", "NOT_DISPUTED"]}, {}, "no longer passes OPEN, NOT_DISPUTED"),
+    ({}, {"debtors": {}}, UNREAD),
+    ({}, {"documents": {"1": RECEIVABLE | {"amount": None}}}, UNREAD),
+    ({}, {"documents": {"1": RECEIVABLE | {"balance": None}}}, UNREAD),
+    ({"balance": Decimal(59)}, {}, "the balance changed since the plan"),
+    ({}, {"settled": {"Invoice 1": {"Payment 5": 3999}}}, "its applications do not add up to amount minus balance"),
+    ({}, {"settled": {}}, "its applications do not add up to amount minus balance"),
+]
+
+
+@pytest.mark.parametrize(("verdict", "read", "note"), TRANSFERS)
+def test_a_transfer_is_dropped_by_what_was_just_read(run, verdict, read, note):
+    run.reads.verdicts = {"Invoice 1": VERDICT | verdict}
+    for name, value in read.items():
+        setattr(run.reads, name, value)
+    good = replace(TRANSFER, reference="T2", source="Invoice 2", chain="T2", lane="Invoice 2")
+    good = replace(good, content=replace(TRANSFER.content, document="Invoice 2"))
+    good = replace(good, details={**TRANSFER.details, "number": "2"})
+    run.reads.documents = {**run.reads.documents, "2": RECEIVABLE | {"number": "2", "customer": "10002"}}
+    run.reads.verdicts = {**run.reads.verdicts, "Invoice 2": VERDICT}
+    run.reads.settled = {**run.reads.settled, "Invoice 2": {"Payment 5": 4000}}
+    run.reads.debtors = {**run.reads.debtors, "10002": replace(DEBTOR, number="10002")}
+    log = run.send(TRANSFER, good)
+    assert log[0] == ("dropped", "T1", None, note)
+    assert log[1:] == sent(good, "claim of T2")
+
+
+REDUCTIONS: list[tuple[dict, dict, str]] = [
+    ({}, {"listed": {}}, "the agency no longer lists the claim"),
+    (LEFT_OPEN, {}, "the agency no longer lists the claim"),
+    *(({"status": status}, {}, "the claim has ended") for status in ("WITHDRAWN", "REJECTED", "MERGED")),
+    ({"hold": "RECALLED"}, {}, "the claim has ended"),
+    ({"principal_open": Decimal(59)}, {}, "the agency's open principal changed since the plan"),
+    ({}, {"documents": {"1": RECEIVABLE | {"balance": Decimal(59)}}}, "the balance changed since the plan"),
+    ({}, {"documents": {"1": RECEIVABLE | {"balance": None}}}, "the balance changed since the plan"),
+    ({}, {"documents": {}}, "the balance changed since the plan"),
+]
+
+
+@pytest.mark.parametrize(("claim", "read", "note"), REDUCTIONS)
+def test_a_reduction_is_dropped_by_what_was_just_read(run, claim, read, note):
+    run.reads.listed = {"c1": CLAIM | claim}
+    for name, value in read.items():
+        setattr(run.reads, name, value)
+    assert run.send(REDUCTION) == [("dropped", "R1", None, note)]
+
+
+DISPUTED = VERDICT | {"failed": ["NOT_DISPUTED"]}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "listed", "note"),
+    [
+        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
+        ({"Invoice 1": DISPUTED | {"due_date": None}}, {"c1": CLAIM}, "its receivable could not be read again"),
+        ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
+        ({"Invoice 1": DISPUTED}, {"c1": CLAIM | LEFT_OPEN}, "the agency no longer lists the claim"),
+        ({"Invoice 1": VERDICT}, {"c1": CLAIM}, "it should now be NONE: no longer held"),
+    ],
+)
+def test_a_hold_is_dropped_by_what_was_just_read(run, verdicts, listed, note):
+    good = replace(HOLD, reference="H2", source="T2", chain="hold T2", lane="T2")
+    good = replace(good, details={**HOLD.details, "claim_id": "c2", "document": "Invoice 2"})
+    run.reads.verdicts = {**verdicts, "Invoice 2": DISPUTED}
+    run.reads.listed = {**listed, "c2": CLAIM | {"claim_id": "c2"}}
+    assert run.send(HOLD, good) == [("dropped", "H1", None, note), *sent(good, "c2")]
+    assert ("must_stop", "10001") in run.reads.asked
+
+
+TOLD = {"status": "PUBLISHED", "net": Decimal(0), **AMOUNTS}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"s1": TOLD | {"status": "CANCELLED"}},
+        {"s1": TOLD | {"net": None}},
+        {"s1": TOLD | {"net": Decimal(1)}},
+    ],
+)
+def test_a_voucher_is_dropped_when_its_settlement_changed(run, told):
+    run.reads.told = told
+    assert run.send(SETTLEMENT) == [("dropped", "S1", None, "the settlement changed since the plan")]
+
+
+def test_a_group_is_read_by_the_documents_claims_and_customers_that_it_rests_on(run):
+    run.reads.documents = {"1": RECEIVABLE, "2": RECEIVABLE | {"number": "2", "customer": None}}
+    second = replace(HOLD, reference="H2", lane="T2")
+    second = replace(second, details={**HOLD.details, "claim_id": "c2", "document": "Invoice 2"})
+    run.send(second, HOLD)
+    assert run.reads.asked[1:] == [
+        ("receivables", DocumentKey("Invoice", "1"), DocumentKey("Invoice", "2")),
+        ("claims", "c1", "c2"),
+        ("must_stop", "10001"),
+    ]

@@ -1,5 +1,6 @@
 """The plan of a night from the mirrors: transfers, customers' states, what is wrong with the facts, letters."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
+from cloudcollect_pipeline.domain.debtor import debtor_mark
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.law import default_interest
 from cloudcollect_pipeline.planning.deltas import Application, ClaimState, EntryState, Known, Listed, PostingState
 from cloudcollect_pipeline.planning.effects import plan_hash
 from cloudcollect_pipeline.planning.plan import HeldBack, customer_states, make_plan, transfers
+from cloudcollect_pipeline.planning.settlements import TERMS
 from tests.planning.told import NIGHT, Books, facts, nothing, plain
 
 DAY = date(2026, 1, 5)
@@ -117,42 +120,6 @@ def books(tmp_path):
     books.close()
 
 
-def entry(books, name, *lines, **values):
-    """An entry with lines of (claim, bucket, amount)."""
-    told = {"kind": "AGENCY_PAYMENT", "received_by": "AGENCY", "currency": "NOK", "value_date": DAY, "cancelled": False}
-    told |= {"amount": sum(amount for _, _, amount in lines), "recorded_at": datetime(2026, 1, 5, tzinfo=UTC)}
-    told |= {"valid_from": 1} | values
-    columns = ", ".join(f"${column} as {column}" for column in told)
-    listed = ", ".join(
-        f"{{'claim_id': {claim!r}, 'bucket': {bucket!r}, 'amount': {amount}}}" for claim, bucket, amount in lines
-    )
-    listed = listed.replace("None", "null")
-    books.ledger.db.execute(
-        f"insert into entry by name select $name as entry_id, [{listed}] as lines, {columns}", {"name": name} | told
-    )
-
-
-def payment(books, number, reference, *lines, **values):
-    """A payment with lines of (document type, number, amount, written off)."""
-    told = {
-        "document_type": "Payment",
-        "customer": "10001",
-        "status": "Closed",
-        "cash_account": CASH,
-        "currency": "NOK",
-    }
-    told |= {"amount": sum(line[2] for line in lines), "balance": 0, "payment_date": DAY, "valid_from": 1} | values
-    columns = ", ".join(f"${column} as {column}" for column in told)
-    listed = ", ".join(
-        f"{{'document_type': {kind!r}, 'number': {on!r}, 'amount': {amount}, 'discount': 0, 'write_off': {off}}}"
-        for kind, on, amount, off in lines
-    )
-    books.ledger.db.execute(
-        f"insert into payment by name select $number as number, $text as reference, [{listed}] as lines, {columns}",
-        {"number": number, "text": reference} | told,
-    )
-
-
 def states(books, *customers, **more):
     night = books.lay(**more)
     books.judge()
@@ -171,13 +138,12 @@ def test_a_customers_state_is_what_both_sides_and_the_journal_know(books):
     books.effect("V1", "void", "P1", state="rejected", amount=3000, details={"facts": "Closed/2000"})
     books.effect("R1", "reduction", "T1/Payment 7", chain="T1", amount=1000)
     books.effect("R2", "reduction", "T1/Payment 8", chain="T1", amount=700, state="absent")
-    payment(books, "500001", "P1", ("Invoice", "1", 30, 0))
-    payment(books, "7", "", ("Invoice", "1", 10, 0), cash_account="1920", payment_date=date(2026, 1, 7))
-    payment(books, "8", "", ("Invoice", "1", 0, 1), cash_account="1920")
-    payment(books, "9", "", ("Invoice", "1", 8, 1), cash_account="1920")
-    entry(books, "e1", ("c1", "principal", 30))
-    entry(
-        books,
+    books.payment("500001", "P1", ("Invoice", "1", 30, 0))
+    books.payment("7", "", ("Invoice", "1", 10, 0), cash_account="1920", payment_date=date(2026, 1, 7))
+    books.payment("8", "", ("Invoice", "1", 0, 1), cash_account="1920")
+    books.payment("9", "", ("Invoice", "1", 8, 1), cash_account="1920")
+    books.entry("e1", ("c1", "principal", 30))
+    books.entry(
         "x1",
         ("c1", "principal", 10),
         kind="DIRECT_PAYMENT",
@@ -186,7 +152,7 @@ def test_a_customers_state_is_what_both_sides_and_the_journal_know(books):
         source_document_type="Payment",
         source_document_number="7",
     )
-    entry(books, "x2", ("c1", "principal", 2), kind="CREDIT", received_by=None, cancelled=True)
+    books.entry("x2", ("c1", "principal", 2), kind="CREDIT", received_by=None, cancelled=True)
     (state,) = states(books, decisions={("A", "b"): "c"}, policy={"write_off_tolerance": Decimal("2.50")})
     known = Known("P1", 1, "confirmed", 3000, "f", True)
     assert state.claims == (
@@ -252,8 +218,8 @@ def test_lines_of_one_document_add_up_and_a_void_of_ours_is_known(books):
     books.effect("P1", "posting", "e1:10001", amount=3000)
     books.effect("V1", "void", "P1", state="rejected")
     books.effect("V2", "void", "P1", ordinal=2, state="confirmed")
-    payment(books, "500001", "P1", ("Invoice", "1", 10, 0), ("Invoice", "1", 20, 0), status="Voided")
-    entry(books, "e1", ("c1", "principal", 10), ("c1", "principal", 20), ("c1", "interest", 5))
+    books.payment("500001", "P1", ("Invoice", "1", 10, 0), ("Invoice", "1", 20, 0), status="Voided")
+    books.entry("e1", ("c1", "principal", 10), ("c1", "principal", 20), ("c1", "interest", 5))
     (state,) = states(books)
     (posting,) = state.entries[0].postings
     assert posting == PostingState("P1", 1, "500001", "Voided", 3000, {"Invoice 1": 3000}, None, voided_by_us=True)
@@ -264,7 +230,7 @@ def test_an_entry_on_two_claims_is_one_entry_of_each_customer(books):
     books.claimed("1", 100)
     books.claimed("2", 100)
     books.claimed("3", 100, customer="10002")
-    entry(books, "e1", ("c1", "principal", 10), ("c2", "principal", 20), ("c3", "principal", 30))
+    books.entry("e1", ("c1", "principal", 10), ("c2", "principal", 20), ("c3", "principal", 30))
     one, other = states(books, "10001", "10002")
     assert [(each.entry, each.carried, each.principal) for each in one.entries] == [
         ("e1", {"Invoice 1": 1000, "Invoice 2": 2000}, 3000)
@@ -277,15 +243,15 @@ def test_an_entry_on_two_claims_is_one_entry_of_each_customer(books):
 def test_a_stranger_on_the_suspense_account_is_known_by_the_customer(books):
     books.claimed("1", 100)
     books.claimed("2", 100, customer="10002")
-    payment(books, "600001", "x", customer="10002")
+    books.payment("600001", "x", customer="10002")
     assert [each.foreign_payment for each in states(books, "10001", "10002")] == [False, True]
 
 
 def test_money_that_is_not_ours_to_post_is_a_problem_of_its_entry(books):
     books.claimed("1", 100)
-    entry(books, "e1", ("c1", "principal", 10), ("c1", "unallocated", 5))
-    entry(books, "e2", ("c1", "principal", 20))
-    entry(books, "e3", ("c1", "principal", 20), recorded_at=datetime(2026, 1, 6, tzinfo=UTC))
+    books.entry("e1", ("c1", "principal", 10), ("c1", "unallocated", 5))
+    books.entry("e2", ("c1", "principal", 20))
+    books.entry("e3", ("c1", "principal", 20), recorded_at=datetime(2026, 1, 6, tzinfo=UTC))
     (state,) = states(books)
     repeats = Finding("ENTRY_REPEATED", "e3", "entry e3 repeats e2", 2000)
     assert [each.problem for each in state.entries] == [
@@ -320,7 +286,7 @@ STANDING = {
     "a payment of ours settles less than it is worth": (
         lambda books: (
             books.effect("P1", "posting", "e9:10001", amount=3000),
-            payment(books, "500001", "P1", status="Open", amount=30, balance=12),
+            books.payment("500001", "P1", status="Open", amount=30, balance=12),
         ),
         None,
         [
@@ -333,7 +299,7 @@ STANDING = {
         [("LEDGER_ROW_INCONSISTENT", "Invoice 2", "applications add up to 0.00, amount minus balance is 10.00", None)],
     ),
     "a stranger is on the suspense account": (
-        lambda books: payment(books, "600001", "x", amount=15, balance=15, status="Open"),
+        lambda books: books.payment("600001", "x", amount=15, balance=15, status="Open"),
         None,
         [
             (
@@ -345,7 +311,7 @@ STANDING = {
         ],
     ),
     "a payment names what the ERP does not list": (
-        lambda books: payment(books, "7", "", ("Invoice", "99", 10, 0), cash_account="1920"),
+        lambda books: books.payment("7", "", ("Invoice", "99", 10, 0), cash_account="1920"),
         None,
         [("PAYMENT_LINE_UNKNOWN_DOCUMENT", "Payment 7", f"Payment 7 names Invoice 99, {UNLISTED}", None)],
     ),
@@ -371,7 +337,7 @@ STANDING = {
         [("CLAIM_WITHOUT_RECEIVABLE", "c2", f"claim c2 names Invoice 2, {UNLISTED}", None)],
     ),
     "money is not allocated": (
-        lambda books: entry(books, "e1", ("c1", "unallocated", 5), (None, "unallocated", 2)),
+        lambda books: books.entry("e1", ("c1", "unallocated", 5), (None, "unallocated", 2)),
         None,
         [("ENTRY_UNALLOCATED", "e1", "entry e1 is not allocated to claims of ours (?, c1)", 700)],
     ),
@@ -447,7 +413,7 @@ def test_interest_beyond_the_law_is_said_and_a_rate_that_nobody_entered(books):
         ),
     ):
         books.ledger.db.execute("delete from entry")
-        entry(books, "e1", ("c1", "interest", amount), value_date=paid_on)
+        books.entry("e1", ("c1", "interest", amount), value_date=paid_on)
         assert standing(books) == findings
     books.ledger.db.execute("update entry set value_date = date '2026-07-01'")
     gap = "the default interest of 2026-07-01 is not entered; add its period and source to domain/law.py"
@@ -458,8 +424,8 @@ def test_interest_beyond_the_law_on_one_claim_is_said_though_a_rate_for_another_
     books.claimed("1", 1000)
     books.claimed("2", 1000)
     books.ledger.db.execute("update receivable set due_date = date '2025-12-31'")
-    entry(books, "e1", ("c1", "interest", 500), value_date=date(2026, 7, 1))
-    entry(books, "e2", ("c2", "interest", 500), value_date=date(2026, 6, 1))
+    books.entry("e1", ("c1", "interest", 500), value_date=date(2026, 7, 1))
+    books.entry("e2", ("c2", "interest", 500), value_date=date(2026, 6, 1))
     assert [each[0] for each in standing(books)] == ["INTEREST_ABOVE_LAW", "RATE_UNKNOWN"]
 
 
@@ -507,8 +473,8 @@ def test_a_plan_is_named_by_whose_it_is_its_night_its_mirror_and_its_effects(boo
 
 def test_findings_are_told_once_and_in_order(books):
     books.claimed("1")
-    entry(books, "e1", (None, "unallocated", 5))
-    entry(books, "e0", ("c1", "unallocated", 5), ("c1", "principal", 3))
+    books.entry("e1", (None, "unallocated", 5))
+    books.entry("e0", ("c1", "unallocated", 5), ("c1", "principal", 3))
     books.effect("A2", "void", "P8", state="uncertain", document="e8", amount=200)
     books.effect("A1", "void", "P9", state="uncertain", document="e9", amount=200)
     found = make_plan(books.ledger, facts()).findings
@@ -529,7 +495,7 @@ def without(capability):
 CANNOT = {
     "be told of a payment": (
         "report_payment",
-        lambda books: payment(books, "7", "", ("Invoice", "1", 10, 0), cash_account="1920"),
+        lambda books: books.payment("7", "", ("Invoice", "1", 10, 0), cash_account="1920"),
         50,
         60,
         "the debtor has paid us NOK 10.00 on 2026-01-05 (Payment 7). Please register it as received by us.",
@@ -537,7 +503,7 @@ CANNOT = {
     ),
     "be told of a credit": (
         "report_credit",
-        lambda books: payment(books, "9", "", ("Invoice", "1", 10, 0), document_type="CreditNote", cash_account=None),
+        lambda books: books.payment("9", "", ("Invoice", "1", 10, 0), document_type="CreditNote", cash_account=None),
         50,
         60,
         "we have credited NOK 10.00 on 2026-01-05 (CreditNote 9). Please lower the claim by it.",
@@ -611,11 +577,40 @@ def test_a_hold_that_the_agency_cannot_be_told_by_its_interface_is_a_letter(book
     assert len(make_plan(books.ledger, facts(policy=policy, capabilities=can)).effects) == 1
 
 
+def test_a_plan_says_what_each_of_its_parts_found_and_has_the_effects_of_all(books):
+    books.claimed("1", case_id="k1", details={"due_date": "2025-12-01", "debtor": "before"})
+    books.put("agency_case", case_id="k1", number="77", status="Notice", valid_from=1)
+    books.ask("q1", "c1")
+    books.put(
+        "settlement",
+        settlement_id="s1",
+        number="2026-1",
+        status="PUBLISHED",
+        currency="SEK",
+        booking_date=NIGHT,
+        valid_from=1,
+        **dict.fromkeys(TERMS, 0),
+    )
+    night = facts(capabilities=AgencyCapabilities(update_debtor=True))
+    kinds = {Kind.DEBTOR, Kind.CASE_REFERENCE}
+    assert {each.kind for each in make_plan(books.ledger, night).effects} == kinds
+    mark = debtor_mark("T1", ("Debtor", "", "Storgata 1", "0155", "Oslo", "NO", "", ""))
+    books.effect("D1", "debtor", "T1", state="rejected", details={"facts": mark})
+    shown = json.dumps(["77", "Notice", ""])
+    books.effect("K1", "case_reference", "Invoice 1", state="rejected", details={"facts": shown})
+    plan = make_plan(books.ledger, night)
+    found = ["AGENCY_ASKS", "CASE_FIELDS_REFUSED", "CURRENCY_NOT_SUPPORTED", "EFFECT_REFUSED"]
+    assert [each.code for each in plan.findings] == found
+    assert list(plan.effects) == []
+    answered = facts({("AGENCY_ASKS", "q1"): "answer x"})
+    assert [each.kind for each in make_plan(books.ledger, answered).effects] == [Kind.ANSWER]
+
+
 def test_customers_are_planned_whose_sides_differ(books):
     books.claimed("1")
     books.claimed("2", customer="10002")
     books.ledger.db.execute("update receivable set balance = 50 where number = '2'")
-    payment(books, "7", "", ("Invoice", "2", 10, 0), cash_account="1920", customer="10002")
+    books.payment("7", "", ("Invoice", "2", 10, 0), cash_account="1920", customer="10002")
     (effect,) = make_plan(books.ledger, facts(case_fields=False)).effects
     assert (effect.kind, effect.source, effect.content.amount) == (Kind.REDUCTION, "T2/Payment 7", 1000)
     assert DAY + timedelta(days=15) == NIGHT

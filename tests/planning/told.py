@@ -1,7 +1,7 @@
 """What tests of planning share: the facts of a night, findings as plain values, and a ledger that is filled by hand."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
@@ -14,7 +14,10 @@ from cloudcollect_pipeline.sandbox.world import World
 from tests.story import START, settings_of
 
 NIGHT = date(2026, 1, 20)
+DAY = date(2026, 1, 5)
 SETTINGS = settings_of(World.empty(START, ("nordlys",)), Path("nowhere")).companies["nordlys"]
+
+CASH = SETTINGS.erp.suspense_cash_account
 
 
 def facts(decisions=(), *, policy=(), accounts=(), agency=(), capabilities=None, **more):
@@ -76,7 +79,8 @@ class Books:
             self.receivable(number, principal, customer=customer)
         told = {"document_type": "Invoice", "document_number": number, "status": "ACTIVE", "hold": "NONE"}
         told |= {"disputed": False, "currency": "NOK", "principal": principal, "principal_open": principal}
-        self.put("claim", claim_id=f"c{number}", reference=f"T{number}", **(told | {"valid_from": 1} | values))
+        told |= {"claim_id": f"c{number}", "reference": f"T{number}", "valid_from": 1}
+        self.put("claim", **(told | values))
         document = f"Invoice {number}"
         details = {"due_date": "2025-12-01"} if details is None else details
         self.effect(
@@ -88,6 +92,27 @@ class Books:
             amount=principal * 100,
             details=details,
         )
+
+    def entry(self, name, *lines, **values):
+        """Money that the agency received, with lines of (claim, bucket, amount)."""
+        told = {
+            "kind": "AGENCY_PAYMENT",
+            "received_by": "AGENCY",
+            "currency": "NOK",
+            "value_date": DAY,
+            "cancelled": False,
+        }
+        told |= {"amount": sum(amount for _, _, amount in lines), "recorded_at": datetime(2026, 1, 5, tzinfo=UTC)}
+        listed = [dict(zip(("claim_id", "bucket", "amount"), line, strict=True)) for line in lines]
+        self.put("entry", entry_id=name, lines=listed, **(told | {"valid_from": 1} | values))
+
+    def payment(self, number, reference, *lines, **values):
+        """A payment on the suspense account, with lines of (document type, number, amount, written off)."""
+        told = {"document_type": "Payment", "customer": "10001", "status": "Closed", "cash_account": CASH}
+        told |= {"currency": "NOK", "amount": sum(line[2] for line in lines), "balance": 0, "payment_date": DAY}
+        listed = [dict(zip(("document_type", "number", "amount", "write_off"), line, strict=True)) for line in lines]
+        listed = [line | {"discount": 0} for line in listed]
+        self.put("payment", number=number, reference=reference, lines=listed, **(told | {"valid_from": 1} | values))
 
     def person(self, customer, **values):
         """Who a customer is."""
