@@ -169,6 +169,7 @@ class Read(Side):
     def __init__(self, clock):
         super().__init__(clock)
         self.takes = timedelta(0)
+        self.looks: list[int] = []
         self.documents = {"1": RECEIVABLE}
         self.verdicts, self.settled, self.debtors = (
             {"Invoice 1": VERDICT},
@@ -208,6 +209,7 @@ class Read(Side):
 
     def changed_entries(self, version):
         self.ask("changed_entries", version)
+        self.clock.sleep(self.looks.pop(0) if self.looks else 0)
         return self.news
 
     def words(self, customer, text):
@@ -1238,6 +1240,13 @@ def test_an_entry_that_changed_since_the_plan_is_not_posted(run, column):
     run.reads.news = [{"entry_id": "x", "reverses": "", "root": "", column: "e1"}]
     assert run.send(POSTING) == [("dropped", "P1", None, "the entry changed since the plan")]
     assert ("changed_entries", 3) in run.reads.asked
+
+
+@pytest.mark.parametrize(("takes", "looks"), [([20], 1), ([21, 1], 2), ([21, 21], 2)])
+def test_a_look_at_the_entries_that_takes_long_is_taken_twice(run, takes, looks):
+    run.reads.documents, run.reads.looks = OPEN, list(takes)
+    assert run.send(POSTING)[-1] == ("confirmed", "P1", "500001", "")
+    assert [each for each in run.reads.asked if each[0] == "changed_entries"] == [("changed_entries", 3)] * looks
 
 
 def test_what_exists_is_never_dropped(run):

@@ -65,6 +65,7 @@ def test_the_newest_whole_copy_takes_its_place(folder, copies, name, entries):
         copy(folder, each, more=more)
     damage(folder)
     done = restart(folder, "nordlys", "t1", AT)
+    assert done is not None
     assert done.broken.check == "file"
     assert "file is not a database" in done.broken.text
     assert (done.copy, done.entries) == (folder / name if name else None, entries)
@@ -83,13 +84,16 @@ def test_a_copy_that_is_broken_too_is_passed_over(folder):
     damage(folder, "journal.backup.sqlite")
     damage(folder)
     done = restart(folder, "nordlys", "t1", AT)
+    assert done is not None
     assert (done.copy, done.entries) == (folder / "published" / "journal.sqlite", 4)
 
 
 def test_what_was_set_aside_before_is_never_written_over(folder):
     for expected in (STEM, f"{STEM}x", f"{STEM}xx"):
         damage(folder)
-        assert folder / f"{expected}.sqlite" in restart(folder, "nordlys", "t1", AT).moved
+        done = restart(folder, "nordlys", "t1", AT)
+        assert done is not None
+        assert folder / f"{expected}.sqlite" in done.moved
     assert len(list(folder.glob("journal.broken-*.sqlite"))) == 3
 
 

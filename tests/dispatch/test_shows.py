@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,8 @@ def test_a_journal_that_is_not_the_one_the_ledger_knew_is_doubted_and_copied_ane
 
 def test_words_that_name_a_person_are_found_the_longest_first(books):
     books.person("10001", name="Kari Nordmann", address="Storgata 1", city="Oslo", email="kari@example.no")
-    reads = LedgerReads(books.ledger, None, None, None, facts(), VirtualClock(AT))
+    nobody: Any = None
+    reads = LedgerReads(books.ledger, nobody, nobody, nobody, facts(), VirtualClock(AT))
     text = "kari nordmann of Storgata 1 in Oslo"
     assert reads.words("10001", text) == ["Kari Nordmann", "Storgata 1", "Nordmann", "Kari", "Oslo"]
     assert reads.words("10002", text) == ["Kari Nordmann", "Storgata 1"]

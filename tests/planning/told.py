@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
 from cloudcollect_pipeline.domain.effect import Effect
@@ -50,19 +51,34 @@ class Books:
 
     def put(self, table, **values):
         """Lay one record down."""
-        told = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()}
+        told: dict[str, Any] = {
+            name: json.dumps(value) if isinstance(value, dict) else value for name, value in values.items()
+        }
         columns = ", ".join(f"${name} as {name}" for name in told)
         self.ledger.db.execute(f"insert into {table} by name select {columns}", told)
 
     def effect(self, reference, kind, source, **values):
         """An effect of ours as the journal knows it."""
-        told = {"ordinal": 1, "chain": source, "state": "confirmed", "party": "10001", "document": "?", "account": ""}
+        told: dict[str, Any] = {
+            "ordinal": 1,
+            "chain": source,
+            "state": "confirmed",
+            "party": "10001",
+            "document": "?",
+            "account": "",
+        }
         told |= {"currency": "NOK", "amount": 0, "details": {}, "night": date(2026, 1, 5), "seq": 1}
         self.put("effect", reference=reference, kind=kind, source=source, **(told | values))
 
     def receivable(self, number, amount=60, **values):
         """An invoice that is old enough, and its customer."""
-        told = {"document_type": "Invoice", "customer": "10001", "status": "Open", "currency": "NOK", "balance": amount}
+        told: dict[str, Any] = {
+            "document_type": "Invoice",
+            "customer": "10001",
+            "status": "Open",
+            "currency": "NOK",
+            "balance": amount,
+        }
         told |= {"document_date": date(2025, 11, 17), "due_date": date(2025, 12, 1)}
         told |= {"dunning_level": 1, "dunning_date": date(2025, 12, 29), "excluded": False, "revoked": False}
         told |= {"valid_from": 1}
@@ -77,7 +93,12 @@ class Books:
         """An invoice with the number n that was handed over under T<n>, and its claim c<n>."""
         if receivable:
             self.receivable(number, principal, customer=customer)
-        told = {"document_type": "Invoice", "document_number": number, "status": "ACTIVE", "hold": "NONE"}
+        told: dict[str, Any] = {
+            "document_type": "Invoice",
+            "document_number": number,
+            "status": "ACTIVE",
+            "hold": "NONE",
+        }
         told |= {"disputed": False, "currency": "NOK", "principal": principal, "principal_open": principal}
         told |= {"claim_id": f"c{number}", "reference": f"T{number}", "valid_from": 1}
         self.put("claim", **(told | values))
@@ -95,7 +116,7 @@ class Books:
 
     def entry(self, name, *lines, **values):
         """Money that the agency received, with lines of (claim, bucket, amount)."""
-        told = {
+        told: dict[str, Any] = {
             "kind": "AGENCY_PAYMENT",
             "received_by": "AGENCY",
             "currency": "NOK",
@@ -108,9 +129,16 @@ class Books:
 
     def payment(self, number, reference, *lines, **values):
         """A payment on the suspense account, with lines of (document type, number, amount, written off)."""
-        told = {"document_type": "Payment", "customer": "10001", "status": "Closed", "cash_account": CASH}
+        told: dict[str, Any] = {
+            "document_type": "Payment",
+            "customer": "10001",
+            "status": "Closed",
+            "cash_account": CASH,
+        }
         told |= {"currency": "NOK", "amount": sum(line[2] for line in lines), "balance": 0, "payment_date": DAY}
-        listed = [dict(zip(("document_type", "number", "amount", "write_off"), line, strict=True)) for line in lines]
+        listed: list[dict[str, Any]] = [
+            dict(zip(("document_type", "number", "amount", "write_off"), line, strict=True)) for line in lines
+        ]
         listed = [line | {"discount": 0} for line in listed]
         self.put("payment", number=number, reference=reference, lines=listed, **(told | {"valid_from": 1} | values))
 

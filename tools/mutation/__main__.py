@@ -95,12 +95,10 @@ def room_of(mutant: str) -> str:
 def alive(mutant: str, outcome: str) -> Alive:
     """What was changed, without the lines around it."""
     module, _, mangled = mutant.removeprefix(f"{PACKAGE}.").rpartition(".")
-    function = re.sub(r"__mutmut_\d+$", "", mangled).removeprefix("x").replace("ǁ", ".").lstrip(".")
+    function = re.sub(r"__mutmut_\d+$", "", mangled)[2:].replace("ǁ", ".")
     diff = mutmut("show", mutant).splitlines()
     lines = [line for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return Alive(
-        f"{module}: {function.removeprefix('_') if function[1:2] != '_' else function}", outcome, "\n".join(lines)
-    )
+    return Alive(f"{module}: {function}", outcome, "\n".join(lines))
 
 
 def interval(noticed: int, of: int) -> tuple[float, float]:
