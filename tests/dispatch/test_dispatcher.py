@@ -1394,6 +1394,22 @@ def test_a_hold_is_dropped_by_what_was_just_read(run, verdicts, listed, note):
     assert ("must_stop", "10001") in run.reads.asked
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "listed", "note"),
+    [
+        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
+        ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
+    ],
+)
+def test_a_hold_that_cannot_be_judged_keeps_no_other_from_being_judged(run, verdicts, listed, note):
+    second = replace(HOLD, reference="H2", source="T2", chain="hold T2", lane="T2")
+    second = replace(second, details={**HOLD.details, "claim_id": "c2", "document": "Invoice 2"})
+    run.reads.verdicts = {**verdicts, "Invoice 2": VERDICT}
+    run.reads.listed = {**listed, "c2": CLAIM | {"claim_id": "c2"}}
+    now_none = "it should now be NONE: no longer held"
+    assert run.send(HOLD, second) == [("dropped", "H1", None, note), ("dropped", "H2", None, now_none)]
+
+
 TOLD = {"status": "PUBLISHED", "net": Decimal(0), **AMOUNTS}
 
 

@@ -49,6 +49,12 @@ def test_a_new_journal_says_whose_it_is_and_is_quiet(journal):
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_journal_makes_the_folders_it_stands_in_and_opens_them_to_nobody_else(tmp_path):
+    Journal(tmp_path / "data" / "nordlys", "nordlys", "t1", AT).close()
+    Journal(tmp_path / "data" / "nordlys", "nordlys", "t1", AT).close()
+    assert (tmp_path / "data" / "nordlys").stat().st_mode & 0o777 == 0o700
+
+
 def test_the_acts_of_a_journal_about_itself(journal):
     at, told = LATER.isoformat(), []
     for act, kind, data in (

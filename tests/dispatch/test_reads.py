@@ -1,5 +1,6 @@
 """Fresh reads right before a write: both sides as they are now, judged by the plan's rules, and nothing left behind."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -91,3 +92,17 @@ def test_an_entry_that_came_since_the_plan_is_news(story, lived):
     entry = story.collect(collected, 1000)
     assert [row["entry_id"] for row in reads.changed_entries(version)] == [entry.id]
     assert reads.settlement("nobody") is None
+
+
+def test_what_is_read_is_landed_beside_what_the_night_read_and_says_what_for(lived):
+    reads, at_agency, *_ = lived
+    folder = reads.landing.folder
+    before = {path.name for path in folder.iterdir()}
+    reads.receivables(named(at_agency))
+    reads.claims(["nobody"])
+    reads.may_be_transferred([at_agency.customer.number])
+    reads.changed_entries(reads.ledger.version())
+    assert {path.name for path in folder.iterdir()} == before
+    for name in ("erp_documents", "erp_customers", "erp_payments", "agency_claims", "agency_entries"):
+        newest = max((folder / name).glob("*.json"))
+        assert json.loads(newest.read_text())["purpose"] == "guard", name

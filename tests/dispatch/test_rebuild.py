@@ -189,6 +189,60 @@ def test_an_effect_that_differs_or_is_missing_names_its_entry(folder):
     assert found(folder) == (5, [("effect", text, 5)])
 
 
+def test_a_move_that_the_database_would_never_allow_is_told(folder):
+    journal = Journal(folder, "nordlys", "t1", AT)
+    guarded = "effect_moves_legally"
+    (definition,) = journal.db.execute("select sql from sqlite_master where name = ?", (guarded,)).fetchone()
+    journal.db.execute(f"drop trigger {guarded}")
+    for state in ("intent", "confirmed", "rejected"):
+        journal.record(EFFECT, state, AT, NIGHT)
+    journal.db.execute(definition)
+    journal.close()
+    text = "entry 7: P1 went from confirmed to rejected, which is not a legal move"
+    assert found(folder) == (7, [("transition", text, 7)])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("state = 'approved'", "plan aaaaaaaaaaaa is approved, which the log does not say"),
+        ("verdict = 'automatic'", "plan aaaaaaaaaaaa may be sent otherwise than entry 5 says"),
+        ("version = 4", "plan aaaaaaaaaaaa differs from what entry 5 says"),
+    ],
+)
+def test_a_plan_that_was_let_go_past_the_log_is_told_with_its_entry(folder, change, text):
+    journal = Journal(folder, "nordlys", "t1", AT)
+    journal.store_plan("a" * 64, NIGHT, AT, 3, "approval", {}, [])
+    journal.db.execute(f"update plan set {change}")
+    journal.close()
+    assert found(folder) == (5, [("plan", text, 5)])
+
+
+QUIET = "nothing need be done: the next night asks both counterparties first and sends nothing for 12 hours"
+
+
+@pytest.mark.parametrize(
+    ("change", "mend"),
+    [
+        ("update meta set value = '3' where name = 'schema_version'", "update cloudcollect-pipeline"),
+        ("update meta set value = 't2' where name = 'tenant'", "point the company at its own data folder"),
+        ("delete from decision where subject = '2'", REBUILD),
+    ],
+)
+def test_what_is_wrong_says_how_it_is_mended(folder, change, mend):
+    journal = Journal(folder, "nordlys", "t1", AT)
+    journal.db.execute(change)
+    journal.close()
+    (problem,) = examine(folder / "journal.sqlite", head_of(folder), "nordlys", "t1")[1]
+    assert problem.mend == mend
+
+
+@pytest.mark.parametrize("head", [(0, ""), (5, "0" * 64), (4, "0" * 64)])
+def test_an_older_copy_is_mended_by_the_next_night(folder, head):
+    (problem,) = examine(folder / "journal.sqlite", head, "nordlys", "t1")[1]
+    assert problem.mend == QUIET
+
+
 def test_a_journal_behind_its_head_is_an_older_copy(folder):
     assert found(folder) == (4, [])
     head = (folder / "journal.head").read_text()

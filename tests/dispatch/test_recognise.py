@@ -508,3 +508,5 @@ def test_a_voucher_is_found_again_where_an_older_copy_knows_of_a_try_that_came_t
     after = known(journal, effect, *states)
     vouchers(journal, VOUCHER)
     assert len(news(journal, after)) == found
+    if found:
+        assert journal.effect(VOUCHER_NAME).details["number"] == "2026-1"

@@ -237,6 +237,37 @@ NEWS: dict[str, tuple[dict, Any, list, list]] = {
         [reduced("Payment 8", 1000)],
         [],
     ),
+    "a payment for one that was undone, and another": (
+        {
+            "balance": 9000,
+            "applications": (paid(2000), paid(1000, "Payment 8")),
+            "baseline": {"Payment 5": 2000},
+        },
+        (),
+        [reduced("Payment 8", 1000)],
+        [],
+    ),
+    "two payments undone, and a payment for one of them": (
+        {"balance": 12000, "applications": (paid(1000),), "baseline": {"Payment 5": 1000, "Payment 6": 2000}},
+        (),
+        [reduced("Payment 6", -2000, "RAISE")],
+        [],
+    ),
+    "entries of all kinds at once": (
+        {
+            "open": 7000,
+            "balance": 7000,
+            "applications": (paid(3000),),
+            "listed": (
+                replace(LISTED, entry_id="x0", ours=False, cancelled=True),
+                replace(LISTED, ours=False, document=None),
+                replace(LISTED, entry_id="x2"),
+            ),
+        },
+        (),
+        [],
+        [UNKNOWN],
+    ),
     "more than the agency has open": (
         {"open": 1000, "principal": 10000, "balance": 7000, "applications": (paid(3000),)},
         (),
@@ -323,6 +354,14 @@ def test_a_reduction_is_sent_again_only_when_that_can_help(sent, decisions, effe
     if findings == [...]:
         findings = [("EFFECT_REFUSED", REFUSED.reference, REFUSED_TEXT, 3000)]
     assert found == (effects, findings)
+
+
+def test_one_refused_reduction_keeps_no_other_back():
+    claim = replace(CLAIM, balance=6000, applications=(paid(3000), paid(1000, "Payment 8")))
+    sent = {"Payment 7": (replace(REFUSED, facts="10000/6000"),)}
+    effects, findings = told(planned(replace(claim, sent=sent)))
+    assert effects == [reduced("Payment 8", 1000)]
+    assert [each[0] for each in findings] == ["EFFECT_REFUSED"]
 
 
 def test_nothing_more_is_sent_on_a_claim_before_the_agency_lists_what_was_sent():
@@ -432,6 +471,21 @@ OWN = {
 def test_our_own_posting_is_no_news_unless_it_settles_something_else(case):
     claims, entry, effects, findings = OWN[case]
     assert told(planned(*claims, entries=[entry])) == (effects, findings)
+
+
+def test_a_payment_to_us_beside_our_own_posting_is_news():
+    applications = (own(3000), paid(1000))
+    claim = replace(CLAIM, open=7000, balance=6000, applications=applications, carried={"e1": 3000})
+    assert told(planned(claim, entries=[ENTRY])) == ([reduced("Payment 7", 1000)], [])
+
+
+def test_an_entry_that_is_not_posted_yet_hides_no_other_that_is_short():
+    unposted = replace(ENTRY, entry="e0", carried={"Invoice 1": 500}, postings=(), known=())
+    short = replace(ENTRY, postings=(replace(POSTED, lines={"Invoice 1": 2000}),))
+    claim = replace(CLAIM, open=6500, balance=8000, applications=(own(2000),), carried={"e0": 500, "e1": 3000})
+    effects, findings = told(planned(claim, entries=[unposted, short]))
+    assert effects == [("posting", "e0:10001", 1, 500, None)]
+    assert [each[:2] for each in findings] == [("OWN_POSTING_SHORT", "e1 Invoice 1")]
 
 
 def test_what_our_posting_lacks_is_taken_back_as_far_as_it_was_reported():

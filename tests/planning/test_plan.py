@@ -606,6 +606,25 @@ def test_a_plan_says_what_each_of_its_parts_found_and_has_the_effects_of_all(boo
     assert [each.kind for each in make_plan(books.ledger, answered).effects] == [Kind.ANSWER]
 
 
+@pytest.mark.parametrize(
+    ("currency", "agency", "sent"),
+    [("NOK", ("NOK",), True), ("SEK", ("NOK", "SEK"), False), ("NOK", ("SEK",), False)],
+)
+def test_only_the_currency_of_the_books_is_handed_over_and_only_to_who_takes_it(books, currency, agency, sent):
+    books.receivable("1", currency=currency)
+    told = facts(policy={"currencies": ("NOK", "SEK")}, capabilities=AgencyCapabilities(currencies=agency))
+    assert len(make_plan(books.ledger, told).effects) == sent
+
+
+def test_money_that_is_not_split_is_principal_where_the_settings_say_so(books):
+    books.claimed("1")
+    books.entry("e1", ("c1", "unallocated", 10))
+    assert [each.code for each in make_plan(books.ledger, facts(case_fields=False)).findings] == ["ENTRY_UNALLOCATED"]
+    plan = make_plan(books.ledger, facts(case_fields=False, agency={"unallocated": "principal"}))
+    assert plan.findings == ()
+    assert [(each.kind, each.content.amount) for each in plan.effects] == [(Kind.POSTING, 1000)]
+
+
 def test_customers_are_planned_whose_sides_differ(books):
     books.claimed("1")
     books.claimed("2", customer="10002")

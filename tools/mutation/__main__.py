@@ -93,11 +93,11 @@ def room_of(mutant: str) -> str:
 
 
 def alive(mutant: str, outcome: str) -> Alive:
-    """What was changed, without the lines around it."""
+    """What was changed, with the lines around it."""
     module, _, mangled = mutant.removeprefix(f"{PACKAGE}.").rpartition(".")
     function = re.sub(r"__mutmut_\d+$", "", mangled)[2:].replace("ǁ", ".")
     diff = mutmut("show", mutant).splitlines()
-    lines = [line for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    lines = [line for line in diff if line[:1] in ("+", "-", " ") and line[:3] not in ("+++", "---")]
     return Alive(f"{module}: {function}", outcome, "\n".join(lines))
 
 
@@ -169,7 +169,10 @@ def main() -> None:
         mutmut("run", *children, FIRST)
     every = list(outcomes())
     sample = sorted(random.Random(given.seed).sample(every, min(given.sample, len(every))))  # noqa: S311 – named by a seed
-    mutmut("run", *children, *sample)
+    before = outcomes()
+    waiting = [name for name in sample if not given.keep or before[name] == "not run"]
+    if waiting:
+        mutmut("run", *children, *waiting)
     found = outcomes()
     for name in sample:
         if room_of(name) == ROOMS[0] and found[name] in ("survived", "no tests"):
