@@ -9,13 +9,16 @@ SEEDS  ?= 10000
 NIGHTS ?= 90
 FAULTS ?= $(if $(filter whole,$(TIER)),2,7)
 KILLS  ?= 1000
+SAMPLE ?= 400
+SEED   ?= 1
+CHILDREN ?= 1
 EVIDENCE = --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
 READY := .venv/.ready
 UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: help demo bench docs pictures test browser screenshots history simulate soak lint format lock up clean
+.PHONY: help demo bench docs pictures test browser screenshots history simulate soak mutation lint format lock up clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -45,6 +48,10 @@ simulate: $(READY) ## nights in which everything goes wrong, into docs/evidence.
 soak: $(READY) ## a thousand real runs killed at random moments, about half an hour
 	@.venv/bin/cloudcollect soak --kills $(KILLS) $(EVIDENCE)
 
+mutation: $(READY) .venv-mutation/.ready ## small changes of the deciding rooms that a test should notice, into docs/mutation.md; SEED=7
+	@.venv-mutation/bin/python -m tools.mutation --sample $(SAMPLE) --seed $(SEED) --children $(CHILDREN) \
+	  --commit "$$(git rev-parse --short=12 HEAD)" $(ARGS)
+
 bench: .venv-bench/.ready ## what it costs beside floor and peers; SIZE=small is a smoke run, ROWS=diff,mirror some of it
 	@SIZE=$(SIZE) ROWS=$(ROWS) .venv-bench/bin/python -m benchmarks
 
@@ -72,12 +79,15 @@ lock: .venv/bin/uv ## choose versions anew within pyproject.toml's bounds
 	@$(UV) pip compile pyproject.toml benchmarks/requirements.in --constraint requirements.lock --universal \
 	  --fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 	  --custom-compile-command 'make lock' --output-file benchmarks/requirements.lock
+	@$(UV) pip compile pyproject.toml --group dev tools/mutation/requirements.in --constraint requirements.lock \
+	  --universal --fork-strategy fewest --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
+	  --custom-compile-command 'make lock' --output-file tools/mutation/requirements.lock
 	@$(UV) pip compile docs/requirements.in --universal --fork-strategy fewest --upgrade --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
 	  --custom-compile-command 'make lock' --output-file docs/requirements.lock
 
 clean: ## remove .venv and caches; data/ stays
-	@rm -rf .venv .venv-bench .venv-docs .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-bench .venv-docs .venv-mutation mutants .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find cloudcollect_pipeline tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml | .venv/bin/uv
@@ -86,10 +96,11 @@ $(READY): requirements.lock pyproject.toml | .venv/bin/uv
 	@$(UV) pip install --quiet --python .venv/bin/python --offline --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The benchmarks' peers and the site's builder live apart: neither the product nor its tests depend on them.
+# The benchmarks' peers, the site's builder and the changer of code live apart: nothing of the product depends on them.
 .venv-bench/.ready: benchmarks/requirements.lock
 .venv-docs/.ready: docs/requirements.lock
-.venv-bench/.ready .venv-docs/.ready: | .venv/bin/uv
+.venv-mutation/.ready: tools/mutation/requirements.lock
+.venv-bench/.ready .venv-docs/.ready .venv-mutation/.ready: | .venv/bin/uv
 	@echo "Filling $(@D) from $< (once)"
 	@test -x $(@D)/bin/python || .venv/bin/python -m venv --clear --without-pip $(@D)
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes --no-build $<

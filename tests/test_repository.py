@@ -28,7 +28,13 @@ def locked() -> dict[str, tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("lock", "least"), [("requirements.lock", 50), ("benchmarks/requirements.lock", 50), ("docs/requirements.lock", 5)]
+    ("lock", "least"),
+    [
+        ("requirements.lock", 50),
+        ("benchmarks/requirements.lock", 50),
+        ("docs/requirements.lock", 5),
+        ("tools/mutation/requirements.lock", 50),
+    ],
 )
 def test_a_lock_records_no_download_address_and_a_hash_for_every_version(lock, least):
     text = (ROOT / lock).read_text()

@@ -578,9 +578,7 @@ class Dispatcher:
 
     def _hold(self, effect: Effect, fresh: Fresh) -> str:
         told = effect.details
-        claim = fresh.claims.get(told["claim_id"])
-        if claim is None:
-            return self._outcome(effect, "dropped", note="the agency no longer lists the claim")
+        claim = fresh.claims[told["claim_id"]]  # listed, or the guard had refused it
         if claim["hold"] == told["hold"]:
             known = self.journal.effect(effect.reference)
             if told["hold"] == "PAUSED" and not (known and known.state in TRIED):

@@ -62,7 +62,7 @@ ILLEGAL = [
 ]
 
 
-@pytest.mark.parametrize("states", LEGAL, ids=" → ".join)
+@pytest.mark.parametrize("states", LEGAL, ids=" then ".join)
 def test_legal_moves_are_kept(open_journal, states):
     journal = open_journal()
     for state in states:
@@ -70,7 +70,7 @@ def test_legal_moves_are_kept(open_journal, states):
     assert journal.effect(EFFECT.reference).state == states[-1]
 
 
-@pytest.mark.parametrize("states", ILLEGAL, ids=" → ".join)
+@pytest.mark.parametrize("states", ILLEGAL, ids=" then ".join)
 def test_illegal_moves_are_impossible(open_journal, states):
     journal = open_journal()
     for state in states[:-1]:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 import cloudcollect_pipeline
-from cloudcollect_pipeline.domain.finding import CATALOGUE, OWNERS, SEVERITIES, UNKNOWN, reason_of
+from cloudcollect_pipeline.domain.finding import (
+    CATALOGUE,
+    OWNERS,
+    SEVERITIES,
+    UNKNOWN,
+    needs_a_person,
+    reason_of,
+    severity,
+)
 
 SOURCES = Path(cloudcollect_pipeline.__file__).parent
 RAISED = re.compile(r'Finding\(\s*"([A-Z_]+)"')
@@ -41,3 +49,12 @@ def test_every_finding_that_the_code_names_is_in_the_catalogue():
 def test_a_code_of_another_version_is_an_error_that_says_to_update():
     assert reason_of("FROM_TOMORROW") == UNKNOWN
     assert UNKNOWN.severity == "error"
+
+
+def test_an_error_or_a_question_waits_for_a_person_and_a_warning_does_not():
+    one_of = {reason.severity: code for code, reason in CATALOGUE.items()}
+    assert [severity(one_of[each]) for each in SEVERITIES] == list(SEVERITIES)
+    assert [needs_a_person([one_of[each]]) for each in SEVERITIES] == [True, True, False]
+    assert needs_a_person([one_of["warning"], one_of["question"]])
+    assert needs_a_person(["FROM_TOMORROW"])
+    assert not needs_a_person([])

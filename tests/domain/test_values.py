@@ -1,6 +1,6 @@
 """Money, dates, numbers and references: the values everything else is made of."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import holidays
@@ -16,6 +16,7 @@ from cloudcollect_pipeline.domain.calendar import (
     three_years_after,
     transferable_from,
 )
+from cloudcollect_pipeline.domain.clock import VirtualClock, last_due_night, night_of
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.domain.reference import LENGTH, reference
 
@@ -142,6 +143,42 @@ def test_what_is_not_a_kid_is_none(number):
 
 def test_kid_agrees_with_a_known_one():
     assert numbers.kid("1234567") == "12345674"
+
+
+@pytest.mark.parametrize(
+    ("number", "organisation", "account"),
+    [
+        ("974760673", True, False),
+        ("974760674", False, False),
+        ("86011117947", False, True),
+        ("86011117948", False, False),
+    ],
+)
+def test_numbers_of_organisations_and_accounts_are_known_by_their_check_digits(number, organisation, account):
+    assert (numbers.is_organisation_number(number), numbers.is_account_number(number)) == (organisation, account)
+
+
+@pytest.mark.parametrize(
+    ("moment", "night", "due"),
+    [
+        (datetime(2026, 1, 6, 2, 59, 59, tzinfo=UTC), date(2026, 1, 6), date(2026, 1, 5)),
+        (datetime(2026, 1, 6, 3, tzinfo=UTC), date(2026, 1, 6), date(2026, 1, 6)),
+        (datetime(2026, 7, 5, 22, 30, tzinfo=UTC), date(2026, 7, 6), date(2026, 7, 5)),
+        (datetime(2026, 7, 6, 2, tzinfo=UTC), date(2026, 7, 6), date(2026, 7, 6)),
+    ],
+)
+def test_a_night_is_a_date_in_norway_and_due_at_four(moment, night, due):
+    assert (night_of(moment), last_due_night(moment)) == (night, due)
+
+
+def test_a_virtual_clock_stands_until_it_is_told_otherwise_and_tells_utc():
+    there = timezone(timedelta(hours=2))
+    clock = VirtualClock(datetime(2026, 1, 6, 5, tzinfo=there))
+    assert (clock.now(), clock.now().tzinfo) == (datetime(2026, 1, 6, 3, tzinfo=UTC), UTC)
+    clock.sleep(90)
+    assert clock.now() == datetime(2026, 1, 6, 3, 1, 30, tzinfo=UTC)
+    clock.set(datetime(2026, 1, 5, 5, tzinfo=there))
+    assert (clock.now(), clock.now().tzinfo) == (datetime(2026, 1, 5, 3, tzinfo=UTC), UTC)
 
 
 TEXT = st.text(max_size=20)
