@@ -61,8 +61,6 @@ PHASES: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 """The dispatch assets in order, and the kinds that each carries out."""
 
 OF_ENTRIES = frozenset({Kind.POSTING, Kind.VOID})
-TRIED = frozenset({"intent", "uncertain", "absent"})
-"""States of an effect that may have been carried out though nobody was told."""
 
 
 class NothingSent(Exception):
@@ -581,7 +579,9 @@ class Dispatcher:
         claim = fresh.claims[told["claim_id"]]  # listed, or the guard had refused it
         if claim["hold"] == told["hold"]:
             known = self.journal.effect(effect.reference)
-            if told["hold"] == "PAUSED" and not (known and known.state in TRIED):
+            if told["hold"] == "PAUSED" and not (
+                known and known.state == "absent"
+            ):  # which a lagging list may have hidden
                 return self._outcome(effect, "dropped", note="the agency has paused it for reasons of its own")
             return self._outcome(effect, "confirmed", remote_id=told["claim_id"], note="already so")
         if claim["hold"] != effect.expect["hold"]:

@@ -454,7 +454,7 @@ HOLD = Effect(
     ("hold", "log", "written"),
     [
         ("NONE", sent(HOLD, "c1"), [("set_hold", "c1", "PAUSED", "disputed")]),
-        ("PAUSED", [("confirmed", "H1", "c1", "already so")], []),
+        ("PAUSED", [("dropped", "H1", None, "the agency has paused it for reasons of its own")], []),
         ("RECALLED", [("dropped", "H1", None, "the claim's hold changed since the plan")], []),
     ],
 )
@@ -463,6 +463,15 @@ def test_a_hold_is_read_compared_and_set(run, hold, log, written):
     run.reads.listed = {"c1": {**CLAIM, "hold": hold}}
     assert run.send(HOLD) == log
     assert run.written() == written
+
+
+def test_a_pause_that_a_list_may_have_hidden_from_us_is_ours(run):
+    run.reads.verdicts = {"Invoice 1": {**VERDICT, "failed": ["NOT_DISPUTED"]}}
+    run.reads.listed = {"c1": {**CLAIM, "hold": "PAUSED"}}
+    for state in ("intent", "uncertain", "absent"):
+        run.journal.record(HOLD, state, run.clock.now() - timedelta(days=1), NIGHT - timedelta(days=1))
+    assert run.send(HOLD)[-1] == ("confirmed", "H1", "c1", "already so")
+    assert run.written() == []
 
 
 DEBTOR_EFFECT = Effect(
