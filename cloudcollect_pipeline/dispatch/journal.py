@@ -105,6 +105,8 @@ class Journal:
         broken = next(problems(self.db, company, tenant), None)
         if broken:
             raise JournalError(f"{self.path}: {broken.text}. Nothing was sent; {broken.mend}.")
+        # A header can be damaged so that SQLite reads the file and refuses the first write.
+        self.db.execute("update meta set value = value where false")
         if 0 < found < len(schema.MIGRATIONS):
             with self._transaction():
                 schema.migrate(self.db, schema.scripts())
@@ -131,6 +133,8 @@ class Journal:
     def _unusable(self, error: Exception) -> JournalError:
         """What SQLite met, as one line that says how to go on."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code == sqlite3.SQLITE_READONLY and os.access(self.path, os.W_OK):
+            code = sqlite3.SQLITE_CORRUPT
         mend = {
             sqlite3.SQLITE_FULL: "free some space on its disk and run again",
             sqlite3.SQLITE_IOERR: "look whether its disk is full or broken, and run again",

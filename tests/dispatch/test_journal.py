@@ -137,6 +137,18 @@ def test_a_changed_entry_breaks_the_chain_and_the_journal_refuses(open_journal, 
         open_journal()
 
 
+def test_a_header_that_makes_it_unwritable_is_told_when_it_is_opened(open_journal, tmp_path):
+    """SQLite reads such a file and refuses the first write, which would be the first intent of a night."""
+    journal = open_journal()
+    path = journal.path
+    journal.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[18] ^= 32  # the version that may write it
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(JournalError, match=r"cannot be used as a journal .*journal rebuild"):
+        open_journal()
+
+
 def test_another_companys_journal_is_refused(open_journal):
     open_journal()
     with pytest.raises(JournalError, match="belongs to company nordlys"):
