@@ -596,15 +596,15 @@ class Oracle:
     def _hold(self, write: Write) -> None:
         """C10: a pause of the agency's own is not ours to end.
 
-        The agency tells that a claim is paused, not by whom: a hold of ours whose outcome is unknown, or that nobody
-        can know of since all files were put back, may be taken for it.
+        The agency tells that a claim is paused, not by whom: where the outcome of a hold of ours is unknown, or all
+        files have been put back to when one was announced, its own pause may be taken for it.
         """
         claim, last = self.stage.account.claims[write.subject], self._held_at.get(write.subject)
         self._held_at[claim.id] = self.world.now
         if write.hold != "NONE" or claim.hold != "PAUSED" or claim.paused_at is None:
             return
         unknown = last is not None and claim.paused_at - last < UNKNOWN_FOR
-        forgotten = last is not None and self._forgot_at is not None and last < self._forgot_at
+        forgotten = self._forgot_at is not None and claim.received_at < self._forgot_at
         if not (unknown or forgotten):
             self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
 
