@@ -232,7 +232,7 @@ class ErpPort:
 
     def payments(self, operation: str, names: Sequence[str]) -> list[rows.Payment]:
         """These payments by number."""
-        return self.wire.read(operation, tuple(names), lambda: [rows.payment(d) for d in self._found(names)])
+        return self._polled(operation, tuple(names), lambda: [rows.payment(d) for d in self._found(names)])
 
     def _found(self, names: Sequence[str]) -> Iterator[Document]:
         self.books.finish_queued()
