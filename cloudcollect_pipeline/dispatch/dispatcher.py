@@ -579,9 +579,9 @@ class Dispatcher:
         claim = fresh.claims[told["claim_id"]]  # listed, or the guard had refused it
         if claim["hold"] == told["hold"]:
             known = self.journal.effect(effect.reference)
-            if told["hold"] == "PAUSED" and not (
-                known and known.state == "absent"
-            ):  # which a lagging list may have hidden
+            # One of ours that was not found on later nights may have been hidden by a list that lags.
+            ours = known is not None and known.state == "absent"
+            if told["hold"] == "PAUSED" and not ours:
                 return self._outcome(effect, "dropped", note="the agency has paused it for reasons of its own")
             return self._outcome(effect, "confirmed", remote_id=told["claim_id"], note="already so")
         if claim["hold"] != effect.expect["hold"]:

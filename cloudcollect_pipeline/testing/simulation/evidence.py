@@ -218,8 +218,8 @@ def page(told: Mapping[str, Any]) -> str:
         "around midnight, or more at any time: these are outside the promise. After journal, head and mirrors were put "
         "back together from an older copy, which nothing beside them can tell, nothing is done twice; but a hold that "
         "they have forgotten stays, and a cancelled settlement is told by the statement alone. The agency tells that a "
-        "claim is paused, not by whom: a pause of its own that it makes while the outcome of a hold of ours is unknown "
-        "may be taken for ours.",
+        "claim is paused, not by whom: a pause of its own that it makes while the outcome of a hold of ours is "
+        "unknown, or that stands when all files are put back, may be taken for ours.",
         "",
         "Of the nights over values: the rules of transfer and the joins of the ledger are a model in Python there, the "
         "journal is SQLite in memory, and L2, S9, S13 to S15 are not asked. The whole night has all of these.",
