@@ -305,7 +305,6 @@ class Night:
             gone,
         )
         self.result.mirrored[side] = mirrored
-        self.journal.landed(self.clock.now())
         self.progress(
             "mirror", f"{side}: {sum(mirrored.changed.values())} changes, {len(mirrored.set_aside)} set aside"
         )
@@ -505,6 +504,8 @@ class Night:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
         if not self.journal.trusts_itself():
             self._find_vouchers()
+            if self._both_sides_were_asked():
+                self.journal.landed(self.clock.now())
         facts = self.facts()
         recognise(self.ledger, self.journal, facts, self.clock.now())
         try:

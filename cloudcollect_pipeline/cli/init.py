@@ -58,7 +58,7 @@ def first_run(slug: str | None) -> int:
         if journal.effects() or any(event["kind"] == "restored" for event in journal.events("journal")):
             raise Stop(
                 f"{made.slug} has been run before: its journal knows effects or was restored. The quiet time stands; "
-                "it ends 12 hours after the first landing",
+                "it ends 12 hours after both sides were first read whole",
                 BLOCKED,
             )
         journal.declare_new(made.at, made.who)

@@ -8,6 +8,7 @@ from cloudcollect_pipeline.cli import context, words
 from cloudcollect_pipeline.cli.exits import BLOCKED, ERROR, OK
 from cloudcollect_pipeline.cli.people import PATIENCE, desk
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, working
+from cloudcollect_pipeline.dispatch.journal import FOR_EVER
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.dispatch.rebuild import restart
 from cloudcollect_pipeline.dispatch.verify import examine, head_of
@@ -66,7 +67,7 @@ def rebuild(slug: str | None, at: str | None, *, wait: float, as_json: bool) -> 
                 "whole": False,
                 **(asdict(begun) if begun else {}),
                 "found_again": totals,
-                "quiet_until": quiet.isoformat() if quiet else None,
+                "quiet_until": quiet.isoformat() if quiet and quiet < FOR_EVER else None,
             }
         )
         return OK
@@ -80,7 +81,11 @@ def rebuild(slug: str | None, at: str | None, *, wait: float, as_json: bool) -> 
             f"  kept     {begun.entries} entries{f', from {begun.copy}' if begun.copy else ': no whole copy was there'}"
         )
     say(f"  found    {words.amounts(totals) or 'nothing that it did not know'}, at both sides under our references")
-    say(f"  quiet    nothing is sent until {moment(quiet)}; then {command()} run, or the next night")
+    if quiet == FOR_EVER:
+        say(f"  quiet    nothing is sent: both sides could not be read whole. Try {command()} journal rebuild again")
+    else:
+        say(f"  quiet    nothing is sent until {moment(quiet)}; then {command()} run, or the next night")
+    say(f"  look at  {command()} hold list: what people decided after the newest entry that was kept is lost")
     return OK
 
 

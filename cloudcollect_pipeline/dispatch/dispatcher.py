@@ -229,8 +229,8 @@ class Dispatcher:
         quiet = self.journal.quiet_until()
         if quiet is not None and self.clock.now() < quiet:
             return (
-                "the journal is new or restored: nothing is written until 12 hours after its first landing, "
-                "so that both counterparties can be asked what they hold"
+                "the journal is new or restored: nothing is written until 12 hours after both "
+                "counterparties were first asked what they hold"
             )
         return None
 

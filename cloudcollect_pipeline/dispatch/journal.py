@@ -276,14 +276,17 @@ class Journal:
             self._append(at, "set_up_verified", "journal", {"set_up": set_up})
 
     def landed(self, at: datetime) -> None:
-        """The first landing starts the quiet time of a new or restored journal."""
+        """Both sides have been asked once, whole: that starts the quiet time of a new or restored journal.
+
+        Whoever is asked again after it has been asked twice, and a list that lags has caught up by then.
+        """
         if self._get("quiet_from") == "":
             with self._transaction():
                 self._set("quiet_from", at.isoformat())
                 self._append(at, "quiet", "journal", {})
 
     def quiet_until(self) -> datetime | None:
-        """Until when nothing may be written (UTC), or None. Before the first landing: for ever."""
+        """Until when nothing may be written (UTC), or None. Before both sides were asked: for ever."""
         started = self._get("quiet_from")
         if started is None:
             return None

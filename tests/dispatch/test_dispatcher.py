@@ -1170,8 +1170,8 @@ def test_nothing_is_written_while_a_person_has_paused_or_a_new_journal_is_quiet(
     run.journal.distrust(AT, 1)
     run.journal.landed(AT)
     quiet = (
-        "^the journal is new or restored: nothing is written until 12 hours after its first landing, "
-        "so that both counterparties can be asked what they hold$"
+        "^the journal is new or restored: nothing is written until 12 hours after both "
+        "counterparties were first asked what they hold$"
     )
     with pytest.raises(NothingSent, match=quiet):
         run.send(REDUCTION)

@@ -129,6 +129,36 @@ def test_journal_restored_from_two_nights_ago(story):
     assert (invoice.balance, story.erp.balance("1510")) == (3000, 2000)
 
 
+@pytest.mark.parametrize(
+    "unread",
+    [
+        ("erp", r"/customerinvoice$"),
+        ("erp", r"/journaltransaction$"),
+        ("agency", r"/claims$"),
+        ("agency", r"/entries$"),
+        ("agency", r"/settlements$"),
+    ],
+)
+def test_a_restored_journal_waits_twelve_hours_from_when_both_sides_were_read_whole(story, unread):
+    """One look is not enough: a list that lags may hide from it what the journal has forgotten."""
+    invoice = transferred(story)
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
+    story.collect(invoice, 2000)
+    story.night()
+    lay_back(story, folder.parent / "old.sqlite")
+    side, path = unread
+    faults = story.world.erp_faults if side == "erp" else story.world.agency_faults
+    faults.add("status_before", "GET", path, count=99)
+    assert "12 hours" in story.night().not_sent
+    faults.clear()
+    assert "12 hours" in story.night().not_sent
+    story.night()
+    with story.opened() as night:
+        assert night.journal.quiet_until() is None
+    ends_equal(story, invoice)
+
+
 def test_nothing_of_a_customer_is_handed_over_while_a_posting_of_ours_is_under_way(story):
     """It may be more than is owed, and a list that lags would not tell of the credit."""
     invoice = transferred(story)

@@ -42,6 +42,8 @@ MISSED_BY = {
     "what was approved is planned anew": {"S10"},
     "unknown outcomes are asked for a week": {"C1"},
     "disputes are not heard": {"C10"},
+    "the hold list is not read": {"S4", "C10"},
+    "cases are not shown": {"C2"},
     "a wrong voucher": {"S2"},
     "nothing is reported": {"L5"},
     "what is ripe is passed over": {"C2"},

@@ -236,6 +236,11 @@ ABLATIONS: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
         (afterwards, "wanted_hold", _deaf_to_disputes),
         (guards, "wanted_hold", _deaf_to_disputes),
     ),
+    "the hold list is not read": ((Journal, "holds", lambda self: []),),
+    "cases are not shown": (
+        (afterwards, "case_references", lambda *_: None),
+        (core_night, "case_references", lambda *_: None),
+    ),
     "a wrong voucher": ((settlements, "voucher_lines", _too_much),),
     "what is ripe is passed over": (
         (planning, "transfers", _forgetful),

@@ -5,14 +5,16 @@ An event picks its subjects with its own dice among what is there; where nothing
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from random import Random
 from typing import TypeVar
 
+from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.sandbox.agency.books import Account, Claim, Entry
 from cloudcollect_pipeline.sandbox.agency.records import Refusal
 from cloudcollect_pipeline.sandbox.erp import DocumentType, ErpCompany, Status
+from cloudcollect_pipeline.sandbox.erp.books import Line
 from cloudcollect_pipeline.sandbox.erp.documents import BooksError, Document
 from cloudcollect_pipeline.sandbox.erp.ledger import Entry as VoucherEntry
 from cloudcollect_pipeline.sandbox.world import World, local
@@ -31,6 +33,8 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         [self.slug] = world.companies
+        self.held: dict[str, date | None] = {}
+        """What people keep back: `Invoice 1` or `customer 1` -> its last day, None: until they let it go."""
 
     def until(self, at: time) -> None:
         """Let time pass until the clocks of Norway next say so."""
@@ -55,6 +59,10 @@ class Stage:
             for document in self.erp.documents(*RECEIVABLES)
             if document.released and (document.balance > 0 or not owing)
         ]
+
+    def invoices(self) -> list[Document]:
+        """Those of them that can be kept from dunning: a debit note has no such flag."""
+        return [document for document in self.receivables() if document.type is DocumentType.INVOICE]
 
     def claims(self) -> list[Claim]:
         """Claims that the agency may collect."""
@@ -113,6 +121,21 @@ def one_of(dice: Random, those: Sequence[T]) -> T | None:
 def part_of(dice: Random, amount: int) -> int:
     """All of an amount, or a part of it in whole hundreds of øre where it has several."""
     return amount if amount < 200 or dice.random() < 0.4 else 100 * dice.randint(1, amount // 100 - 1)
+
+
+def keep_hold_list(stage: Stage, journal: Journal) -> bool:
+    """Bring a journal's hold list to what people want held back: it may have been lost with the journal.
+
+    Returns whether a hold ended the day before, which is news.
+    """
+    known = {hold["subject"]: hold["until"] for hold in journal.holds()}
+    wanted = {subject: last and last.isoformat() for subject, last in stage.held.items()}
+    for subject in sorted(known.keys() - wanted.keys()):
+        journal.end_hold(subject, "simulation", stage.world.now)
+    for subject, last in stage.held.items():
+        if subject not in known or known[subject] != wanted[subject]:
+            journal.set_hold(subject, "as agreed", last, "simulation", stage.world.now)
+    return stage.world.today - timedelta(days=1) in stage.held.values()
 
 
 # -- the creditor ----------------------------------------------------------------------------------------------------
@@ -237,10 +260,34 @@ def exclude_or_include(stage: Stage, dice: Random) -> object:
             return None
         stage.erp.exclude(customer, not customer.excluded)
         return customer
-    document = one_of(dice, stage.receivables())
+    document = one_of(dice, stage.invoices())
     if document is None:
         return None
     stage.erp.exclude(document, not document.excluded)
+    return document
+
+
+@event(0.6)
+def hold_back_or_let_go(stage: Stage, dice: Random) -> object:
+    """A person puts a receivable or a customer on the hold list, or takes the first one off."""
+    if stage.held and dice.random() < 0.5:
+        return stage.held.pop(min(stage.held), None) or True
+    document = one_of(dice, stage.receivables())
+    if document is None:
+        return None
+    subject = f"customer {document.customer.number}" if dice.random() < 0.3 else f"{document.type} {document.number}"
+    days = dice.choice((0, 3, 10, None))
+    stage.held[subject] = None if days is None else stage.world.today + timedelta(days=days)
+    return subject
+
+
+@event(0.2)
+def revoke_or_not(stage: Stage, dice: Random) -> object:
+    """Dunning of an invoice is revoked, or no longer."""
+    document = one_of(dice, stage.invoices())
+    if document is None:
+        return None
+    stage.erp.revoke(document, not document.revoked)
     return document
 
 
@@ -292,6 +339,58 @@ def move_our_posting(stage: Stage, dice: Random) -> object:
     stage.erp.unapply(posting, source, min(100, posting.amount))
     other = one_of(dice, [d for d in stage.receivables() if d.customer is posting.customer and d is not source])
     return posting if other is None else stage.erp.apply(posting, other, min(posting.balance, other.balance))
+
+
+@event(0.5)
+def clear_up_our_draft(stage: Stage, dice: Random) -> object:
+    """A person finds a payment of the pipeline that is not released, and releases or deletes it."""
+    drafts = [d for d in stage.erp.documents(DocumentType.PAYMENT) if d.status is Status.BALANCED and d.reference]
+    draft = one_of(dice, drafts)
+    if draft is None:
+        return None
+    (stage.erp.delete if dice.random() < 0.5 else stage.erp.release)(draft)
+    return draft
+
+
+@event(0.3)
+def fail_the_next_release(stage: Stage, dice: Random) -> object:
+    """What is released next stays as it was, with an error."""
+    stage.erp.fail_next_release()
+    return True
+
+
+@event(0.4)
+def pay_by_draft(stage: Stage, dice: Random) -> object:
+    """A payment is entered and not released yet, or such a one is released or deleted."""
+    drafts = [d for d in stage.erp.documents(DocumentType.PAYMENT) if d.status is Status.BALANCED and not d.reference]
+    if drafts:
+        (stage.erp.delete if dice.random() < 0.3 else stage.erp.release)(drafts[0])
+        return drafts[0]
+    target = one_of(dice, stage.receivables())
+    if target is None:
+        return None
+    return stage.erp.draft_payment(
+        target.customer, target.balance, [Line(target.number, part_of(dice, target.balance))]
+    )
+
+
+@event(0.3)
+def pay_back(stage: Stage, dice: Random) -> object:
+    """A customer's credit is paid back, in full or in part."""
+    credits_ = [*stage.money(ours=False), *stage.erp.documents(DocumentType.CREDIT_NOTE)]
+    loose = one_of(dice, [d for d in credits_ if d.status is Status.OPEN and d.balance > 0])
+    return loose and stage.erp.refund(loose, part_of(dice, loose.balance))
+
+
+@event(0.3)
+def change_the_case_by_hand(stage: Stage, dice: Random) -> object:
+    """A person clears the case number of an invoice, or its status."""
+    document = one_of(dice, [d for d in stage.receivables(owing=False) if d.case_number])
+    if document is None:
+        return None
+    number = "" if dice.random() < 0.5 else None
+    stage.erp.set_case(document, number=number, status="Manuell")
+    return document
 
 
 @event(0.2)
@@ -360,6 +459,21 @@ def reallocate(stage: Stage, dice: Random) -> object:
         return None
     amount = min(other.principal_open, entry.carried[source, "principal"])
     return stage.world.agency.reallocate(entry, source, other, part_of(dice, amount))
+
+
+@event(0.3)
+def pay_the_agency_for_nothing_known(stage: Stage, dice: Random) -> object:
+    """Money that is not allocated yet, or the allocation of such money."""
+    loose = [
+        e for e in stage.account.entries.values() if any(b == "unallocated" and n for (_, b), n in e.carried.items())
+    ]
+    claim = one_of(dice, [c for c in stage.claims() if c.principal_open > 0])
+    if claim is None:
+        return None
+    if loose:
+        left = sum(amount for (_, bucket), amount in loose[0].carried.items() if bucket == "unallocated")
+        return stage.world.agency.allocate(loose[0], claim, min(left, claim.principal_open))
+    return stage.world.agency.receive_unallocated(claim, part_of(dice, claim.principal_open))
 
 
 @event(0.4)
@@ -439,6 +553,17 @@ def a_new_case_number(stage: Stage, dice: Random) -> object:
     """The number of a case changes, its id does not."""
     case = one_of(dice, list(stage.account.cases.values()))
     return case and stage.world.agency.rekey(case)
+
+
+@event(0.2)
+def merge_two_cases(stage: Stage, dice: Random) -> object:
+    """The agency goes on with a case in another one."""
+    cases = [case for case in stage.account.cases.values() if case.claims]
+    if len(cases) < 2:
+        return None
+    case, into = dice.sample(cases, k=2)
+    stage.world.agency.merge(case, into)
+    return into
 
 
 @event(0.8)

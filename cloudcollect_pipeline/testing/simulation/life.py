@@ -27,7 +27,7 @@ from cloudcollect_pipeline.sandbox.erp import Status
 from cloudcollect_pipeline.sandbox.serve import Servers, company_settings
 from cloudcollect_pipeline.sandbox.world import FRIDAY, World
 from cloudcollect_pipeline.settings import CompanySettings, Settings
-from cloudcollect_pipeline.testing.simulation.events import Stage, happen, invoice
+from cloudcollect_pipeline.testing.simulation.events import happen, invoice, keep_hold_list
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.network import MEANWHILE, NOWHERE, Killed, MachineClock, Network
 from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation, amounts
@@ -52,6 +52,7 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     "WRITE_OFF_ABOVE_TOLERANCE": ("accept", "keep"),
     "NEW_EPISODE": ("approve",),
     "EFFECT_REFUSED": ("retry",),
+    "CASE_FIELDS_REFUSED": ("retry",),
     "ENTRY_REPEATED": ("post",),
     "AGENCY_ASKS": ("answer as agreed",),
     "CLAIM_SHOULD_STOP": ("pause", "recall", "leave"),
@@ -86,11 +87,11 @@ class Life:
         self.script, self.to_the_end = script, to_the_end
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=script.seed)
-        self.stage = Stage(self.world)
         self.settings = settings_of(self.world, data)
-        self.folder = data / self.stage.slug
+        self.folder = data / next(iter(self.world.companies))
         self.chaos = Chaos()
         self.oracle = Oracle(self.world, self.folder, script.seed, most_transfers=FLOOR)
+        self.stage = self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._killed(False))
         self.network = Network(self.world, self.chaos, self.oracle, self._killed)
         self.lived = Lived(script)
@@ -143,6 +144,7 @@ class Life:
         if "outage" in whole and not self._away:
             self.chaos.strike(whole["outage"], "a night")
             self._away = 1 + whole["outage"].dice % 30
+        self._keep_hold_list()
         if self._away:
             self._away -= 1
         else:
@@ -152,6 +154,14 @@ class Life:
             self._batches()
         self.stage.until(IN_THE_MORNING)
         self.oracle.look()
+
+    def _keep_hold_list(self) -> bool:
+        try:
+            with self._journal() as journal:
+                return keep_hold_list(self.stage, journal)
+        except (JournalError, sqlite3.Error):
+            self._mend_the_journal()
+            return False
 
     def _pass(self, while_: timedelta) -> None:
         self.world.advance(self.world.now + while_)
@@ -280,7 +290,8 @@ class Life:
         dice = Random(f"{self.script.seed} {self.oracle.night}")
         if not self.quiet and dice.random() < 0.5:
             self.stage.until(time(6))
-            happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
+            happen(self.stage, dice.choice((*MEANWHILE, "hold back or let go")), dice.getrandbits(32))
+            self._keep_hold_list()
         self.stage.until(IN_THE_MORNING)
         try:
             with self._opened() as night:
@@ -339,13 +350,15 @@ class Life:
     def _rest(self) -> None:
         """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
         calm = 0
+        self.stage.erp.let_releases_pass()
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.chaos.arm(())
             self.stage.until(time(1))
             cases = self.oracle.cases()
+            ended = self._keep_hold_list()
             self._batches()
-            self.oracle.aged = self.oracle.aged or cases != self.oracle.cases()
+            self.oracle.aged = self.oracle.aged or ended or cases != self.oracle.cases()
             result = self._run({})
             self.stage.until(IN_THE_MORNING)
             self.oracle.look()

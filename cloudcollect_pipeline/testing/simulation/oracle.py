@@ -36,7 +36,7 @@ INVARIANTS: Mapping[str, str] = {
     "S1": "a payment or voucher stands in the ERP at most once under one reference",
     "S2": "what is posted is what the agency's entry carries, for its customer; a voucher is what its settlement says",
     "S3": "one claim per receivable at a time, one record per reference at the agency",
-    "S4": "what is handed over is owed, picked, old enough, and neither excluded nor disputed, at its balance",
+    "S4": "what is handed over is owed, picked, old enough, at its balance, not excluded, disputed or held back",
     "S5": "every write has a durable intent of its own before it, and was looked up in the same run",
     "S6": "no reference is sent twice within twelve hours",
     "S7": "a settlement is booked after all its items",
@@ -51,7 +51,7 @@ INVARIANTS: Mapping[str, str] = {
     "L4": "each balance is what the history behind it adds up to",
     "L5": "every difference between the two sides is named",
     "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
-    "C2": "no fact is lost: what is ripe is sent, agency money posted, its settlements booked, or named why not",
+    "C2": "no fact is lost: what is ripe is sent, its case shown, what was paid posted and booked, or named why not",
     "C4": "a quiet night plans nothing, and the same night once more sends nothing",
     "C10": "a claim that must stop is held or asked about, no other one is, and a pause of the agency's own stands",
 }
@@ -64,6 +64,7 @@ RULES = frozenset(
         "OLD_ENOUGH",
         "NOT_EXCLUDED",
         "CUSTOMER_NOT_EXCLUDED",
+        "NOT_DISPUTED",
         "NO_UNAPPLIED_CREDIT",
         "NO_UNRELEASED",
         "NO_CASE",
@@ -109,6 +110,7 @@ EXPLAIN_UNBOOKED = frozenset(
     }
 )
 EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
+EXPLAIN_UNSHOWN = PARKED | {"CASE_FIELDS_REFUSED"}
 EXPLAIN_HELD = PARKED | {"PAUSE_OF_UNKNOWN_ORIGIN"}
 """Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
 REMEMBERED = timedelta(minutes=45)
@@ -187,8 +189,6 @@ class Oracle:
     _anything_approved: bool = False
     _head: tuple[int, str] = (0, "")
     _seals: frozenset[str] = frozenset()
-    _held_at: dict[str, datetime] = field(default_factory=dict)
-    """When we last sent a hold, by claim."""
     _forgot_at: datetime | None = None
     """When all files were put back at once."""
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
@@ -264,8 +264,11 @@ class Oracle:
             for customer, left in per_customer.items():
                 yield entry, f"{entry.id}:{customer}", left
 
-    def stops(self, document: Document) -> Iterator[str]:
-        """Which rules keep a receivable from being handed over, of those that any reader of the books can check."""
+    def stops(self, document: Document, *, whatever_is_under_way: bool = False) -> Iterator[str]:
+        """Which rules keep a receivable from being handed over, of those that any reader of the books can check.
+
+        A posting of ours that is not released is a credit where it is more than it settles; a plan takes any for one.
+        """
         customer, claims = document.customer, self._claims(document)
         past = [claim for claim in claims if _over(claim)]
         if document.status is not Status.OPEN or document.balance <= 0:
@@ -285,18 +288,33 @@ class Oracle:
             yield "NOT_EXCLUDED"
         if customer.excluded:
             yield "CUSTOMER_NOT_EXCLUDED"
+        if self._held_back(document) or any(c.disputed and c.status not in ENDED for c in claims):
+            yield "NOT_DISPUTED"
         if document.type is DocumentType.DEBIT_NOTE:
             yield "DOCUMENT_TYPE"
         if document.case_number and document.case_number not in {c.case.number for c in past if c.case}:
             yield "NO_CASE"
         if any(
-            d.balance > 0 and ((d.status is Status.OPEN and d.type in _CREDITS) or _ours(d)) for d in customer.documents
+            (d.balance > 0 and ((d.status is Status.OPEN and d.type in _CREDITS) or _ours(d)))
+            or (whatever_is_under_way and _ours(d))
+            for d in customer.documents
         ):
             yield "NO_UNAPPLIED_CREDIT"
         if any(row.paying.status in (Status.HOLD, Status.BALANCED) for row in document.settled_by):
             yield "NO_UNRELEASED"
         if next(self._strangers(customer), None):
             yield "NO_FOREIGN_PAYMENT"
+
+    def _held_back(self, document: Document) -> bool:
+        """Whether a person holds it or its customer back, and the journal still knows: with it, the list is lost."""
+        names = (f"{document.type} {document.number}", f"customer {document.customer.number}")
+        lasts = [(name, self.stage.held[name]) for name in names if name in self.stage.held]
+        wanted = [(name, last and last.isoformat()) for name, last in lasts if last is None or last >= self._tonight]
+        if not wanted:
+            return False
+        with self._journal() as journal:
+            known = set(map(tuple, journal.execute("select subject, until from hold").fetchall()))
+        return not known.isdisjoint(wanted)
 
     @property
     def _tonight(self) -> date:
@@ -323,7 +341,7 @@ class Oracle:
         Those that have just come of age are left out: which day they are handed over on, the free days decide.
         """
         return {
-            f"{document.type} {document.number}": [*self.stops(document)]
+            f"{document.type} {document.number}": [*self.stops(document, whatever_is_under_way=True)]
             for document in self.stage.receivables()
             if document.due is None or (self._tonight - document.due).days not in COMING_OF_AGE
         }
@@ -335,7 +353,8 @@ class Oracle:
             document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
             if document is None or _over(claim) or not claim.live or claim.principal_open <= 0 or document.balance <= 0:
                 continue
-            must = document.excluded or document.revoked or document.customer.excluded or claim.disputed
+            excluded = document.excluded or document.revoked or document.customer.excluded
+            must = excluded or claim.disputed or self._held_back(document)
             later = document.due is not None and document.due > claim.order.due_date
             told[claim.id] = must or (None if later else False)
         return told
@@ -599,14 +618,20 @@ class Oracle:
         The agency tells that a claim is paused, not by whom: where the outcome of a hold of ours is unknown, or all
         files have been put back to when one was announced, its own pause may be taken for it.
         """
-        claim, last = self.stage.account.claims[write.subject], self._held_at.get(write.subject)
-        self._held_at[claim.id] = self.world.now
+        claim = self.stage.account.claims[write.subject]
         if write.hold != "NONE" or claim.hold != "PAUSED" or claim.paused_at is None:
             return
-        unknown = last is not None and claim.paused_at - last < UNKNOWN_FOR
+        unknown = self._announced_a_pause(claim, claim.paused_at)
         forgotten = self._forgot_at is not None and claim.received_at < self._forgot_at
         if not (unknown or forgotten):
             self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
+
+    def _announced_a_pause(self, claim: Claim, before: datetime) -> bool:
+        """Whether the journal announced a hold of ours since some days before a moment, sent or not."""
+        query = "select intent_at from effect where kind = 'hold' and account = ?"
+        with self._journal() as journal:
+            announced = [datetime.fromisoformat(at) for (at,) in journal.execute(query, (claim.id,)) if at]
+        return any(before < at + UNKNOWN_FOR for at in announced)
 
     def names(self, kind: str, source: str) -> tuple[str, ...]:
         """The references that a fact can bear."""
@@ -708,11 +733,19 @@ class Oracle:
         told: defaultdict[str, list[str]] = defaultdict(list)
         for code, *said in (*findings, *left):
             told[code].append(_spaced(" ".join(said)))
-        for difference in (*self._unequal(), *self._unposted(), *self._unsent(), *self._unbooked(), *self._unheld()):
+        for difference in self._differences():
             words = [_spaced(word) for word in difference.words]
             named = (text for code in difference.explained_by for text in told[code])
             if not any(word in text for text in named for word in words):
                 self.violated(difference.invariant, difference.text)
+
+    def _differences(self) -> Iterator["Difference"]:
+        yield from self._unequal()
+        yield from self._unposted()
+        yield from self._unsent()
+        yield from self._unbooked()
+        yield from self._unheld()
+        yield from self._unshown()
 
     def _unequal(self) -> Iterator["Difference"]:
         for document, balances in self.world.truth()[self.stage.slug].unequal.items():
@@ -800,6 +833,16 @@ class Oracle:
                 yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
             if must is False and claim.hold == "PAUSED" and not claim.paused_at and claim.id not in self.forgotten:
                 yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
+
+    def _unshown(self) -> Iterator["Difference"]:
+        """Invoices that owe something and do not show the case that their newest claim is in."""
+        for document in self.stage.erp.documents(DocumentType.INVOICE):
+            claims = self._claims(document)
+            cases = [claim.case for claim in claims if claim.case and not _over(claim)]
+            if document.status is Status.OPEN and cases and document.case_number != cases[-1].number:
+                words = (f"Invoice {document.number}", *(word for c in claims for word in (c.id, c.reference)))
+                text = f"invoice {document.number} shows case {document.case_number!r}, not {cases[-1].number}"
+                yield Difference("C2", words, text, EXPLAIN_UNSHOWN)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.night import Planner, Ran, Run, findings
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort, Wire
 from cloudcollect_pipeline.testing.simulation.core.store import Store
-from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, Stage, happen, invoice
+from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, happen, invoice, keep_hold_list
 from cloudcollect_pipeline.testing.simulation.life import (
     ANSWERS,
     FLOOR,
@@ -110,11 +110,10 @@ class Life:
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=SEED)
         self.world.agency.settings.allow_duplicates = True
-        self.stage = Stage(self.world)
         self.settings = settings()
         self.chaos = Chaos()
         self.oracle = MemoryOracle(self.world, Path(), script.seed, most_transfers=FLOOR)
-        self.oracle.life = self
+        self.oracle.life, self.stage = self, self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._kill(False))
         self.wire = Wire(self.stage, self.chaos, self.oracle, self._kill)
         self.erp, self.agency = ErpPort(self.wire), AgencyPort(self.wire)
@@ -195,6 +194,7 @@ class Life:
             [tuple(row) for row in journal.db.execute(EFFECTS)],
             sorted(journal.decisions().items()),
             journal.quiet_until(),
+            (sorted(self.stage.held), [tuple(hold.values()) for hold in journal.holds()], sorted(store.held)),
             sorted(store.dirty),
             (store.settlements_dirty, store.shown),
             sorted((feed, at.date()) for feed, at in store.read_at.items()),
@@ -228,6 +228,7 @@ class Life:
             self.chaos.strike(whole["outage"])
             self._away = 1 + whole["outage"].dice % 30
         self.lived.nights += 1
+        keep_hold_list(self.stage, self.journal)
         if self._away:
             self._away -= 1
         else:
@@ -347,7 +348,8 @@ class Life:
         dice = Random(f"{self.script.seed} {self.oracle.night}")
         if not self.quiet and dice.random() < 0.5:
             self.stage.until(time(6))
-            happen(self.stage, dice.choice(MEANWHILE), dice.getrandbits(32))
+            happen(self.stage, dice.choice((*MEANWHILE, "hold back or let go")), dice.getrandbits(32))
+            keep_hold_list(self.stage, self.journal)
         result: Ran | None = ran
         for _ in range(2 if "approved twice" in whole else 1):
             self._begin(ran.effects)
@@ -485,13 +487,15 @@ class Life:
         """Quiet nights: people answer every question, nothing else happens, and nothing may be left."""
         self.quiet = self.planner.everything = True
         self.chaos.disarm()
+        self.stage.erp.let_releases_pass()
         calm = 0
         for number in range(QUIET_NIGHTS):
             self.oracle.night = self.script.nights + number
             self.stage.until(AT_NIGHT)
             cases = self.oracle.cases()
+            ended = keep_hold_list(self.stage, self.journal)
             self._batches()
-            self.oracle.aged = self.oracle.aged or cases != self.oracle.cases()
+            self.oracle.aged = self.oracle.aged or ended or cases != self.oracle.cases()
             ran = self._run({})
             self.lived.nights += 1
             if ran is not None and number >= 2 and self._at_rest(ran):

@@ -16,7 +16,7 @@ from cloudcollect_pipeline.dispatch import schema
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.verify import UNREADABLE
 
-SAY = frozenset({"decided", "intent", "restored", "declared_new"})
+SAY = frozenset({"decided", "held", "released", "intent", "restored", "declared_new"})
 Commit = Callable[[str, str], None]
 """Told of every commit: `before`, `head` (committed, its head not written) or `after`, and the entry that it writes."""
 

@@ -43,7 +43,7 @@ from cloudcollect_pipeline.settings import CompanySettings
 from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort, ErpPort
 from cloudcollect_pipeline.testing.simulation.core.rows import Claim, Receivable, kroner
-from cloudcollect_pipeline.testing.simulation.core.store import Store, latest_due
+from cloudcollect_pipeline.testing.simulation.core.store import Store, held, latest_due
 
 FEEDS = {side: tuple(f"{side} {feed}" for feed in feeds) for side, feeds in BY_SIDE.items()}
 CAPABILITIES = AgencyCapabilities()
@@ -161,8 +161,8 @@ class Planner:
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     wake: dict[str, date] = field(default_factory=dict)
     everything: bool = False
-    answers: tuple[MemoryJournal, int, tuple[Mapping[tuple[str, str], str], int | None]] | None = None
-    """What people decided and whether the journal forgot something, of which journal and when."""
+    answers: tuple[MemoryJournal, int, tuple[Sequence[Row], Mapping[tuple[str, str], str], int | None]] | None = None
+    """The hold list, what people decided and whether the journal forgot something, of which journal and when."""
 
     def due(self, store: Store, night: date) -> set[str]:
         """Customers to plan tonight."""
@@ -281,11 +281,7 @@ class Run:
         return self._facts[1]
 
     def _made_facts(self) -> Facts:
-        known = self.planner.answers
-        if known is None or known[:2] != (self.journal, self.journal.said):
-            answers = self.journal.decisions(), self.journal.forgot()
-            known = self.planner.answers = (self.journal, self.journal.said, answers)
-        decisions, forgot = known[2]
+        holds, decisions, forgot = self._answers()
         return Facts(
             self.night,
             self.settings.erp.tenant_id,
@@ -293,11 +289,18 @@ class Run:
             self.settings,
             CAPABILITIES,
             True,
-            (),
+            holds,
             decisions,
             tuple(sorted(set(self.incomplete))),
             forgot,
         )
+
+    def _answers(self) -> tuple[Sequence[Row], Mapping[tuple[str, str], str], int | None]:
+        known = self.planner.answers
+        if known is None or known[:2] != (self.journal, self.journal.said):
+            answers = self.journal.holds(), self.journal.decisions(), self.journal.forgot()
+            known = self.planner.answers = (self.journal, self.journal.said, answers)
+        return known[2]
 
     def run(self) -> Ran:
         """The whole run."""
@@ -331,7 +334,6 @@ class Run:
         for feed in FEEDS["agency"]:
             found += self._feed(feed, read_at) or ()
         self._mirror(found + self._found_changed(), read_at)
-        self.journal.landed(self.clock.now())
 
     def _feed(self, feed: str, read_at: dict[str, Any]) -> list[Any] | None:
         side, _, name = feed.partition(" ")
@@ -397,6 +399,8 @@ class Run:
         store.sync(journal)
         if not journal.trusts_itself():
             self._find_vouchers()
+            if self._both_sides_were_asked():
+                journal.landed(self.clock.now())
         if not (store.shown or store.open):
             return
         facts = self.facts()
@@ -426,6 +430,7 @@ class Run:
     def plan(self) -> Ran:
         """Plan who has news, and store the plan if there is one."""
         store, journal = self.store, self.journal
+        store.keep_back(held(self._answers()[0], self.night))
         customers = self.planner.due(store, self.night)
         if not customers and not store.settlements_dirty:
             return Ran()
@@ -471,10 +476,14 @@ class Run:
 
     def _end_quiet(self, ran: Ran) -> None:
         quiet = self.journal.quiet_until()
-        if quiet is None or self.clock.now() < quiet or ran.not_sent or VOUCHERS in self.incomplete:
+        if quiet is None or self.clock.now() < quiet or ran.not_sent:
             return
-        if all(self.journal.read_from(self.store.read_at.get(feed)) for feeds in FEEDS.values() for feed in feeds):
+        if self._both_sides_were_asked():
             self.journal.end_quiet(self.clock.now())
+
+    def _both_sides_were_asked(self) -> bool:
+        read = all(self.journal.read_from(self.store.read_at.get(feed)) for feeds in FEEDS.values() for feed in feeds)
+        return read and VOUCHERS not in self.incomplete
 
 
 def findings(store: Store, planner: Planner) -> list[Finding]:

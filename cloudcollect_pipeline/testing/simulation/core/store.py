@@ -50,6 +50,12 @@ latest_due = lru_cache(4096)(latest_due_date)
 transferable = lru_cache(4096)(transferable_from)
 
 
+def held(holds: Sequence[Mapping[str, Any]], night: date) -> frozenset[str]:
+    """What the hold list keeps back on a night, of receivables and customers."""
+    tonight = night.isoformat()
+    return frozenset(hold["subject"] for hold in holds if not hold["until"] or hold["until"] >= tonight)
+
+
 class Store:
     """The mirrors of one company. `dirty` are customers with news since they were last planned without an effect."""
 
@@ -69,6 +75,8 @@ class Store:
         self.settlements_dirty = False
         self.shown = True
         """Whether something that may be of ours came in, or the journal is another one, since the last recognition."""
+        self.held: frozenset[str] = frozenset()
+        """What the hold list kept back when it was last looked at."""
         self.open: set[str] = set()
         """References of unknown outcome, and of what is created and not released."""
         self.read_at: dict[str, Any] = {}
@@ -88,7 +96,7 @@ class Store:
         other.version, other._known = self.version, self._known
         other.entry_version = dict(self.entry_version)
         other.dirty, other.settlements_dirty, other.shown = set(self.dirty), self.settlements_dirty, self.shown
-        other.read_at, other.open = dict(self.read_at), set(self.open)
+        other.read_at, other.open, other.held = dict(self.read_at), set(self.open), self.held
         for name in ("_claims_on", "_entries_on", "_payments_of", "_receivables_of"):
             getattr(other, name).update({key: dict(those) for key, those in getattr(self, name).items()})
         for row in self.effects.values():
@@ -100,7 +108,7 @@ class Store:
         other = Store()
         for name in ("receivables", "payments", "customers", "claims", "cases", "entries", "settlements"):
             setattr(other, name, dict(getattr(self, name)))
-        other.effects, other._of = self.effects, self._of
+        other.effects, other._of, other.open = self.effects, self._of, self.open
         for name in ("_claims_on", "_entries_on", "_payments_of", "_receivables_of"):
             getattr(other, name).update({key: dict(those) for key, those in getattr(self, name).items()})
         for those in records:
@@ -162,6 +170,16 @@ class Store:
         gone = self.payments.pop(payment)
         del self._payments_of[gone.customer][payment]
         self.dirty.add(gone.customer)
+
+    def keep_back(self, held: frozenset[str]) -> None:
+        """Take tonight's hold list in: whoever came or went is news."""
+        for subject in held ^ self.held:
+            kind, _, number = subject.partition(" ")
+            if kind == "customer":
+                self.dirty.add(number)
+            else:
+                self._touch(subject)
+        self.held = held
 
     def _touch(self, document: str) -> None:
         receivable = self.receivables.get(document)
@@ -292,7 +310,8 @@ class Store:
             "OLD_ENOUGH": receivable.due <= latest_due(facts.night, policy.grace_days, policy.banking_days),
             "NOT_EXCLUDED": not receivable.excluded,
             "CUSTOMER_NOT_EXCLUDED": customer is None or not customer.excluded,
-            "NOT_DISPUTED": not any(c.disputed and c.status not in ("WITHDRAWN", "REJECTED", "MERGED") for c in claims),
+            "NOT_DISPUTED": not any(c.disputed and c.status not in ("WITHDRAWN", "REJECTED", "MERGED") for c in claims)
+            and not _held(receivable, facts),
             "NOT_CREDITED": not (live and credited >= principal and receivable.balance == 0),
             "NOT_WRITTEN_OFF": not (live and written >= principal and receivable.balance == 0),
             "NO_UNRELEASED": not any(p.status in ("Hold", "Balanced") and receivable.name in p.lines for p in payments),
@@ -323,7 +342,8 @@ class Store:
         failed = ["NOT_EXCLUDED"] if receivable.excluded else []
         if customer is not None and customer.excluded:
             failed.append("CUSTOMER_NOT_EXCLUDED")
-        if claim.disputed or any(c.disputed and c.live for c in self.claims_on(receivable.name)):
+        disputed = claim.disputed or any(c.disputed and c.live for c in self.claims_on(receivable.name))
+        if disputed or _held(receivable, facts):
             failed.append("NOT_DISPUTED")
         if receivable.balance == 0:
             failed += [code for code in self.failed(receivable, facts) if code in MADE_UP]
@@ -856,3 +876,9 @@ class Store:
             if not self.transfer_of(claim):
                 found.append(Finding("CLAIM_UNKNOWN", claim.name, f"claim {claim.name} for {claim.document}"))
         return found
+
+
+def _held(receivable: Receivable, facts: Facts) -> bool:
+    return bool(facts.holds) and not held(facts.holds, facts.night).isdisjoint(
+        (receivable.name, f"customer {receivable.customer}")
+    )
