@@ -187,6 +187,8 @@ class Life:
             self.oracle.violated("S15", f"{self.network.requests - sent} requests in one night")
         if result is not None:
             result = self._approve(result, whole)
+        if self.chaos.struck.total() > struck:
+            self._calm = 0
         if "run again" in whole and result is not None:
             self.chaos.strike(whole["run again"], "a night")
             result = self._attempt({}) or result
