@@ -204,6 +204,8 @@ class Night:
         self.makes_up_for = ()
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
+        self._vouchers_read = not self.agency.capabilities.settlements
+        """Whether the ERP was asked in this run for the vouchers of settlements; of an agency without any, none are."""
         self._extra: list[Finding] = []
         self._mistakes: list[Check] | None = None
         self._night_number: int | None = None
@@ -268,7 +270,7 @@ class Night:
         self._begin()
         port: Erp | Agency = self.erp if side == "erp" else self.agency
         now = self.clock.now()
-        since = self.journal.read_from(self.ledger.watermark(side, feed))
+        since = self._read_to(side, feed)
         try:
             spool = self.landing.land(
                 side, feed, self.night, now, port.pages(feed, since), since=since, purpose=purpose
@@ -279,9 +281,21 @@ class Night:
             self.progress("land", f"{side} {feed}: could not be read: {error}")
             self._incomplete.append(f"{side} {feed}")
             return None
-        self._spools[side].append((feed, spool, now))
+        self._spools[side].append((feed, spool, self._by_the_erps_clock(now)))
         self.progress("land", f"{side} {feed}: {spool.records} records")
         return spool
+
+    def _read_to(self, side: str, feed: str) -> datetime | None:
+        """Up to when a feed has been read; None where it is to be read whole.
+
+        A moment that has yet to come was written down by a clock that was ahead: how far it was read, nobody knows.
+        """
+        read_to = self.journal.read_from(self.ledger.watermark(side, feed))
+        return None if read_to is None or read_to > self.clock.now() else read_to
+
+    def _by_the_erps_clock(self, now: datetime) -> datetime:
+        """A moment for a watermark, never later than the ERP's clock said: one of ours that is ahead skips nothing."""
+        return now + min(self.erp.clock_skew or timedelta(0), timedelta(0))
 
     def mirror(self, side: str) -> Mirrored:
         """Validate what was landed of one side and commit it to the ledger with its watermarks."""
@@ -311,10 +325,9 @@ class Night:
         return mirrored
 
     def _both_sides_were_asked(self) -> bool:
-        """Whether every feed has been read whole since the journal was new or restored, and the vouchers tonight."""
+        """Whether every feed has been read whole since the journal was new or restored, and vouchers in this run."""
         feeds = [(side, feed) for side, feeds in FEEDS.items() for feed in feeds]
-        read = all(self.journal.read_from(self.ledger.watermark(*feed)) for feed in feeds)
-        return read and VOUCHERS not in self._incomplete
+        return self._vouchers_read and all(self._read_to(*feed) for feed in feeds)
 
     def _read_untold(self, spools: dict[str, list[Spool]], read_at: dict[str, datetime]) -> None:
         """Read by key the receivables that may have changed though their own clock need not have moved.
@@ -322,13 +335,15 @@ class Night:
         Those that changed payments name, at once, and of the transferred ones those whose turn it is. What could not
         be read is read on the next run: `read_at`, how far each feed and the sweep have come, is left behind for it.
         """
-        if self.journal.read_from(self.ledger.watermark("erp", "documents")) is None:
+        if self._read_to("erp", "documents") is None:
             return  # all of them are being read
         touched: list[DocumentKey] = []
         if any(spool.records for spool in spools.get("payments", ())):
             self.ledger.map(self.erp.feeds["payments"], spools["payments"], "delta_payment")
             touched = self._keys("touched")
         swept = self.ledger.read_on("erp", SWEEP)
+        if swept is not None and swept > self.night:
+            swept = None  # by a clock that was ahead
         sweeping = swept is None or swept < self.night
         turn = self._keys("swept", {"last": swept, "tonight": self.night}) if sweeping else []
         told = self._told(spools, [*touched, *turn])
@@ -339,7 +354,7 @@ class Night:
             text = "the receivables whose turn it was could not be read by key"
             self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
         elif sweeping:
-            read_at[SWEEP] = self.clock.now()
+            read_at[SWEEP] = self._by_the_erps_clock(self.clock.now())
 
     def _told(self, spools: Mapping[str, list[Spool]], keys: Sequence[DocumentKey]) -> set[DocumentKey]:
         """Which of these documents the feed itself brought."""
@@ -503,7 +518,8 @@ class Night:
     def recognise(self) -> None:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
         if not self.journal.trusts_itself():
-            self._find_vouchers()
+            if self.agency.capabilities.settlements:
+                self._find_vouchers()
             if self._both_sides_were_asked():
                 self.journal.landed(self.clock.now())
         facts = self.facts()
@@ -523,6 +539,7 @@ class Night:
             self.progress("recognise", f"erp vouchers: could not be read: {error}")
             self._incomplete.append(VOUCHERS)
             return
+        self._vouchers_read = True
         recognise_vouchers(LedgerShows(self.ledger), self.journal, self.facts(), vouchers, self.clock.now())
 
     def diff(self) -> dict[str, dict[str, int]]:
@@ -753,20 +770,13 @@ class Night:
         return self.result
 
     def _clock_findings(self) -> list[Finding]:
-        """An ERP's clock that is off is said, never allowed for: only the overlap of readings makes up for one."""
+        """An ERP's clock that is off is said; what changes there is read by its own clock where that is behind."""
         skew = self.erp.clock_skew or timedelta(0)
-        overlap = timedelta(hours=self.settings.erp.overlap_hours)
-        lost = -skew > overlap
-        if not lost and abs(skew) <= TOLERATED_SKEW:
+        if abs(skew) <= TOLERATED_SKEW:
             return []
         minutes = abs(skew) / timedelta(minutes=1)
         side = "behind" if skew < timedelta(0) else "ahead of"
-        outcome = "are not read" if lost else "are still read"
-        text = (
-            f"the ERP's clock is {minutes:.1f} minutes {side} ours; with an overlap of "
-            f"{self.settings.erp.overlap_hours} hours its changes {outcome}"
-        )
-        return [Finding("CLOCK_SKEW", "erp", text)]
+        return [Finding("CLOCK_SKEW", "erp", f"the ERP's clock is {minutes:.1f} minutes {side} ours")]
 
     def _unexplained(self, plan: Plan, findings: Iterable[Finding]) -> list[Finding]:
         explained = documents_named(text for f in findings for text in (f.subject, f.text))

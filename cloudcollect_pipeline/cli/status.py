@@ -8,6 +8,7 @@ from rich.markup import escape
 from cloudcollect_pipeline.cli import closing, context, words
 from cloudcollect_pipeline.cli.exits import OK
 from cloudcollect_pipeline.cli.screen import command, moment, say, say_json
+from cloudcollect_pipeline.dispatch.journal import FOR_EVER
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.clock import NIGHT_AT
 from cloudcollect_pipeline.domain.effect import TO_THE_AGENCY, TO_THE_ERP
@@ -81,7 +82,8 @@ def _facts(seen: Snapshot, now: datetime) -> dict[str, Any]:
         "findings": by_severity,
         "resolved_and_still_seen": len(still),
         "paused": journal.paused(),
-        "quiet_until": quiet.isoformat() if quiet and quiet.year < 9999 else None,
+        "quiet": quiet is not None,
+        "quiet_until": quiet.isoformat() if quiet and quiet < FOR_EVER else None,
         "held": len(journal.holds()),
         "published_at": seen.made_at.isoformat(),
         "age_seconds": int((now - seen.made_at).total_seconds()),
@@ -118,8 +120,9 @@ def _show(fact: dict[str, Any]) -> None:
     say(f"  findings   {' · '.join(found) or 'none'}")
     if fact["held"]:
         say(f"  on hold    {fact['held']} ({command()} hold list)")
-    if fact["quiet_until"]:
-        say(f"  quiet      nothing is written until {moment(fact['quiet_until'])}: the journal is new or restored")
+    if fact["quiet"]:
+        until = moment(fact["quiet_until"]) or "12 hours after both sides were read whole"
+        say(f"  quiet      nothing is written until {until}: the journal is new or restored")
     writing = "[bold red]paused[/]: nothing is written" if fact["paused"] else "on"
     say(
         f"  writing    {writing}",

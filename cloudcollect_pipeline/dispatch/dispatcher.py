@@ -43,6 +43,7 @@ TURNS = 15
 """Effects that one guard judges for each write under way: a slow counterparty too takes them within a minute."""
 STOP_AFTER_UNCERTAIN = 3
 MOST_INTENTS = 3
+RENAMED = "stands in the ERP and no longer bears its reference"
 POLLS = 4
 POLL_SECONDS = 15.0
 RECHECK = timedelta(minutes=10)
@@ -174,6 +175,8 @@ class Dispatcher:
             now = self.clock.now()
             if row.kind == Kind.SETTLEMENT and status in ("Open", "Closed"):
                 self.journal.move(row.reference, "confirmed", now, self.night, note="released by a person")
+            if status == RENAMED:
+                self.journal.move(row.reference, "quarantined", now, self.night, note=RENAMED)
             if status is not None:
                 continue
             if self.journal.missed(row.reference, now, self.night) >= 2:
@@ -713,18 +716,22 @@ class Dispatcher:
             done, note = False, str(error)
         if done:
             return self._outcome(as_effect(known), "confirmed", remote_id=number)
+        if note == RENAMED:
+            return self._outcome(as_effect(known), "quarantined", remote_id=number, note=note)
         text = f"document {number} of {display(effect.content.amount)} is created but not released: {note}"
         self._find("POSTING_NOT_RELEASED", effect.reference, text, effect.content.amount)
         return self._outcome(as_effect(known), "created", remote_id=number, note=note)
 
     def _status(self, known: EffectRow) -> str | None:
-        """The status of a document of ours in the ERP; None when a person has deleted it."""
+        """The status of a document of ours in the ERP; None when a person has deleted it.
+
+        One that stands there and no longer bears its reference is not gone: what is made again would stand beside it.
+        """
         number = known.remote_id or ""
-        if known.kind == Kind.SETTLEMENT:
-            voucher = self.erp.voucher(number)
-            return voucher.status if voucher and voucher.reference == known.reference else None
-        payment = self.erp.payment("Payment", number)
-        return payment.status if payment and payment.reference == known.reference else None
+        found = self.erp.voucher(number) if known.kind == Kind.SETTLEMENT else self.erp.payment("Payment", number)
+        if found is None:
+            return None
+        return found.status if found.reference == known.reference else RENAMED
 
     def _release(
         self, effect: Effect, status: Callable[[], str | None], release: Callable[[], None]
@@ -734,6 +741,8 @@ class Dispatcher:
         now = status()
         if now in ("Open", "Closed", "Voided"):
             return True, ""
+        if now == RENAMED:
+            return False, RENAMED
         try:
             release()
         except (NotSent, Refused, Uncertain) as error:

@@ -24,6 +24,8 @@ SETTLE = timedelta(hours=12)
 """How long after its intent a look-up says something about a write; also the pause between writes of a reference."""
 SET_BACK = timedelta(days=1)
 """How much earlier than the newest night a clock may be: time zones and corrections are less."""
+COPIES = ("published/journal.sqlite", "journal.backup.sqlite")
+"""Where a company's folder keeps copies of its journal."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
@@ -60,9 +62,21 @@ class EffectRow:
 
 
 class Journal:
-    """Open one with `Journal(folder, company, tenant, at)`; the caller holds the company lock before writing."""
+    """Open one with `Journal(folder, company, tenant, at)`; the caller holds the company lock before writing.
 
-    def __init__(self, folder: Path, company: str, tenant: str, at: datetime, *, read_only: bool = False) -> None:
+    A new one is not made beside copies of an older one, which would be written over, unless `beside_copies` says so.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        company: str,
+        tenant: str,
+        at: datetime,
+        *,
+        read_only: bool = False,
+        beside_copies: bool = False,
+    ) -> None:
         self.path = folder / "journal.sqlite"
         self._head_path = folder / "journal.head"
         self._lock = threading.RLock()
@@ -76,6 +90,12 @@ class Journal:
             self.db.row_factory = sqlite3.Row
             return
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        copy = next((path for path in (folder / name for name in COPIES) if path.exists()), None)
+        if copy and not self.path.exists() and not beside_copies:
+            raise JournalError(
+                f"{self.path} is missing, and {copy} is a copy of it. Nothing was sent; `cloudcollect journal rebuild` "
+                "begins again from the newest whole copy."
+            )
         try:
             self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         except sqlite3.DatabaseError as error:
@@ -255,6 +275,8 @@ class Journal:
         """A person says that the clock is right now, though a night was written under a later one."""
         with self._transaction():
             self._append(at, "clock_accepted", "journal", {"who": who})
+        if not self.trusts_itself():
+            self.distrust(at, self.seq())  # its quiet time was counted by the wrong clock
 
     # -- quiet time of a new or restored journal -----------------------------------------------------------------
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cloudcollect_pipeline.dispatch.journal import Journal, JournalError
+from cloudcollect_pipeline.dispatch.journal import COPIES, Journal, JournalError
 from cloudcollect_pipeline.dispatch.verify import REBUILD, Problem, examine, head_of
 
-COPIES = ("published/journal.sqlite", "journal.backup.sqlite")
 """Written whole after each night and after each dispatch; each is a beginning of the same chain."""
 
 
@@ -38,7 +37,7 @@ def restart(folder: Path, company: str, tenant: str, at: datetime) -> Restart | 
         raise JournalError(f"{folder / 'journal.sqlite'}: {broken.text}; {broken.mend}.")
     moved = _set_aside(folder, at)
     copy, entries = _put_back(folder, company, tenant)
-    journal = Journal(folder, company, tenant, at)
+    journal = Journal(folder, company, tenant, at, beside_copies=True)
     try:
         if journal.trusts_itself():
             journal.distrust(at, entries)

@@ -1132,7 +1132,6 @@ def test_look_ups_of_unknown_outcomes_reach_back_to_the_oldest_intent(run):
     [
         ("Balanced", "P1", [[], []]),
         (None, None, [[], [("absent", "P1", None, "deleted in the ERP")]]),
-        ("Open", "X", [[], [("absent", "P1", None, "deleted in the ERP")]]),
     ],
 )
 def test_what_was_created_and_is_gone_on_two_nights_was_deleted(run, status, reference, nights):
@@ -1149,7 +1148,6 @@ def test_what_was_created_and_is_gone_on_two_nights_was_deleted(run, status, ref
         ("Open", "S1", [("confirmed", "S1", None, "released by a person")]),
         ("Closed", "S1", [("confirmed", "S1", None, "released by a person")]),
         ("Balanced", "S1", []),
-        ("Open", "X", []),
     ],
 )
 def test_a_draft_that_a_person_released_is_booked(run, status, reference, log):
@@ -1157,6 +1155,29 @@ def test_a_draft_that_a_person_released_is_booked(run, status, reference, log):
     run.know(SETTLEMENT, "created", remote_id="600001")
     run.erp.vouchers = {"600001": PostedVoucher("600001", reference, status, "NOK", ())}
     assert settle(run) == log
+
+
+@pytest.mark.parametrize("status", ["Balanced", "Hold", "Open", "Closed"])
+def test_what_a_person_gave_another_reference_is_not_gone_and_is_not_made_again(run, status):
+    run.know(POSTING, "intent")
+    run.know(POSTING, "created", remote_id="500001")
+    run.know(SETTLEMENT, "intent")
+    run.know(SETTLEMENT, "created", remote_id="600001")
+    run.erp.hold("500001", "X", status=status)
+    run.erp.vouchers = {"600001": PostedVoucher("600001", "X", status, "NOK", ())}
+    renamed = "stands in the ERP and no longer bears its reference"
+    assert settle(run) == [("quarantined", "P1", None, renamed), ("quarantined", "S1", None, renamed)]
+    assert settle(run, timedelta(days=1)) == []
+
+
+def test_what_was_given_another_reference_right_before_its_release_is_not_released(run):
+    run.know(SETTLEMENT, "intent")
+    run.know(SETTLEMENT, "created", remote_id="600001")
+    run.erp.vouchers = {"600001": PostedVoucher("600001", "X", "Balanced", "NOK", ())}
+    assert run.send(SETTLEMENT) == [
+        ("quarantined", "S1", "600001", "stands in the ERP and no longer bears its reference")
+    ]
+    assert "release_voucher" not in [name for name, *_ in run.erp.asked]
 
 
 # -- what may be sent at all

@@ -161,7 +161,30 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path):
         Journal(tmp_path, "nordlys", "t1", AT)
 
 
-def test_a_new_journal_is_quiet_until_twelve_hours_after_its_first_landing(open_journal):
+def test_no_new_journal_is_made_beside_a_copy_of_an_older_one(open_journal, tmp_path):
+    journal = open_journal()
+    journal.backup(tmp_path / "journal.backup.sqlite")
+    journal.close()
+    for path in tmp_path.glob("journal.sqlite*"):
+        path.unlink()
+    with pytest.raises(JournalError, match=r"is missing, and .*journal\.backup\.sqlite.*journal rebuild"):
+        open_journal()
+    assert not (tmp_path / "journal.sqlite").exists()
+
+
+def test_the_quiet_time_of_a_wrong_clock_is_counted_anew_when_a_person_says_it_is_right(open_journal):
+    journal = open_journal()
+    journal.landed(AT + timedelta(days=30))
+    assert journal.read_from(AT) == AT
+    journal.distrust(AT + timedelta(days=30), 0)
+    assert journal.read_from(AT) is None
+    journal.accept_clock(AT, "person")
+    journal.landed(AT)
+    assert journal.quiet_until() == AT + SETTLE
+    assert journal.read_from(AT) == AT
+
+
+def test_a_new_journal_is_quiet_until_twelve_hours_after_both_sides_were_read_whole(open_journal):
     journal = open_journal()
     assert journal.quiet_until() > AT + timedelta(days=1000)
     journal.landed(AT)

@@ -28,6 +28,7 @@ from cloudcollect_pipeline.erp.port import (
     VoucherLine,
 )
 from cloudcollect_pipeline.erp.port import PaymentMethod as PaymentMethodFound
+from cloudcollect_pipeline.erp.visma_net import codec
 from cloudcollect_pipeline.sandbox.erp import DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.ledger import PaymentMethod
 from cloudcollect_pipeline.sandbox.faults import FaultKind
@@ -506,6 +507,35 @@ def test_a_voucher_is_created_with_our_reference_found_and_released(company: Com
     (found,) = company.erp.posted_vouchers(TODAY)
     assert found.status == "Closed"
     assert company.books.balance("1510") == -90_000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"status": None},
+        {"currencyId": None},
+        {"journalTransactionLines": [{"accountNumber": "3000", "debitAmount": 10.123}]},
+        {"journalTransactionLines": [{"accountNumber": None, "debitAmount": 10}]},
+    ],
+)
+def test_a_voucher_of_somebody_that_cannot_be_read_hides_none_of_ours(odd: dict[str, object]) -> None:
+    """The list holds the whole general ledger: nothing would be sent while one voucher in it is odd."""
+    line = {"accountNumber": "1510", "referenceNumber": REFERENCE, "creditAmount": 900}
+    ours = {"batchNumber": "GL2", "status": "Posted", "currencyId": "NOK", "journalTransactionLines": [line]}
+    raws = [json.dumps(each).encode() for each in ({**ours, "batchNumber": "GL1", "description": "Lønn", **odd}, ours)]
+    if "journalTransactionLines" not in odd:
+        raws[0] = raws[0].replace(REFERENCE.encode(), b"")
+    theirs, found = codec.posted_vouchers(raws, "vouchers")
+    assert (found.number, found.reference, found.status, found.currency) == ("GL2", REFERENCE, "Closed", "NOK")
+    assert [(line.account, line.amount) for line in found.lines] == [("1510", -90_000)]
+    assert (theirs.number, theirs.reference) == ("GL1", "Lønn")
+
+
+def test_amounts_of_ours_that_cannot_be_read_are_not_those_that_were_booked() -> None:
+    line = {"accountNumber": "1510", "referenceNumber": REFERENCE, "creditAmount": 900.001}
+    ours = {"batchNumber": "GL2", "status": "Posted", "currencyId": "NOK", "journalTransactionLines": [line]}
+    (found,) = codec.posted_vouchers([json.dumps(ours).encode()], "vouchers")
+    assert (found.reference, found.lines) == (REFERENCE, ())
 
 
 def test_a_batch_cut_by_a_page_is_put_together(company: Company) -> None:

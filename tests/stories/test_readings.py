@@ -1,10 +1,14 @@
 """Stories of what the ERP's lists do not tell, tell twice or tell late, and of what is read by key because of it."""
 
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 
+from cloudcollect_pipeline.dispatch.journal import Journal
+from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.nightly import Night
 from tests.story import Story, ends_equal, transferred
 
 INVOICES = 20
@@ -171,9 +175,9 @@ def test_a_company_whose_long_reads_run_in_the_background_has_the_same_nights(st
     [
         (timedelta(minutes=4), None),
         (timedelta(minutes=-4), None),
-        (timedelta(minutes=6), "6.0 minutes ahead of ours; with an overlap of 6 hours its changes are still read"),
-        (timedelta(minutes=-6), "6.0 minutes behind ours; with an overlap of 6 hours its changes are still read"),
-        (timedelta(hours=-7), "420.0 minutes behind ours; with an overlap of 6 hours its changes are not read"),
+        (timedelta(minutes=6), "6.0 minutes ahead of ours"),
+        (timedelta(minutes=-6), "6.0 minutes behind ours"),
+        (timedelta(hours=-7), "420.0 minutes behind ours"),
     ],
 )
 def test_an_erps_clock_that_is_off_is_told_and_the_finding_ends_when_it_is_right(story, ahead, told):
@@ -185,14 +189,60 @@ def test_an_erps_clock_that_is_off_is_told_and_the_finding_ends_when_it_is_right
     assert not story.findings()
 
 
-def test_without_an_overlap_even_a_few_seconds_behind_are_told(story):
+@pytest.mark.parametrize("behind", [timedelta(seconds=30), timedelta(hours=7), timedelta(hours=20)])
+def test_what_an_erp_with_a_clock_behind_ours_changes_is_read_even_without_an_overlap(story, behind):
     company = story.settings.companies[story.slug]
     erp = company.erp.model_copy(update={"overlap_hours": 0})
     story.settings.companies[story.slug] = company.model_copy(update={"erp": erp})
-    story.erp.settings.clock_ahead = timedelta(seconds=-30)
-    assert [f.code for f in story.night().findings] == ["CLOCK_SKEW"]
-    story.erp.settings.clock_ahead = timedelta(seconds=30)
-    assert not story.night().findings
+    invoice = transferred(story)
+    story.erp.settings.clock_ahead = -behind
+    story.night()
+    for left in (5000, 4000):
+        story.erp.pay(invoice, 1000)
+        story.night()
+        assert story.open_at_agency(invoice) == left
+    story.erp.settings.clock_ahead = timedelta(0)
+    ends_equal(story, invoice)
+
+
+@pytest.mark.parametrize("hours", [9, 20, 30, 24 * 20])
+def test_a_clock_of_ours_that_ran_ahead_for_a_night_leaves_nothing_unread(story, hours):
+    """What happens the day after lies before the moment that the clock told."""
+    paid, credited, collected = (transferred(story) for _ in range(3))
+    story.morning()
+    ahead = Ahead(story.world.clock, timedelta(hours=hours))
+    with Night.open(story.slug, story.settings, ahead, transport=story.transport, parallel=1, patience=0) as night:
+        night.run()
+    story.erp.pay(paid, 1000)
+    story.erp.match(story.erp.credit_note(credited.customer, 1500), credited, 1500)
+    story.collect(collected, 2500)
+    if hours > 48:
+        accept_clock(story)
+    story.night()
+    assert (story.open_at_agency(paid), story.open_at_agency(credited)) == (5000, 4500)
+    assert collected.balance == 3500
+    ends_equal(story, paid, credited, collected)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A clock that is ahead of the world's."""
+
+    clock: Clock
+    by: timedelta
+
+    def now(self):
+        return self.clock.now() + self.by
+
+    def sleep(self, seconds):
+        self.clock.sleep(seconds)
+
+
+def accept_clock(story):
+    company = story.settings.companies[story.slug]
+    journal = Journal(story.data / story.slug, story.slug, company.erp.tenant_id, story.world.now)
+    journal.accept_clock(story.world.now, "person")
+    journal.close()
 
 
 LEFT_OUT = frozenset(

@@ -280,7 +280,7 @@ class _Code(msgspec.Struct):
 
 
 class _VoucherLine(msgspec.Struct, rename="camel"):
-    account_number: str
+    account_number: str | None = None
     reference_number: str | None = None
     debit_amount: Decimal | None = None
     credit_amount: Decimal | None = None
@@ -291,8 +291,8 @@ class _VoucherLine(msgspec.Struct, rename="camel"):
 
 class _Voucher(msgspec.Struct, rename="camel"):
     batch_number: str
-    status: str
-    currency_id: str
+    status: str | None = None
+    currency_id: str | None = None
     description: str | None = None
     journal_transaction_lines: list[_VoucherLine] | None = None
 
@@ -301,7 +301,8 @@ def posted_vouchers(raws: Iterable[bytes], where: str) -> list[PostedVoucher]:
     """JournalTransactionDtos. A list may cut one batch in two over a page boundary: equal numbers are put together.
 
     The reference is what all lines agree on. When they do not, a person has edited one of them: the first word of the
-    description, where we also wrote it, decides.
+    description, where we also wrote it, decides. The list holds everybody's vouchers: one that lacks something, or
+    whose amounts cannot be read, comes without it, and is not the same as any of ours.
     """
     batches: dict[str, _Voucher] = {}
     for raw in raws:
@@ -321,18 +322,25 @@ def _posted_voucher(batch: _Voucher, name: str) -> PostedVoucher:
     return PostedVoucher(
         number=batch.batch_number,
         reference=references.pop() if len(references) == 1 else (batch.description or "").partition(" ")[0],
-        status=VOUCHER_STATUSES.get(batch.status, batch.status),
-        currency=batch.currency_id,
-        lines=tuple(
+        status=VOUCHER_STATUSES.get(batch.status or "", batch.status or ""),
+        currency=batch.currency_id or "",
+        lines=_voucher_lines(lines, name),
+    )
+
+
+def _voucher_lines(lines: Iterable[_VoucherLine], name: str) -> tuple[VoucherLine, ...]:
+    try:
+        return tuple(
             VoucherLine(
-                line.account_number,
+                line.account_number or "",
                 _ore(line.debit_amount, name) - _ore(line.credit_amount, name),
                 line.transaction_description or "",
                 line.vat_code.id if line.vat_code else None,
             )
             for line in lines
-        ),
-    )
+        )
+    except Unreadable:
+        return ()
 
 
 class _Movement(msgspec.Struct, rename="camel"):
