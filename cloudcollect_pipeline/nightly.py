@@ -294,8 +294,10 @@ class Night:
         return None if read_to is None or read_to > self.clock.now() else read_to
 
     def _by_the_erps_clock(self, now: datetime) -> datetime:
-        """A moment for a watermark, never later than the ERP's clock said: one of ours that is ahead skips nothing."""
-        return now + min(self.erp.clock_skew or timedelta(0), timedelta(0))
+        """A moment for a watermark: what the ERP's clock said, where ours is ahead by more than readings overlap."""
+        ahead = -(self.erp.clock_skew or timedelta(0))
+        overlap = timedelta(hours=self.settings.erp.overlap_hours)
+        return now - ahead if ahead > min(overlap, TOLERATED_SKEW) else now
 
     def mirror(self, side: str) -> Mirrored:
         """Validate what was landed of one side and commit it to the ledger with its watermarks."""

@@ -25,7 +25,7 @@ SETTLE = timedelta(hours=12)
 SET_BACK = timedelta(days=1)
 """How much earlier than the newest night a clock may be: time zones and corrections are less."""
 COPIES = ("published/journal.sqlite", "journal.backup.sqlite")
-"""Where a company's folder keeps copies of its journal."""
+"""Copies beside it, whole, made after each night and each dispatch: beginnings of the same chain."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 BLOCKING = frozenset({"intent", "uncertain", "created", "quarantined"})
@@ -300,7 +300,7 @@ class Journal:
     def landed(self, at: datetime) -> None:
         """Both sides have been asked once, whole: that starts the quiet time of a new or restored journal.
 
-        Whoever is asked again after it has been asked twice, and a list that lags has caught up by then.
+        They are asked a second time after it: what a list that lagged hid from the first look, it shows by then.
         """
         if self._get("quiet_from") == "":
             with self._transaction():

@@ -11,8 +11,6 @@ from pathlib import Path
 from cloudcollect_pipeline.dispatch.journal import COPIES, Journal, JournalError
 from cloudcollect_pipeline.dispatch.verify import REBUILD, Problem, examine, head_of
 
-"""Written whole after each night and after each dispatch; each is a beginning of the same chain."""
-
 
 @dataclass(frozen=True)
 class Restart:
