@@ -725,13 +725,17 @@ class Dispatcher:
     def _status(self, known: EffectRow) -> str | None:
         """The status of a document of ours in the ERP; None when a person has deleted it.
 
-        One that stands there and no longer bears its reference is not gone: what is made again would stand beside it.
+        A voucher that no longer bears its reference is not gone: what is made again would stand beside it. A payment
+        that does not is none of ours: by its content it would be met again (`_stranger`) before another is made.
         """
         number = known.remote_id or ""
-        found = self.erp.voucher(number) if known.kind == Kind.SETTLEMENT else self.erp.payment("Payment", number)
-        if found is None:
-            return None
-        return found.status if found.reference == known.reference else RENAMED
+        if known.kind == Kind.SETTLEMENT:
+            voucher = self.erp.voucher(number)
+            if voucher is None:
+                return None
+            return voucher.status if voucher.reference == known.reference else RENAMED
+        payment = self.erp.payment("Payment", number)
+        return payment.status if payment and payment.reference == known.reference else None
 
     def _release(
         self, effect: Effect, status: Callable[[], str | None], release: Callable[[], None]
