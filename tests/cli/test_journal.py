@@ -48,6 +48,32 @@ def test_an_empty_journal_finds_again_what_the_agency_holds(approved: Town, clou
     assert said["copy"] is None
 
 
+def test_where_a_side_cannot_be_read_the_quiet_time_does_not_begin_to_run_and_both_commands_say_so(
+    approved: Town, cloudcollect: Command
+) -> None:
+    (approved.data / "journal.head").unlink()
+    approved.world.agency_faults.add("html", "GET", "/entries", count=20)
+    at = approved.night()
+    rebuilt = cloudcollect("journal", "rebuild", "--at", at)
+    assert (rebuilt.code, "could not be read whole" in rebuilt.out) == (0, True), rebuilt
+    assert json.loads(cloudcollect("journal", "rebuild", "--at", at, "--json").out)["quiet_until"] is None
+    assert "quiet      nothing is written until 12 hours after both sides" in cloudcollect("status").out
+    [status] = json.loads(cloudcollect("status", "--json").out)
+    assert (status["quiet"], status["quiet_until"]) == (True, None)
+    approved.world.agency_faults.clear()
+    assert "quiet    nothing is sent until" in cloudcollect("journal", "rebuild", "--at", at).out
+
+
+def test_a_lost_journal_is_not_begun_anew_beside_its_copy(approved: Town, cloudcollect: Command) -> None:
+    assert cloudcollect("hold", "add", "customer", "10002", "--reason", "as agreed").code == 0
+    for path in approved.data.glob("journal.sqlite*"):
+        path.unlink()
+    said = cloudcollect("run", "--at", approved.night())
+    assert (said.code, "is a copy of it" in said.err, "journal rebuild" in said.err) == (1, True, True), said
+    assert cloudcollect("journal", "rebuild", "--at", approved.night()).code == 0
+    assert len(json.loads(cloudcollect("hold", "list", "--json").out)) == 1
+
+
 @pytest.mark.parametrize("limit", [1_000, 20_000, 100_000, 400_000])
 def test_a_full_disk_is_one_line_and_the_next_night_does_it_once(town: Town, cloudcollect: Command, limit: int) -> None:
     assert cloudcollect("init", "--first-run").code == 0
