@@ -275,8 +275,8 @@ class Journal:
         """A person says that the clock is right now, though a night was written under a later one."""
         with self._transaction():
             self._append(at, "clock_accepted", "journal", {"who": who})
-        if not self.trusts_itself():
-            self.distrust(at, self.seq())  # its quiet time was counted by the wrong clock
+            if not self.trusts_itself():
+                self.distrust(at, self.seq())  # its quiet time was counted by the wrong clock
 
     # -- quiet time of a new or restored journal -----------------------------------------------------------------
 

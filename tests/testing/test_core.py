@@ -12,7 +12,7 @@ from cloudcollect_pipeline.cli.exits import USAGE, Stop
 from cloudcollect_pipeline.testing.simulation import exhaustive
 from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted
 from cloudcollect_pipeline.testing.simulation.core.faults import CELLS, FAULTS
-from cloudcollect_pipeline.testing.simulation.core.life import live
+from cloudcollect_pipeline.testing.simulation.core.life import Life, live
 from cloudcollect_pipeline.testing.simulation.core.night import Run
 from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, PARTS, page, seeds_needed, survey, write
@@ -86,6 +86,21 @@ def test_a_night_that_does_not_know_itself_again_is_noticed():
     with substituted((Run, "run", forgetful)):
         found = live(Script(0, 2, (), "core")).violations
     assert {violation.invariant for violation in found} == {"C4"}
+
+
+def test_who_takes_the_agencys_own_pause_for_ours_ends_it():
+    script = Script(0, 8, (Step(4, "the agency pauses or goes on"),), "core")
+    ours = dict.fromkeys(transfers_of(script), ("PAUSED", 10**9))
+    with substituted((Store, "last_holds", lambda _: ours)):
+        found = live(script).violations
+    assert {violation.invariant for violation in found} == {"C10"}
+    assert live(script).violations == []
+
+
+def transfers_of(script):
+    life = Life(script)
+    life.live()
+    return [name for name, row in life.store.effects.items() if row["kind"] == "transfer"]
 
 
 def test_who_does_not_see_strangers_on_the_account_hands_over_what_they_may_have_paid():

@@ -627,8 +627,11 @@ class Oracle:
             self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
 
     def _announced_a_pause(self, claim: Claim, before: datetime) -> bool:
-        """Whether the journal announced a hold of ours since some days before a moment, sent or not."""
-        query = "select intent_at from effect where kind = 'hold' and account = ?"
+        """Whether the journal announced a pause of ours since some days before a moment, sent or not."""
+        query = (
+            "select intent_at from effect "
+            "where kind = 'hold' and account = ? and json_extract(details, '$.hold') = 'PAUSED'"
+        )
         with self._journal() as journal:
             announced = [datetime.fromisoformat(at) for (at,) in journal.execute(query, (claim.id,)) if at]
         return any(before < at + UNKNOWN_FOR for at in announced)
