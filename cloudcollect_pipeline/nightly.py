@@ -77,6 +77,8 @@ BLOCKING_SKEW = timedelta(days=1)
 MOVEMENT_WINDOW = timedelta(days=60)
 ON_RECEIVABLES = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE)
 RUNS_LOOKED_AT = 20
+STILL_ASKED_FOR = 14
+"""For how many nights the ERP is asked for an unreleased payment that it no longer had."""
 """Newest runs among which the last plan is looked for: some make none."""
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
@@ -387,15 +389,16 @@ class Night:
     def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
         """Read unreleased payments again by key: a list of changes does not tell that one was deleted.
 
-        Those of ours are read whether the mirror has them or not: one that a night did not show comes back so.
+        Those of ours are read whether the mirror has them or not, and those of others for some nights after they were
+        missed: one that a night did not show comes back so.
         """
-        drafts = self.ledger.db.execute(sql("drafts")).fetchall()
+        drafts = self.ledger.db.execute(sql("drafts"), {"nights": STILL_ASKED_FOR}).fetchall()
         ours = [
             ("Payment", effect.remote_id)
             for effect in self.journal.effects(states=("created",), kind=Kind.POSTING)
             if effect.remote_id
         ]
-        keys = sorted({DocumentKey(*key) for key in (*drafts, *ours)})
+        keys = sorted({*(DocumentKey(*key) for *key, _ in drafts), *(DocumentKey(*key) for key in ours)})
         if not keys or "payments" not in spools:
             return []
         try:
@@ -410,7 +413,7 @@ class Night:
         spools["payments"].append(spool)
         self.ledger.map(self.erp.feeds["payments"], [spool], "read_again")
         found = set(self.ledger.db.execute("select document_type, number from read_again").fetchall())
-        return [draft for draft in drafts if draft not in found]
+        return [(kind, number) for kind, number, mirrored in drafts if mirrored and (kind, number) not in found]
 
     def _ask_again(self, side: str, spools: dict[str, list[Spool]]) -> None:
         """Read by key what no list may tell: what was set aside on earlier nights, and what a guard found changed."""

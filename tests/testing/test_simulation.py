@@ -131,6 +131,13 @@ def test_a_draft_of_ours_that_one_night_did_not_list_is_still_released() -> None
     assert lived.violations == []
 
 
+def test_a_draft_of_somebodys_that_one_answer_lacked_holds_back_again_from_the_next_night_on() -> None:
+    steps = (Step(2, "pay by draft", 0, 378425479), Step(8, "row missing", 11, 252580221))
+    lived = live(Script(6, 12, steps))
+    assert lived.struck["row missing", "erp customerpayment"] == 1
+    assert lived.violations == []
+
+
 def test_a_statement_that_ties_with_other_figures_than_the_books_is_noticed() -> None:
     def shifted(*told: Any) -> Statement:
         made = make_statement(*told)
