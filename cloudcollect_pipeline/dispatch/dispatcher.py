@@ -235,6 +235,11 @@ class Dispatcher:
                 "the journal is new or restored: nothing is written until 12 hours after both "
                 "counterparties were first asked what they hold"
             )
+        if quiet is not None and self.facts.incomplete_feeds:
+            return (
+                "the journal is new or restored, and not everything it may have forgotten could be read tonight: "
+                f"{', '.join(self.facts.incomplete_feeds)}; nothing is written before a night that reads all of it"
+            )
         return None
 
     def dispatch(self, plan_hash: str, kinds: Iterable[Kind] = tuple(Kind)) -> Dispatched:

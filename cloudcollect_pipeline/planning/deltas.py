@@ -504,14 +504,18 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
     live = [p for p in entry.postings if p.status != "Voided"]
     wanted = entry.principal
     keep = next((p for p in live if _right(p, entry)), None)
+    acted: set[str] = set()
     for posting in live:
-        if posting is not keep and posting.status in ("Balanced", "Hold"):
+        if posting is keep or posting.reference in acted:
+            continue  # where a copy took our reference along, one gives way a night: a reference names one effect
+        acted.add(posting.reference)
+        if posting.status in ("Balanced", "Hold"):
             # An unreleased payment cannot be voided: it is released first, and gives way on the next night.
             _release(state, entry, posting, source, planned)
-        elif posting is not keep:
+        else:
             _void(state, entry, posting, source, reference, planned)
     if keep:
-        if keep.status in ("Balanced", "Hold"):
+        if keep.status in ("Balanced", "Hold") and keep.reference not in acted:
             _release(state, entry, keep, source, planned)
         if keep.intended is None and _allocated_elsewhere(keep, entry):
             planned.find(
@@ -521,8 +525,8 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
                 keep.amount,
             )
         return
-    leaving = {effect.source for effect in planned.effects if effect.kind == Kind.VOID}
-    if wanted <= 0 or any(posting.reference not in leaving for posting in live):
+    leaving = {effect.details["number"] for effect in planned.effects if effect.kind == Kind.VOID}
+    if wanted <= 0 or any(posting.number not in leaving for posting in live):
         return  # one that is not released cannot leave tonight, one whose void was refused stands until somebody looks
     if not live and entry.postings:
         newest = max(entry.postings, key=lambda p: p.ordinal)

@@ -159,6 +159,26 @@ def test_a_restored_journal_waits_twelve_hours_from_when_both_sides_were_read_wh
     ends_equal(story, invoice)
 
 
+def test_the_last_look_of_a_restored_journal_must_be_a_whole_one_too(story):
+    invoice = transferred(story)
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
+    story.collect(invoice, 2000)
+    story.night()
+    lay_back(story, folder.parent / "old.sqlite")
+    assert "12 hours" in story.night().not_sent
+    story.collect(invoice, 1000)
+    story.world.erp_faults.add("status_before", "GET", r"/journaltransaction$", count=99)
+    result = story.night()
+    assert "erp vouchers; nothing is written" in result.not_sent
+    assert result.plan.plan.effects
+    story.world.erp_faults.clear()
+    assert not story.night().not_sent
+    with story.opened() as night:
+        assert night.journal.quiet_until() is None
+    ends_equal(story, invoice)
+
+
 def test_nothing_of_a_customer_is_handed_over_while_a_posting_of_ours_is_under_way(story):
     """It may be more than is owed, and a list that lags would not tell of the credit."""
     invoice = transferred(story)
