@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cloudcollect_pipeline.dispatch.replay import ACTS, effect_after, finding_af
 from cloudcollect_pipeline.dispatch.verify import REBUILD, UNREADABLE, head_problem, one_line, problems, read_head, seal
 from cloudcollect_pipeline.domain.effect import Content, Effect, Kind
 
+_USED_UP = files("cloudcollect_pipeline.dispatch.sql").joinpath("used_up.sql").read_text()
 SETTLE = timedelta(hours=12)
 """How long after its intent a look-up says something about a write; also the pause between writes of a reference."""
 SET_BACK = timedelta(days=1)
@@ -426,13 +428,7 @@ class Journal:
             known.content if known and state in ("confirmed", "created") and known.state in FROZEN else effect.content
         )
         with self._transaction():
-            if state == "intent":
-                # An answer that allowed one try is used up by it.
-                self.db.execute(
-                    "delete from decision where action in ('retry', 'resume', 'pause', 'recall') "
-                    "and subject in (?, ?, ?)",
-                    (effect.reference, effect.source, effect.content.document),
-                )
+            used = self._use_up(effect) if state == "intent" else None
             seq, text = self._appended(
                 at,
                 state,
@@ -446,6 +442,7 @@ class Journal:
                     "remote_id": remote_id,
                     "note": note,
                     "details": told,
+                    **({} if used is None else {"used": used}),
                 },
             )
             entry = {"seq": seq, "at": at.isoformat(), "kind": state, "subject": effect.reference}
@@ -461,6 +458,13 @@ class Journal:
                 names = ", ".join(row)
                 values = ", ".join(f":{name}" for name in row)
                 self.db.execute(f"insert into effect ({names}) values ({values})", row)
+
+    def _use_up(self, effect: Effect) -> list[tuple[str, str]]:
+        """Take away the answers that allowed this one try; returns them as (code, subject)."""
+        about = {"reference": effect.reference, "kind": effect.kind, "document": effect.content.document}
+        used = [(r["code"], r["subject"]) for r in self.db.execute(_USED_UP, about)]
+        self.db.executemany("delete from decision where code = ? and subject = ?", used)
+        return used
 
     def move(
         self, reference: str, state: str, at: datetime, night: date, *, remote_id: str | None = None, note: str = ""

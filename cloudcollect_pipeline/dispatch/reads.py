@@ -60,7 +60,8 @@ class LedgerReads:
     ) -> tuple[dict[str, Row], dict[str, dict[str, int]], Mapping[str, Debtor]]:
         """Verdicts, what settles them per paying document, and debtors of the receivables read last."""
         self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
-        self._load("erp", "payments", self.erp.payments_of(customers), "fresh_payment")
+        parents = {row["parent"] for row in self.ledger.rows("select parent from fresh_customer where parent <> ''")}
+        self._load("erp", "payments", self.erp.payments_of(sorted({*customers, *parents})), "fresh_payment")
         with self._laid_over("guard_views"):
             verdicts = self._verdicts()
             settled: dict[str, dict[str, int]] = defaultdict(dict)

@@ -10,7 +10,7 @@ STATES = frozenset(
 )
 """Kinds of entries that move an effect."""
 USED_UP = frozenset({"retry", "resume", "pause", "recall"})
-"""Answers that allow one try, and are used up by its intent."""
+"""Answers that allow one try. An entry says which ones its intent used up; in old ones it was all about its names."""
 
 
 def effect_after(before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,6 +163,6 @@ def _move(sums: Replayed, entry: Mapping[str, Any], legal: frozenset[tuple[str, 
     sums.effects[reference] = effect_after(before, entry)
     if entry["kind"] == "intent":
         names = (reference, entry["data"]["source"], entry["data"]["content"]["document"])
-        for key, answer in list(sums.decisions.items()):
-            if answer[0] in USED_UP and key[1] in names:
-                del sums.decisions[key]
+        about = [key for key, answer in sums.decisions.items() if answer[0] in USED_UP and key[1] in names]
+        for code, subject in entry["data"].get("used", about):
+            sums.decisions.pop((code, subject), None)

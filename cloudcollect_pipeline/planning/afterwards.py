@@ -34,7 +34,6 @@ def wanted_hold(
     """
     policy = facts.settings.policy
     failed = [code for code in failed if principal_open <= 0 or code not in MADE_UP]
-    answer = facts.decisions.get(("CLAIM_SHOULD_STOP", document), "")
     by_policy = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "keep": "NONE", "": "ASK"}
     wanted, reason = "NONE", "no longer held"
     if due.isoformat() > (transferred_due or "9999") and due > latest_due_date(
@@ -48,6 +47,7 @@ def wanted_hold(
         ("NOT_WRITTEN_OFF" in failed, policy.written_off_after_transfer, "written off in full"),
         ("NOT_CREDITED" in failed, policy.credited_after_transfer, "credited in full"),
     ):
+        answer = facts.decisions.get(("CLAIM_SHOULD_STOP", f"{document} {why}"), "")  # to this reason, and no other
         asked = by_policy[answer if says == "ask" else says]
         if applies and STRENGTH[asked] >= STRENGTH[wanted]:
             wanted, reason = asked, why
@@ -105,7 +105,7 @@ def holds(
         if wanted == "ASK":
             if row["hold"] == "NONE":
                 text = f"{document} is {reason} and the claim goes on"
-                findings.append(Finding("CLAIM_SHOULD_STOP", document, text, ore(row["principal_open"])))
+                findings.append(Finding("CLAIM_SHOULD_STOP", f"{document} {reason}", text, ore(row["principal_open"])))
             continue
         if wanted == row["hold"]:
             continue

@@ -115,7 +115,7 @@ def test_an_effect_is_taken_down_whole(journal):
     content = {"party": "10001", "document": "e1", "account": "suspense", "currency": "NOK", "amount": 3000}
     told = {"kind": "posting", "source": "e1:10001", "ordinal": 2, "content": content, "details": dict(EFFECT.details)}
     assert last(journal, 2) == [
-        (AT.isoformat(), "intent", "P1", {**told, "night": "2026-01-06", "remote_id": None, "note": ""}),
+        (AT.isoformat(), "intent", "P1", {**told, "night": "2026-01-06", "remote_id": None, "note": "", "used": []}),
         (LATER.isoformat(), "created", "P1", {**told, "night": "2026-01-07", "remote_id": "500001", "note": "so far"}),
     ]
     row = EffectRow(
@@ -258,14 +258,31 @@ def test_what_a_person_answers_holds_and_stops(journal):
     assert last(journal) == [(LATER.isoformat(), "looked", "account", {"b": 1, "a": "2026-01-06"})]
 
 
-@pytest.mark.parametrize("action", ["retry", "resume", "pause", "recall", "adopt"])
-@pytest.mark.parametrize("about", ["P1", "e1:10001", "e1", "other"])
-def test_an_answer_that_allows_one_try_is_used_up_by_its_intent(journal, action, about):
-    journal.decide("ANY", about, action, "", "person", AT)
-    journal.record(EFFECT, "dropped", AT, NIGHT)
+@pytest.mark.parametrize(
+    ("code", "subject", "action", "kinds"),
+    [
+        ("EFFECT_REFUSED", "P1", "retry", {Kind.POSTING, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE}),
+        ("EFFECT_REFUSED", "P2", "retry", set()),
+        ("CASE_FIELDS_REFUSED", "Invoice 1", "retry", {Kind.CASE_REFERENCE}),
+        ("PAUSE_OF_UNKNOWN_ORIGIN", "Invoice 1", "resume", {Kind.HOLD}),
+        ("CLAIM_SHOULD_STOP", "Invoice 1 disputed", "pause", {Kind.HOLD}),
+        ("CLAIM_SHOULD_STOP", "Invoice 1 credited in full", "recall", {Kind.HOLD}),
+        ("CLAIM_SHOULD_STOP", "Invoice 1 disputed", "leave", set()),
+        ("CLAIM_SHOULD_STOP", "Invoice 12 disputed", "pause", set()),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.POSTING, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE])
+def test_an_answer_that_allows_one_try_is_used_up_by_the_intent_of_what_it_is_about(
+    journal, code, subject, action, kinds, kind
+):
+    effect = replace(EFFECT, kind=kind, content=replace(EFFECT.content, document="Invoice 1"))
+    journal.decide(code, subject, action, "", "person", AT)
+    journal.record(effect, "dropped", AT, NIGHT)
     assert len(journal.decisions()) == 1
-    journal.record(EFFECT, "intent", AT, NIGHT)
-    assert len(journal.decisions()) == (action == "adopt" or about == "other")
+    journal.record(effect, "intent", AT, NIGHT)
+    used = [[code, subject]] if kind in kinds else []
+    assert len(journal.decisions()) == 1 - len(used)
+    assert last(journal)[-1][3]["used"] == used
     assert journal.verify() is None
 
 

@@ -33,7 +33,6 @@ STOPS = {
     "NOT_CREDITED": ("credited_after_transfer", "credited in full"),
 }
 SAYS = {"pause": "PAUSED", "recall": "RECALLED", "leave": "NONE", "report": "NONE", "keep": "NONE"}
-SHOULD_STOP = ("CLAIM_SHOULD_STOP", "Invoice 1")
 
 
 @pytest.mark.parametrize("says", SAYS)
@@ -43,8 +42,9 @@ def test_a_stop_rule_does_what_the_settings_say_and_asks_where_they_say_so(code,
     for policy, decisions, wanted in (
         ({setting: says}, {}, SAYS[says]),
         ({setting: "ask"}, {}, "ASK"),
-        ({setting: "ask"}, {SHOULD_STOP: says}, SAYS[says]),
-        ({setting: says}, {SHOULD_STOP: "recall"}, SAYS[says]),
+        ({setting: "ask"}, {("CLAIM_SHOULD_STOP", f"Invoice 1 {why}"): says}, SAYS[says]),
+        ({setting: "ask"}, {("CLAIM_SHOULD_STOP", "Invoice 1 else"): says}, "ASK"),
+        ({setting: says}, {("CLAIM_SHOULD_STOP", f"Invoice 1 {why}"): "recall"}, SAYS[says]),
     ):
         found = wanted_hold("Invoice 1", [code], 0, DUE, "2025-12-01", facts(decisions, policy=policy))
         assert found == (wanted, why)
@@ -144,7 +144,7 @@ UNKNOWN = (
     "the claim for Invoice 1 is paused, and the journal does not know by whom",
     6000,
 )
-ASKED = (*SHOULD_STOP, "Invoice 1 is disputed and the claim goes on", 6000)
+ASKED = ("CLAIM_SHOULD_STOP", "Invoice 1 disputed", "Invoice 1 is disputed and the claim goes on", 6000)
 MOVED = ("DUE_DATE_MOVED", "Invoice 1", "Invoice 1 is now due 2026-01-15", 6000)
 REFUSED = Known(NAME, 1, "rejected", 0, "NONE>PAUSED")
 REFUSED_TEXT = ("EFFECT_REFUSED", NAME, "the agency refused to set Invoice 1 to PAUSED", None)
@@ -160,7 +160,7 @@ CASES: dict[str, tuple[dict, dict, list, list]] = {
         OVER,
         {"policy": {"credited_after_transfer": "ask"}},
         [],
-        [(*SHOULD_STOP, "Invoice 1 is credited in full and the claim goes on", 0)],
+        [("CLAIM_SHOULD_STOP", "Invoice 1 credited in full", "Invoice 1 is credited in full and the claim goes on", 0)],
     ),
     "is disputed, which is to be asked": ({}, ASK, [], [ASKED]),
     "is disputed and paused, which is to be asked": ({"hold": "PAUSED"}, ASK, [], []),

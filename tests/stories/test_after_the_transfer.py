@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloudcollect_pipeline.dispatch.dispatcher import PHASES
 from tests.story import Story, ends_equal, lose_journal, transferred
 
 
@@ -89,7 +90,7 @@ def test_a_policy_that_asks_waits_for_the_answer_and_does_it(tmp_path, answer, h
     claim = story.claim(invoice)
     story.erp.exclude(invoice, True)
     assert not kinds(story.night())
-    assert story.findings()["CLAIM_SHOULD_STOP"] == [f"Invoice {invoice.number}"]
+    assert story.findings()["CLAIM_SHOULD_STOP"] == [f"Invoice {invoice.number} excluded"]
     story.decide("CLAIM_SHOULD_STOP", answer)
     story.quiet(2)
     assert claim.hold == hold
@@ -111,6 +112,44 @@ def test_a_pause_that_was_asked_for_ends_with_its_reason_and_is_asked_for_anew(t
         assert story.claim(invoice).hold == "NONE"
     ends_equal(story, invoice)
     assert not story.findings()
+
+
+@pytest.mark.parametrize(("answer", "hold"), [("pause", "PAUSED"), ("recall", "RECALLED")])
+def test_an_answer_about_a_claim_is_not_used_up_by_what_else_is_reported_on_it_first(tmp_path, answer, hold):
+    """Each phase of a night is a process of its own, and asks anew what people answered."""
+    story = Story(tmp_path, excluded_after_transfer="ask")
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    story.decide("CLAIM_SHOULD_STOP", answer)
+    story.erp.pay(invoice, 1000)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan().plan
+        assert {effect.kind for effect in plan.effects} == {"reduction", "hold"}
+    for phase, _ in PHASES:
+        with story.opened() as night:
+            night.dispatch((phase,), plan.hash)
+    assert story.claim(invoice).hold == hold
+    assert not story.with_journal(lambda journal: journal.decisions())
+    with story.opened() as night:
+        assert night.journal.verify() is None
+
+
+def test_an_answer_to_one_reason_says_nothing_about_another(tmp_path):
+    story = Story(tmp_path, excluded_after_transfer="ask", disputed_after_transfer="ask")
+    invoice = transferred(story)
+    story.erp.exclude(invoice, True)
+    story.night()
+    story.decide("CLAIM_SHOULD_STOP", "leave")
+    story.night()
+    assert "CLAIM_SHOULD_STOP" not in story.findings()
+    story.with_journal(lambda j: j.set_hold(f"Invoice {invoice.number}", "disputed", None, "ops", story.world.now))
+    story.night()
+    assert story.findings()["CLAIM_SHOULD_STOP"] == [f"Invoice {invoice.number} disputed"]
+    story.decide("CLAIM_SHOULD_STOP", "pause")
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
 
 
 def credit_in_full(story, invoice):

@@ -35,10 +35,12 @@ from cloudcollect_pipeline.web import NotJson, decoded, scrubbed, segment
 TYPES = {"FinCharge": "OverdueCharge", "SmallBalanceWo": "WriteOff", "SmallCreditWo": "WriteOff"}
 """Their document types that have another name here; any other keeps its own."""
 
-STATUSES: dict[str, str] = dict.fromkeys(
-    ("PendingPrint", "PendingEmail", "Reserved", "Scheduled", "CreditHold", "CcHold"), "Hold"
-)
-"""Their document statuses that have another name here. All of these are not released."""
+STATUSES: dict[str, str] = {
+    **dict.fromkeys(("PendingPrint", "PendingEmail", "Scheduled", "CreditHold", "CcHold"), "Hold"),
+    "Reserved": "Open",
+}
+"""Their payment statuses that have another name here. Reserved is released and put on hold afterwards; the others are
+not released."""
 
 VOUCHER_STATUSES = {
     **dict.fromkeys(("Unposted", "Posted", "Completed", "Released"), "Closed"),

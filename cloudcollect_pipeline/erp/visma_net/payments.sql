@@ -4,7 +4,9 @@ select
     doc.refNbr as number,
     doc.customer.number as customer,
     case
-        when doc.status in ('PendingPrint', 'PendingEmail', 'Reserved', 'Scheduled', 'CreditHold', 'CcHold') then 'Hold'
+        when doc.status in ('PendingPrint', 'PendingEmail', 'Scheduled', 'CreditHold', 'CcHold') then 'Hold'
+        -- Released, and put on hold afterwards: what it has settled is settled, and its rest is a credit.
+        when doc.status = 'Reserved' then 'Open'
         else doc.status
     end as status,
     doc.cashAccount as cash_account,

@@ -1,21 +1,34 @@
 -- Everything the rules ask about, one row per receivable in `subject`. The plan fills `subject` with open documents
 -- and reads the mirror; the guard fills it with a handful of keys and lays fresh reads over the `_now` views.
 create or replace temp view candidate as
-with unapplied as (
-    select customer, sum(credit) as credit
+with payer as (
+    -- Whose money may settle a receivable: its customer's, and that of the customer's parent.
+    select customer, customer as payer from subject
+    union
+    select s.customer, cu.parent from subject s join customer_now cu on cu.number = s.customer where cu.parent <> ''
+),
+unapplied as (
+    select payer.customer, sum(credit) as credit
     from (
         select customer, balance as credit
         from payment_now
         where status = 'Open' and balance > 0 and document_type in ('Payment', 'Prepayment', 'CreditNote')
+        union all
+        -- Money that somebody has registered and not yet released: what it names, NO_UNRELEASED holds back.
+        select customer, amount - coalesce(list_sum(list_transform(lines, lambda line: line.amount)), 0)
+        from payment_now
+        where status in ('Hold', 'Balanced') and document_type in ('Payment', 'Prepayment', 'CreditNote')
+          and not exists (select 1 from effect e where e.kind = 'posting' and e.reference = payment_now.reference)
         union all
         -- What we post and do not yet see as posted may be more than is owed when it is.
         select e.party, cast(e.amount as decimal(18, 2)) / 100
         from effect e
         where e.kind = 'posting' and e.state in ('intent', 'uncertain', 'created')
           and not exists (select 1 from payment_now p where p.reference = e.reference and p.status in ('Open', 'Closed', 'Voided'))
-    )
-    where customer in (select customer from subject)
-    group by customer
+    ) money (customer, credit)
+    join payer on payer.payer = money.customer
+    where credit > 0
+    group by payer.customer
 ),
 -- A void of a payment too: once released, it opens again what the payment settles.
 unreleased as (

@@ -78,7 +78,7 @@ not c.has_unreleased;
 
 -- rule: NO_UNAPPLIED_CREDIT
 -- group: may
--- text: the customer has no unapplied credit or posting under way
+-- text: neither the customer nor its parent has unapplied credit or a posting under way
 -- fix: match the credit with its invoice, or pay it back
 c.unapplied_credit = 0;
 

@@ -370,7 +370,7 @@ def pay_by_draft(stage: Stage, dice: Random) -> object:
     if target is None:
         return None
     return stage.erp.draft_payment(
-        target.customer, target.balance, [Line(target.number, part_of(dice, target.balance))]
+        target.customer, target.balance, [Line(target.number, part_of(dice, target.balance))] * dice.randint(0, 1)
     )
 
 

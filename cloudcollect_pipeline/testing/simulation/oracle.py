@@ -295,7 +295,7 @@ class Oracle:
         if document.case_number and document.case_number not in {c.case.number for c in past if c.case}:
             yield "NO_CASE"
         if any(
-            (d.balance > 0 and ((d.status is Status.OPEN and d.type in _CREDITS) or _ours(d)))
+            (d.balance > 0 and d.type in _CREDITS and d.status in (Status.OPEN, Status.HOLD, Status.BALANCED))
             or (whatever_is_under_way and _ours(d))
             for d in customer.documents
         ):

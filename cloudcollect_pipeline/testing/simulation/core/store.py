@@ -315,9 +315,7 @@ class Store:
             "NOT_CREDITED": not (live and credited >= principal and receivable.balance == 0),
             "NOT_WRITTEN_OFF": not (live and written >= principal and receivable.balance == 0),
             "NO_UNRELEASED": not any(p.status in ("Hold", "Balanced") and receivable.name in p.lines for p in payments),
-            "NO_UNAPPLIED_CREDIT": not any(
-                p.status == "Open" and p.balance > 0 and p.document_type != "WriteOff" for p in payments
-            )
+            "NO_UNAPPLIED_CREDIT": not any(self._is_credit(p) for p in payments)
             and not self._under_way(receivable.customer),
             "NO_CASE": not receivable.case_number or receivable.case_number in over,
             "DOCUMENT_TYPE": receivable.document_type != "DebitNote" or policy.debit_notes,
@@ -327,6 +325,13 @@ class Store:
             "TRUSTED": customer is not None and not facts.missing(*TRANSFER_FEEDS) and self.consistent(receivable),
         }
         return [code for code, passed in passes.items() if not passed]
+
+    def _is_credit(self, payment: Payment) -> bool:
+        """Whether there is more of it than it settles; our own unreleased ones are under way."""
+        if payment.balance <= 0 or payment.document_type not in ("Payment", "Prepayment", "CreditNote"):
+            return False
+        unreleased = payment.status in ("Hold", "Balanced") and payment.reference not in self.effects
+        return payment.status == "Open" or unreleased
 
     def _under_way(self, customer: str) -> bool:
         """Whether a posting of ours for this customer is not yet seen as posted."""
