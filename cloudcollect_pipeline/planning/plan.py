@@ -144,6 +144,8 @@ def _lay(ledger: Ledger, facts: Facts) -> None:
             f"create or replace temp table {name} as select unnest(cast($values as varchar[])) as subject",
             {"values": values},
         )
+    if any(subject.startswith("customer ") for subject in held):
+        ledger.db.execute(sql("held_under_another_number", HERE))
     items = facts.settings.accounts.opening_items
     ledger.db.execute(
         sql("opening_items", HERE),
@@ -342,6 +344,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
         entry["carried"][row["document"]] += ore(row["carried"])
     repeated = {row["entry_id"]: row for row in ledger.rows(sql("repeated_entries", HERE))}
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
+    renumbered = {
+        (row["customer"], row["root"]): row["former"] for row in ledger.rows(sql("posted_under_another_number", HERE))
+    }
     own_postings = ledger.rows(
         "select * from own_posting where customer in (select customer from planned_customer) order by source, ordinal"
     )
@@ -403,6 +408,11 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
         problem = None
         if root in unallocated:
             problem = Finding("ENTRY_UNALLOCATED", root, f"entry {root} is not allocated to claims of ours")
+        elif former := renumbered.get((customer, root)):
+            text = (
+                f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
+            )
+            problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
         elif root in repeated and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
             again = repeated[root]
             problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {again['earlier']}", ore(again["amount"]))

@@ -277,6 +277,16 @@ class ErpCompany:
         self.release(written)
         return written
 
+    def renumber(self, customer: CustomerOrNumber, number: str) -> None:
+        """Give a customer another number: their documents bear it from then on."""
+        card = self.customer(customer)
+        for cards in (self.customers, self._recent_customers):
+            cards[number] = cards.pop(card.number)
+        card.number = number
+        self._customer_changed(card)
+        for document in card.documents:
+            self._changed(document)
+
     def exclude(self, subject: Document | Customer, flag: bool = True) -> None:
         """Exempt from debt collection, or no longer."""
         subject.excluded = flag
