@@ -106,6 +106,9 @@ def settle(
         if under_way or (sign > 0 and stands):
             continue
         items = [item for item in row["items"] if item["root"] not in state.at_go_live]
+        if facts.decisions.get(("SETTLEMENT_WAITS", subject)) == "book":
+            # A person has posted what was paid on claims that were handed over by hand: those are not ours to mirror.
+            items = [item for item in items if item["customer"] is not None]
         after, waits = _ground(items, state.shares, tonight) if sign > 0 else ([], [])
         if waits:
             text = f"settlement {row['number']} waits for {', '.join(waits[:5])}"

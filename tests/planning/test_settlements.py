@@ -152,6 +152,14 @@ def test_what_stood_in_the_account_at_go_live_is_waited_for_by_nothing():
     )
 
 
+def test_what_a_person_says_is_posted_is_only_what_stands_on_claims_that_are_not_ours():
+    by_hand, booked = {"root": "e2", "customer": None}, {("SETTLEMENT_WAITS", "settlement 2026-1"): "book"}
+    items = {"items": [*ROW["items"], by_hand]}
+    assert told(items)[1] == [(*WAITS[0][:2], "settlement 2026-1 waits for e2", 92000)]
+    assert told(items, decisions=booked) == ([PUBLISHED], [])
+    assert told(items, decisions=booked, shares=NOT_POSTED) == ([], WAITS)
+
+
 BOOKED = {"s1:PUBLISHED": ({"terms": TERMS, "lines": LINES}, 1)}
 TAKEN_BACK = {**BOOKED, "s1:CANCELLED": ({"lines": []}, 1)}
 CHANGED = "settlement 2026-1 was booked and then changed: commission 80,00 → 90,00, net 920,00 → 910,00"

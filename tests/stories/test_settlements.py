@@ -1,6 +1,7 @@
 """Stories of settlements: what is booked for them, what is not, and whether the money comes."""
 
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -295,3 +296,24 @@ def test_an_opening_list_that_does_not_add_up_is_refused(story):
     item = {"entry": "ent_1", "customer": "10002", "amount": "25.00", "value_date": date(2024, 12, 31)}
     with pytest.raises(ValueError, match=r"opening_items add up to 25\.00, opening_balance is 24\.00"):
         story.change_accounts(opening_balance="24.00", opening_items=[item])
+
+
+def test_what_is_paid_on_a_claim_handed_over_by_hand_is_booked_once_a_person_says_that_it_is_posted(story):
+    ours = story.receivable(6000)
+    story.night()
+    before_us = story.erp.invoice(story.customer(), 5000, date(2024, 11, 1), date(2024, 11, 15))
+    order = replace(story.claim(ours).order, reference="BYHAND", document_number=before_us.number, principal=5000)
+    story.agency.create_claim(story.slug, order)
+    story.collect(ours, 2000)
+    story.agency.receive(story.agency.claim_for(story.slug, before_us.number), 1000, on=story.world.today)
+    story.erp.pay(before_us, 1000, cash_account="1510")
+    settle(story)
+    story.quiet(2)
+    assert "SETTLEMENT_WAITS" in story.findings()
+    assert story.erp.balance("1510") == 3000
+    story.decide("SETTLEMENT_WAITS", "book")
+    story.quiet(2)
+    assert "SETTLEMENT_WAITS" not in story.findings()
+    assert voucher_of(story)["1510"] == -3000
+    assert story.erp.balance("1510") == 0
+    story.assert_ties()
