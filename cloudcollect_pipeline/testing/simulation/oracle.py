@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -94,9 +94,9 @@ EXPLAIN_BALANCES = EXPLAIN_POSTINGS | {
     "REDUCTION_CANCELLED",
     "REDUCTION_OVER_CEILING",
     "WRITE_OFF_ABOVE_TOLERANCE",
-    "OWN_POSTING_SHORT",
-    "OWN_POSTING_MOVED",
 }
+EXPLAIN_ALLOCATIONS = frozenset({"OWN_POSTING_SHORT", "OWN_POSTING_MOVED"})
+"""What explains a difference only where somebody else had a hand in what our postings settle."""
 EXPLAIN_UNSENT = PARKED | {"NEW_EPISODE"}
 EXPLAIN_UNBOOKED = frozenset(
     {
@@ -146,7 +146,8 @@ class Violation:
 class Write:
     """A write as it reaches a counterparty: `reference` where it bears one, amounts in øre, documents as names.
 
-    `subject` is what it changes: a claim, a question, an invoice, or the number of a payment or voucher.
+    `subject` is what it changes: a claim, a question, an invoice, or the number of a payment or voucher. `lines` are
+    what a payment settles by document, or a voucher books by account; `on` is the day that a payment is booked on.
     """
 
     operation: str
@@ -157,6 +158,7 @@ class Write:
     subject: str = ""
     lines: tuple[tuple[str, int], ...] = ()
     hold: str = ""
+    on: date | None = None
 
 
 @dataclass
@@ -193,6 +195,8 @@ class Oracle:
     """When all files were put back at once."""
     _past: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     _sent: dict[str, datetime] = field(default_factory=dict)
+    _left: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Of documents that postings of this run were to settle, what those may have left."""
 
     def __post_init__(self) -> None:
         self.stage = Stage(self.world)
@@ -215,6 +219,7 @@ class Oracle:
         """What may be handed over or posted this moment: name of the fact -> øre."""
         told = {f"transfer {d.type} {d.number}": d.balance for d in self.stage.receivables() if self._ripe(d)}
         told |= {f"posting {source}": left for _, source, left in self._carried()}
+        told |= {f"owed {d.type} {d.number}": d.balance for d in self.stage.receivables()}
         return told | {f"room {claim.id}": room for claim, room in self._rooms()}
 
     def _rooms(self) -> Iterator[tuple[Claim, int]]:
@@ -412,6 +417,7 @@ class Oracle:
         `approved`: of the plan that a person approved, the amount under each reference; None: nobody was asked.
         """
         self._asked.clear()
+        self._left.clear()
         self._transfers = 0
         self._approved = approved
         self._anything_approved = self._anything_approved or approved is not None
@@ -425,9 +431,11 @@ class Oracle:
             self.looked_up(["payment"])
         elif path[-1].lower() == "journaltransaction":
             self.looked_up(["voucher"])
+        elif path[-1].lower() == "financialperiod":
+            self.looked_up(["periods"])
 
     def looked_up(self, names: Iterable[str]) -> None:
-        """References, or all payments or vouchers, were asked for in this run and the answer was whole."""
+        """References, or all payments, vouchers or periods, were asked for in this run and the answer was whole."""
         self._asked.update(names)
 
     def sent(self, operation: str, request: Request) -> None:
@@ -534,10 +542,61 @@ class Oracle:
             if entry.kind == "AGENCY_PAYMENT" and name in self.names("posting", f"{entry.id}:{customer}"):
                 if not self._true(f"posting {entry.id}:{customer}", amount):
                     self.violated("S2", f"{amount} was posted for entry {entry.id} of customer {customer}")
+                else:
+                    self._settling(write, entry)
+                if "periods" in self._asked and write.on != self._booked_on(entry):
+                    self.violated("S2", f"entry {entry.id} of {entry.value_date} was posted on {write.on}")
                 for other in self._standing(f"{entry.id}:{customer}"):
                     self.violated("S1", f"{name} was posted while {other.number} stood for entry {entry.id}")
                 return
         self.violated("S2", f"posting {name} of {amount} stands for no entry of customer {customer}")
+
+    def _settling(self, write: Write, entry: Entry) -> None:
+        """S2 by document: a posting settles what its entry carries there, as far as it is owed; the rest is a credit.
+
+        What earlier postings of the run were to settle may be taken for settled already, whatever became of them.
+        """
+        lines, lately = dict(write.lines), [*self._lately(entry, write.customer)]
+        owed = {name: self._owed(name) for name in {*lines}.union(*lately)}
+
+        def settled(carried: Mapping[str, int]) -> bool:
+            return sum(carried.values()) == write.amount and all(
+                lines.get(name, 0) in {max(0, min(carried.get(name, 0), left)) for left in owed[name]} for name in owed
+            )
+
+        if len(lines) < len(write.lines) or not any(map(settled, lately)):
+            self.violated("S2", f"the posting for entry {entry.id} settles {lines}: {owed} is owed there")
+        for name, amount in lines.items():
+            self._left[name] |= {left - amount for left in owed[name]}
+
+    def _owed(self, document: str) -> set[int]:
+        """What a document owes, or owed when the pipeline can last have read it; nothing where it is not open."""
+        return {told.get(f"owed {document}", 0) for _, told in self._past} | self._left[document]
+
+    def _lately(self, entry: Entry, customer: str) -> Iterator[Counter[str]]:
+        """What an entry carries for a customer by document: now, and before each of its latest corrections."""
+        carried: Counter[str] = Counter()
+        for (claim, bucket), left in entry.carried.items():
+            if bucket == "principal" and claim.order.debtor.number == customer:
+                carried[f"{claim.document_type} {claim.document_number}"] += left
+        yield carried
+        since = self.world.now - REMEMBERED
+        for correction in reversed(self.stage.account.entries.values()):
+            if correction.recorded_at < since:
+                return
+            if correction.reverses is not entry:
+                continue
+            carried = carried.copy()
+            for claim, bucket, amount in correction.lines:
+                if bucket == "principal" and claim.order.debtor.number == customer:
+                    carried[f"{claim.document_type} {claim.document_number}"] -= amount
+            yield carried
+
+    def _booked_on(self, entry: Entry) -> date:
+        """The day of an entry in the ERP: its value date, or the first day after it whose period is open."""
+        day = entry.value_date
+        periods = self.stage.erp.ledger.periods(day)
+        return next(max(day, period.start) for period in periods if period.end >= day and not period.closed)
 
     def _voucher(self, write: Write) -> None:
         vouchers, name = self._vouchers(), write.reference
@@ -779,7 +838,18 @@ class Oracle:
                 *(claim.reference for claim in claims),
             )
             text = f"{document}: {balances.erp} in the ERP, {balances.agency} at the agency"
-            yield Difference("L5", words, text, EXPLAIN_BALANCES)
+            meddled = any(entry.kind == "REALLOCATION" for entry in entries) or self._meddled(document, {*postings})
+            yield Difference("L5", words, text, EXPLAIN_BALANCES | (EXPLAIN_ALLOCATIONS if meddled else frozenset()))
+
+    def _meddled(self, document: str, postings: Set[str]) -> bool:
+        """Whether something else ever settled a document beside these postings, or a person moved one of them."""
+        kind, _, number = document.partition(" ")
+        found = self.stage.erp.find(DocumentType(kind), number)
+        others = found is not None and any(row.paying.reference not in postings for row in found.settled_by)
+        ours = (posting for name in postings for posting in self.stage.erp.payments_with_reference(name))
+        return others or any(
+            row.amount < 0 for posting in ours if posting.type is DocumentType.PAYMENT for row in posting.settles
+        )
 
     def _unposted(self) -> Iterator["Difference"]:
         for entry, source, carried in self._carried():
@@ -931,8 +1001,21 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
             name = f"{source['type']} {source['number']}"
             return Write(operation, told["reference"], name, amount=ore(told["amount"]), subject=path[2])
         case "payment":
-            amount = ore(told["paymentAmount"]["value"])
-            return Write(operation, told["paymentRef"]["value"], customer=told["customer"]["value"], amount=amount)
+            settles = tuple(
+                (
+                    f"{DocumentType(row['documentType']['value'])} {row['refNbr']['value']}",
+                    ore(row["amountPaid"]["value"]),
+                )
+                for row in told["paymentLines"]
+            )
+            return Write(
+                operation,
+                told["paymentRef"]["value"],
+                customer=told["customer"]["value"],
+                amount=ore(told["paymentAmount"]["value"]),
+                lines=settles,
+                on=date.fromisoformat(told["applicationDate"]["value"][:10]),
+            )
         case "voucher":
             lines = next(value for value in told.values() if isinstance(value, list))
             amounts = tuple((line["accountNumber"]["value"], _signed(line)) for line in lines)

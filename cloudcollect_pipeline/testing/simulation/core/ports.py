@@ -300,7 +300,14 @@ class ErpPort:
 
     def create_payment(self, payment: NewPayment) -> Receipt:
         """See `ErpWrites`."""
-        write = Write("payment", payment.reference, customer=payment.customer, amount=payment.amount)
+        write = Write(
+            "payment",
+            payment.reference,
+            customer=payment.customer,
+            amount=payment.amount,
+            lines=tuple((f"{line.document_type} {line.number}", line.amount) for line in payment.lines),
+            on=payment.payment_date,
+        )
         lines = [Line(line.number, line.amount) for line in payment.lines]
 
         def carry_out() -> Receipt:
@@ -412,7 +419,10 @@ class ErpPort:
                 if each.end >= first and each.start <= last
             ]
 
-        return self.wire.read("periods", None, fetch)
+        found = self.wire.read("periods", None, fetch)
+        if {*found} == {*fetch()}:
+            self.wire.oracle.looked_up(["periods"])
+        return sorted(found, key=lambda period: period.start)
 
     def pdf(self, key: DocumentKey) -> bytes:
         """See `ErpWrites`; the settings of a life attach none."""
