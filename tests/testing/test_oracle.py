@@ -6,8 +6,11 @@ from datetime import timedelta
 from cloudcollect_pipeline.dispatch import dispatcher
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.erp.port import NewPayment
+from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
+from cloudcollect_pipeline.testing.simulation.core.life import live
 from cloudcollect_pipeline.testing.simulation.oracle import Oracle
+from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
 BUSY = range(3, 40, 4)
@@ -53,3 +56,25 @@ def test_a_posting_that_fell_short_though_nobody_had_a_hand_in_it_explains_no_di
     blind = (Oracle, "_settling", lambda *_: None)
     assert missed_by((dispatcher, "NewPayment", _settling_nothing), blind, seeds=[11]) == {"L5"}
     assert missed_by(blind, seeds=[11]) == set()
+
+
+BOUNCED = Script(0, 9, (Step(0, "pay"), Step(4, "void a payment", 0, 1)), "core")
+"""What was paid before the transfer bounces after it: the claim is raised."""
+
+
+def test_a_claim_that_is_raised_above_what_the_erp_asks_for_is_noticed():
+    reduce = deltas._reduce
+
+    def raising_more(claim, news, entries, state, reference, planned):
+        reduce(claim, news, entries, state, reference, planned)
+        planned.effects[:] = [
+            replace(effect, content=replace(effect.content, amount=effect.content.amount - 1))
+            if effect.details.get("kind") == "RAISE"
+            else effect
+            for effect in planned.effects
+        ]
+
+    with substituted((deltas, "_reduce", raising_more)):
+        found = live(BOUNCED).violations
+    assert "S8" in {violation.invariant for violation in found}
+    assert live(BOUNCED).violations == []
