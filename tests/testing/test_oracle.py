@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from cloudcollect_pipeline.dispatch import dispatcher
+import pytest
+
+from cloudcollect_pipeline.dispatch import dispatcher, guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.erp.port import NewPayment
-from cloudcollect_pipeline.planning import deltas
+from cloudcollect_pipeline.planning import afterwards, deltas
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
+from cloudcollect_pipeline.testing.simulation.core import night as core_night
 from cloudcollect_pipeline.testing.simulation.core.life import live
 from cloudcollect_pipeline.testing.simulation.oracle import Oracle
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
@@ -78,3 +81,55 @@ def test_a_claim_that_is_raised_above_what_the_erp_asks_for_is_noticed():
         found = live(BOUNCED).violations
     assert "S8" in {violation.invariant for violation in found}
     assert live(BOUNCED).violations == []
+
+
+DISPUTED = Script(0, 8, (Step(3, "dispute or not"), Step(5, "dispute or not")), "core")
+"""A claim is paused for two nights and goes on."""
+
+
+@pytest.mark.parametrize("hold", ["PAUSED", "RECALLED"])
+def test_a_claim_that_is_held_for_no_reason_is_noticed(hold):
+    def held(*_):
+        return hold, "no reason at all"
+
+    with substituted((afterwards, "wanted_hold", held), (guards, "wanted_hold", held)):
+        found = live(Script(0, 3, (), "core")).violations
+    assert {violation.invariant for violation in found} == {"C10"}
+
+
+def test_a_claim_that_is_recalled_though_it_should_only_be_paused_is_noticed():
+    wanted_hold = afterwards.wanted_hold
+
+    def recalled(*asked):
+        hold, reason = wanted_hold(*asked)
+        return ("RECALLED" if hold == "PAUSED" else hold), reason
+
+    with substituted((afterwards, "wanted_hold", recalled), (guards, "wanted_hold", recalled)):
+        found = live(DISPUTED).violations
+    assert "C10" in {violation.invariant for violation in found}
+    assert live(DISPUTED).violations == []
+
+
+def test_a_claim_that_goes_on_while_it_must_be_held_is_noticed():
+    wanted_hold = afterwards.wanted_hold
+
+    def forgetful(*asked):
+        hold, reason = wanted_hold(*asked)
+        return ("NONE" if asked[-1].night.day % 2 else hold), reason
+
+    with substituted((afterwards, "wanted_hold", forgetful), (guards, "wanted_hold", forgetful)):
+        found = live(replace(DISPUTED, steps=DISPUTED.steps[:1])).violations
+    assert any("is told to go on" in violation.text for violation in found)
+
+
+def test_a_claim_that_is_held_some_nights_too_late_is_noticed():
+    """At the end all is as it should be: only the plan of an untroubled night tells."""
+    holds = afterwards.holds
+
+    def on_some_days(rows, known, last, waiting, facts, effects, findings):
+        if facts.night.day % 3 == 1:
+            holds(rows, known, last, waiting, facts, effects, findings)
+
+    with substituted((core_night, "holds", on_some_days)):
+        found = live(replace(DISPUTED, steps=DISPUTED.steps[:1])).violations
+    assert {violation.text.partition(" ")[2] for violation in found} == {"must be held, and nothing is planned or said"}

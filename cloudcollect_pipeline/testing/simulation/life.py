@@ -249,7 +249,7 @@ class Life:
                 result = night.run()
                 if result.plan and self._calm >= CALM and self.chaos.struck.total() == struck:
                     self.oracle.judged(verdicts, result.plan.plan)
-                    self.oracle.judged_holds(stops, result.plan.plan)
+                    self.oracle.judged_holds(stops, result.plan.plan.effects, result.plan.plan.findings)
                 return result
         except Killed:
             self._rise()

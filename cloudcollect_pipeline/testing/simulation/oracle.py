@@ -22,6 +22,7 @@ from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import OSLO
 from cloudcollect_pipeline.domain.effect import Effect
+from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
 from cloudcollect_pipeline.planning.plan import Plan
@@ -224,8 +225,18 @@ class Oracle:
         told |= {f"posting {source}": left for _, source, left in self._carried()}
         told |= {f"owed {d.type} {d.number}": d.balance for d in self.stage.receivables()}
         for claim, room, lift in self._rooms():
-            told |= {f"room {claim.id}": room, f"lift {claim.id}": lift}
+            told |= {f"room {claim.id}": room, f"lift {claim.id}": lift, f"hold {claim.id}": self._must_stop(claim)}
         return told
+
+    def _must_stop(self, claim: Claim) -> int:
+        """1: a claim must be held; 0: it must not; -1: it may be, for a later due date."""
+        document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+        if document is None:
+            return 0
+        excluded = document.excluded or document.revoked or document.customer.excluded
+        if excluded or any(each.disputed for each in self._claims(document)) or self._held_back(document):
+            return 1
+        return -1 if document.due is not None and document.due > claim.order.due_date else 0
 
     def _rooms(self) -> Iterator[tuple[Claim, int, int]]:
         """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
@@ -372,16 +383,15 @@ class Oracle:
             document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
             if document is None or _over(claim) or not claim.live or claim.principal_open <= 0 or document.balance <= 0:
                 continue
-            excluded = document.excluded or document.revoked or document.customer.excluded
-            must = excluded or claim.disputed or self._held_back(document)
-            later = document.due is not None and document.due > claim.order.due_date
-            told[claim.id] = must or (None if later else False)
+            told[claim.id] = {1: True, 0: False, -1: None}[self._must_stop(claim)]
         return told
 
-    def judged_holds(self, mine: Mapping[str, bool | None], plan: Plan) -> None:
+    def judged_holds(
+        self, mine: Mapping[str, bool | None], effects: Iterable[Effect], findings: Iterable[Finding]
+    ) -> None:
         """Hold the holds of a plan made of untroubled reads against what should stop at that moment."""
-        planned = {e.details["claim_id"]: e.details["hold"] for e in plan.effects if e.kind == "hold"}
-        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in plan.findings)
+        planned = {e.details["claim_id"]: e.details["hold"] for e in effects if e.kind == "hold"}
+        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in findings)
         for name, must in mine.items():
             claim = self.stage.account.claims[name]
             hold = planned.get(name, claim.hold)
@@ -714,12 +724,20 @@ class Oracle:
         return not (code == "PAUSE_OF_UNKNOWN_ORIGIN" and own)
 
     def _hold(self, write: Write) -> None:
-        """C10: a pause of the agency's own is not ours to end.
+        """C10: a claim is paused for a reason, goes on when there is none, and a pause of the agency's own stands.
+
+        By the settings of these lives nothing is recalled: what is excluded, disputed or held back is paused.
 
         The agency tells that a claim is paused, not by whom: where the outcome of a hold of ours is unknown, or all
         files have been put back to when one was announced, its own pause may be taken for it.
         """
         claim = self.stage.account.claims[write.subject]
+        self.moved()
+        reasons = {told.get(f"hold {claim.id}", 0) for _, told in self._past}
+        if write.hold == "RECALLED" or (write.hold == "PAUSED" and reasons == {0}):
+            self.violated("C10", f"{claim.id} is to be {write.hold} for no reason")
+        if write.hold == "NONE" and reasons == {1}:
+            self.violated("C10", f"{claim.id} must be held, and is told to go on")
         if write.hold != "NONE" or claim.hold != "PAUSED" or claim.paused_at is None:
             return
         unknown = self._announced_a_pause(claim, claim.paused_at)
@@ -884,13 +902,26 @@ class Oracle:
             yield Difference("L5", words, text, EXPLAIN_BALANCES | (EXPLAIN_ALLOCATIONS if meddled else frozenset()))
 
     def _meddled(self, document: str, postings: Set[str]) -> bool:
-        """Whether something else ever settled a document beside these postings, or a person moved one of them."""
+        """Whether our postings may settle a document otherwise than their entries say.
+
+        Something else settled it once, a person moved one of them, or one was made while an earlier one, which has
+        given way since, still stood there and left it no room.
+        """
         kind, _, number = document.partition(" ")
         found = self.stage.erp.find(DocumentType(kind), number)
-        others = found is not None and any(row.paying.reference not in postings for row in found.settled_by)
-        ours = (posting for name in postings for posting in self.stage.erp.payments_with_reference(name))
-        return others or any(
-            row.amount < 0 for posting in ours if posting.type is DocumentType.PAYMENT for row in posting.settles
+        if found is not None and any(row.paying.reference not in postings for row in found.settled_by):
+            return True
+        ours = [
+            posting
+            for name in postings
+            for posting in self.stage.erp.payments_with_reference(name)
+            if posting.type is DocumentType.PAYMENT
+        ]
+        gave_way = [posting.modified_at for posting in ours if posting.status is Status.VOIDED]
+        return any(
+            any(row.amount < 0 for row in posting.settles)
+            or (posting.status is not Status.VOIDED and any(posting.created_at < at for at in gave_way))
+            for posting in ours
         )
 
     def _unposted(self) -> Iterator["Difference"]:

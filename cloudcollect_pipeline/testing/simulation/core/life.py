@@ -35,6 +35,7 @@ from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, happen, invoice, keep_hold_list
 from cloudcollect_pipeline.testing.simulation.life import (
     ANSWERS,
+    CALM,
     FLOOR,
     QUIET_NIGHTS,
     SETTLED_AFTER,
@@ -126,6 +127,8 @@ class Life:
         self._commit: Step | None = None
         """The fault that strikes the commit under way."""
         self._away = 0
+        self._calm = CALM
+        """Nights since something went wrong."""
         self._unlisted_on = -9
         self._images: deque[tuple[bytes, bytes]] = deque(maxlen=3)
         """The journal after each of its last commits, while a fault waits that will tear its tail off."""
@@ -252,7 +255,7 @@ class Life:
         """One run with the faults of a whole night around it; None where it did not come to its end."""
         if whole:
             self._before(whole)
-        newest = self.journal.newest
+        newest, struck = self.journal.newest, self.chaos.struck.total()
         ran = self._attempt(whole)
         if ran is None:
             ran = self._started_again()
@@ -273,6 +276,7 @@ class Life:
                 self._answer(Random(whole["answered twice"].dice))
         if whole:
             self._after(whole)
+        self._calm = 0 if ran is None or self.chaos.struck.total() > struck else self._calm + 1
         if self.journal.newest != newest:
             self._judge()
         return ran
@@ -293,7 +297,11 @@ class Life:
     def _attempt(self, whole: Mapping[str, Step]) -> Ran | None:
         self._begin()
         if "second run" not in whole:
-            return self._guarded(Run.run)
+            stops, struck = self.oracle.should_stop(), self.chaos.struck.total()
+            ran = self._guarded(Run.run)
+            if ran is not None and self._calm >= CALM and self.chaos.struck.total() == struck:
+                self.oracle.judged_holds(stops, ran.effects, findings(self.store, self.planner))
+            return ran
         with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
             self.chaos.strike(whole["second run"])
             self.wire.at_next_write = lambda: self._second_run(Path(folder))
