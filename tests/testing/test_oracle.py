@@ -1,10 +1,11 @@
 """The oracle asks what its invariants say: a mistake put into the pipeline turns a life red."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from cloudcollect_pipeline.agency.port import NewClaim, NewReduction
 from cloudcollect_pipeline.dispatch import dispatcher, guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.erp.port import NewPayment
@@ -133,3 +134,43 @@ def test_a_claim_that_is_held_some_nights_too_late_is_noticed():
     with substituted((core_night, "holds", on_some_days)):
         found = live(replace(DISPUTED, steps=DISPUTED.steps[:1])).violations
     assert {violation.text.partition(" ")[2] for violation in found} == {"must be held, and nothing is planned or said"}
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("kid", "0"),
+        ("document_date", date(2020, 1, 1)),
+        ("due_date", date(2020, 1, 1)),
+        ("original_amount", 1),
+        ("reminders_sent", 9),
+        ("last_reminder", None),
+        ("name", "Somebody else"),
+        ("address", "Elsewhere 1"),
+        ("postal_code", "0001"),
+        ("organisation_number", "0"),
+    ],
+)
+def test_a_claim_that_says_something_else_than_the_erp_is_noticed(field, wrong):
+    def saying(*told):
+        claim = NewClaim(*told)
+        if hasattr(claim, field):
+            return replace(claim, **{field: wrong})
+        return replace(claim, debtor=replace(claim.debtor, **{field: wrong}))
+
+    with substituted((dispatcher, "NewClaim", saying)):
+        found = live(Script(0, 1, (), "core")).violations
+    assert {violation.invariant for violation in found} == {"S4"}
+
+
+@pytest.mark.parametrize("event", ["pay", "credit", "write off"])
+def test_what_paid_a_claim_is_reported_as_what_it_is(event):
+    def as_something_else(*told):
+        made = NewReduction(*told)
+        return replace(made, kind="CREDIT" if made.kind == "WRITE_OFF" else "WRITE_OFF")
+
+    script = Script(0, 6, tuple(Step(3, event, 0, dice) for dice in range(3)), "core")
+    with substituted((dispatcher, "NewReduction", as_something_else)):
+        found = live(script).violations
+    assert {violation.invariant for violation in found} == {"S8"}
+    assert live(script).violations == []

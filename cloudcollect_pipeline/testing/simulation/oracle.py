@@ -37,11 +37,13 @@ INVARIANTS: Mapping[str, str] = {
     "S1": "a payment or voucher stands in the ERP at most once under one reference",
     "S2": "what is posted is what the agency's entry carries, for its customer; a voucher is what its settlement says",
     "S3": "one claim per receivable at a time, one record per reference at the agency",
-    "S4": "what is handed over is owed, picked, old enough, at its balance, not excluded, disputed or held back",
+    "S4": "what is handed over is owed, picked, old enough, at its balance, not excluded, disputed or held back, "
+    "and told as the ERP has it",
     "S5": "every write has a durable intent of its own before it, and was looked up in the same run",
     "S6": "no reference is sent twice within twelve hours",
     "S7": "a settlement is booked after all its items",
-    "S8": "what the agency received is never reported to it: no claim is reduced below what is still owed",
+    "S8": "what the agency received is never reported to it: no claim is reduced below what is still owed, or raised "
+    "above it, and each reduction is told as what it is",
     "S10": "nothing is written when a person or a guard has said so, and of what needs approval only what was approved",
     "S11": "only one run may write, and a second one asks nothing",
     "S12": "the journal is chained and gapless, and never another history without saying so",
@@ -152,6 +154,7 @@ class Write:
 
     `subject` is what it changes: a claim, a question, an invoice, or the number of a payment or voucher. `lines` are
     what a payment settles by document, or a voucher books by account; `on` is the day that a payment is booked on.
+    `kind` is that of a reduction, `says` what else a new claim says of its document and debtor, by field.
     """
 
     operation: str
@@ -163,6 +166,8 @@ class Write:
     lines: tuple[tuple[str, int], ...] = ()
     hold: str = ""
     on: date | None = None
+    kind: str = ""
+    says: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass
@@ -538,6 +543,9 @@ class Oracle:
             why = [*self.stops(subject)] if subject else ["UNKNOWN"]
             owed = subject.balance if subject else 0
             self.violated("S4", f"{number} of {write.amount} was sent: {why}, balance {owed}")
+        if subject and (wrong := {*write.says.items()} ^ {*_said_of(subject).items()}):
+            fields = ", ".join(sorted({name for name, _ in wrong}))
+            self.violated("S4", f"{number} was handed over with another {fields} than the ERP has")
         if subject and any(not _over(claim) for claim in self._claims(subject)):
             self.violated("S3", f"{number} was handed over while it had a claim")
         if subject and subject.due and (self._tonight - subject.due).days in COMING_OF_AGE:
@@ -679,7 +687,9 @@ class Oracle:
         return [document for document in self._postings(source) if document.status in (Status.OPEN, Status.CLOSED)]
 
     def _reduction(self, write: Write) -> None:
-        """S8 by claim: money that came by the agency is open there no more, so to report it would leave no room.
+        """S8 by claim: a reduction is told as what it is, and leaves open what is owed.
+
+        Money that came by the agency is open there no more, so to report it would leave no room.
 
         Nor is a claim lifted above what the ERP asks for, with one exception that is a known weakness of the pipeline:
         what a lost journal can attribute to no document may be raised, though it is an earlier posting of ours.
@@ -696,6 +706,9 @@ class Oracle:
             self.stage.account.claims[write.subject]
         ):
             self.violated("S8", f"{write.amount} of {write.document} lifts {write.subject}: room for {lifts}")
+        kind = _REPORTED_AS.get(write.document.partition(" ")[0])
+        if kind and write.kind != kind and (write.kind != "RAISE" or write.amount > 0):
+            self.violated("S8", f"{write.document} is reported as {write.kind}")
         for _, told in self._past:
             for known in {fact, lift} & told.keys():
                 told[known] -= write.amount  # two reductions of one run share the room that was read
@@ -1043,6 +1056,13 @@ def _ours(document: Document) -> bool:
     return document.cash_account == SUSPENSE and bool(document.reference) and document.status is Status.BALANCED
 
 
+_REPORTED_AS = {
+    "Payment": "DIRECT_PAYMENT",
+    "Prepayment": "DIRECT_PAYMENT",
+    "CreditNote": "CREDIT",
+    "WriteOff": "WRITE_OFF",
+}
+"""What a document that settles a receivable is to the agency; what raises a claim may be a RAISE instead."""
 _CREDITS = (DocumentType.PAYMENT, DocumentType.PREPAYMENT, DocumentType.CREDIT_NOTE)
 _IS_ABOUT = "? in (account, source, remote_id, json_extract(details, '$.number'))"
 """Whether an effect is about something: a claim, a question, an invoice, or the number of a payment or voucher."""
@@ -1068,11 +1088,20 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
         case "transfer":
             document = told["document"]
             name = f"{document['type']} {document['number']}"
-            return Write(operation, told["reference"], name, amount=ore(told["principal"]))
+            says = {
+                "currency": told["currency"],
+                "reminders_sent": told["reminders_sent"],
+                "last_reminder": told["last_reminder"],
+                **{name: document[name] for name in ("kid", "date", "due_date")},
+                "original_amount": ore(document["original_amount"]),
+                **told["debtor"],
+            }
+            return Write(operation, told["reference"], name, amount=ore(told["principal"]), says=said(says))
         case "reduction":
             source = told["source"]
             name = f"{source['type']} {source['number']}"
-            return Write(operation, told["reference"], name, amount=ore(told["amount"]), subject=path[2])
+            amount = ore(told["amount"])
+            return Write(operation, told["reference"], name, amount=amount, subject=path[2], kind=told["kind"])
         case "payment":
             settles = tuple(
                 (
@@ -1101,6 +1130,40 @@ def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Writ
             kind = "Invoice" if path[1].lower() == "customerinvoice" else "DebitNote"
             return Write(operation, subject=f"{kind} {path[2]}")
     return Write(operation, subject=path[2])
+
+
+def said(fields: Mapping[str, object]) -> dict[str, str]:
+    """What a claim says, by field, so that it can be compared: nothing is "", whatever word there was for it."""
+    return {name: "" if value is None else str(value) for name, value in fields.items()}
+
+
+def _said_of(document: Document) -> dict[str, str]:
+    """What a new claim must say of a document and of who owes it, by the ERP's own books; its principal apart.
+
+    Nothing that happens between a read and a write of these lives changes any of it, so that it need not be remembered.
+    """
+    customer = document.customer
+    return said(
+        {
+            "currency": document.currency,
+            "reminders_sent": document.dunning_level,
+            "last_reminder": document.dunning_date,
+            "kid": document.kid,
+            "date": document.on,
+            "due_date": document.due,
+            "original_amount": document.amount,
+            "number": customer.number,
+            "name": customer.name,
+            "business": customer.business,
+            "organisation_number": customer.organisation_number,
+            "address": customer.address,
+            "postal_code": customer.postal_code,
+            "city": customer.city,
+            "country": customer.country,
+            "email": customer.email,
+            "phone": customer.phone,
+        }
+    )
 
 
 def _signed(line: Mapping[str, Any]) -> int:

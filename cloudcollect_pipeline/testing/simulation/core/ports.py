@@ -36,7 +36,7 @@ from cloudcollect_pipeline.testing.simulation.core.faults import RELEASES, Chaos
 from cloudcollect_pipeline.testing.simulation.core.rows import PAYING
 from cloudcollect_pipeline.testing.simulation.events import SUSPENSE, Stage, happen
 from cloudcollect_pipeline.testing.simulation.network import LATENCY, MEANWHILE, STALE, Killed
-from cloudcollect_pipeline.testing.simulation.oracle import Oracle, Write
+from cloudcollect_pipeline.testing.simulation.oracle import Oracle, Write, said
 from cloudcollect_pipeline.testing.simulation.script import Step
 
 T = TypeVar("T")
@@ -534,7 +534,18 @@ class AgencyPort:
             self.account.references.pop(claim.reference, None)  # it does not look whether it has one already
             return Receipt(self.books.create_claim(self.stage.slug, order)[0].id)
 
-        return self.wire.write(Write("transfer", claim.reference, document, amount=claim.principal), carry_out)
+        says = {
+            "currency": claim.currency,
+            "reminders_sent": claim.reminders_sent,
+            "last_reminder": claim.last_reminder,
+            "kid": claim.kid,
+            "date": claim.document_date,
+            "due_date": claim.due_date,
+            "original_amount": claim.original_amount,
+            **vars(debtor),
+        }
+        write = Write("transfer", claim.reference, document, amount=claim.principal, says=said(says))
+        return self.wire.write(write, carry_out)
 
     def create_reduction(self, reduction: NewReduction) -> Receipt:
         """See `AgencyWrites`."""
@@ -548,7 +559,12 @@ class AgencyPort:
             return Receipt(self.books.create_reduction(self.stage.slug, reduction.claim_id, order)[0].id)
 
         write = Write(
-            "reduction", reduction.reference, " ".join(source), amount=reduction.amount, subject=reduction.claim_id
+            "reduction",
+            reduction.reference,
+            " ".join(source),
+            amount=reduction.amount,
+            subject=reduction.claim_id,
+            kind=reduction.kind,
         )
         return self.wire.write(write, carry_out)
 
