@@ -330,6 +330,7 @@ class Life:
 
     def _judge(self, journal: Journal, result: NightResult | None) -> None:
         self.oracle.look_at_journal()
+        self.oracle.look_at_parked()
         self._digest.update(f"{self.oracle.night} {journal.seal_of(journal.seq())}\n".encode())
         self._digest.update(repr(self.world.truth()[self.stage.slug]).encode())
         if result is not None and not self.chaos.struck:

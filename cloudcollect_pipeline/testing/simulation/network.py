@@ -70,8 +70,8 @@ class Watcher(Protocol):
 
     step: int
 
-    def asked(self, side: str, request: Request) -> None:
-        """Something was read, and the answer was whole."""
+    def asked(self, side: str, request: Request, whole: bool = True) -> None:
+        """Something was read; the answer may have been a part of what there is."""
         ...
 
     def sent(self, operation: str, request: Request) -> None:
@@ -171,8 +171,7 @@ class Network(httpx.BaseTransport):
             answer = _kept_rows(answer, lambda row: not self._hidden(json.dumps(row)))
         if place == "read" and answer.status == 200:
             self._before[target] = (self.world.now, answer)
-            if self._whole:
-                self.watcher.asked(side, asked)
+            self.watcher.asked(side, asked, self._whole)
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
     def _hidden(self, row: str) -> bool:

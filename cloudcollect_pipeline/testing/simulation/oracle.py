@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -55,6 +55,7 @@ INVARIANTS: Mapping[str, str] = {
     "L5": "every difference between the two sides is named",
     "C1": "three quiet nights after the last answer settle everything that is not parked with a person",
     "C2": "no fact is lost: what is ripe is sent, its case shown, what was paid posted and booked, or named why not",
+    "C3": "what is parked has a cause: three tries without an answer, or other content, or one like it, is there",
     "C4": "a quiet night plans nothing, and the same night once more sends nothing",
     "C10": "a claim that must stop is held or asked about, no other one is, and a pause of the agency's own stands",
 }
@@ -130,6 +131,8 @@ MISSET = timedelta(hours=1)
 """How far the machine's clock is wrong at most."""
 UNKNOWN_FOR = timedelta(days=4)
 """How long the outcome of a write may be unknown, and a night on which lists tell nothing new."""
+TRIES, LOOKS = 3, 2
+"""Writes without an answer under one reference before it is parked, and nights on which the last one was looked for."""
 MOST_REQUESTS = 400
 MOST_ORDINALS = 12
 
@@ -206,6 +209,10 @@ class Oracle:
     _sent: dict[str, datetime] = field(default_factory=dict)
     _left: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Of documents that postings of this run were to settle, what those may have left."""
+    _looks: defaultdict[str, dict[int, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    """When each reference, or all payments or vouchers, were last looked for: by night."""
+    _parked: set[tuple[str, int]] = field(default_factory=set)
+    """Effects in quarantine that were judged: reference, and the journal's entry."""
 
     def __post_init__(self) -> None:
         self.stage = Stage(self.world)
@@ -451,21 +458,28 @@ class Oracle:
         self._approved = approved
         self._anything_approved = self._anything_approved or approved is not None
 
-    def asked(self, side: str, request: Request) -> None:
-        """Something was read whole: what was looked up by it."""
+    def asked(self, side: str, request: Request, whole: bool = True) -> None:
+        """Something was read, whole or not: what was looked up by it."""
         path = request.path.strip("/").split("/")
+        names: list[str] = []
         if side == "agency" and path[-1] == "references":
-            self.looked_up(value for _, value in request.query)
+            names = [value for _, value in request.query]
         elif path[-1].lower() == "customerpayment" and request.get("docDate"):
-            self.looked_up(["payment"])
+            names = ["payment"]
         elif path[-1].lower() == "journaltransaction":
-            self.looked_up(["voucher"])
+            names = ["voucher"]
         elif path[-1].lower() == "financialperiod":
-            self.looked_up(["periods"])
+            names = ["periods"]
+        self.looked_up(names, () if whole else names)
 
-    def looked_up(self, names: Iterable[str]) -> None:
-        """References, or all payments, vouchers or periods, were asked for in this run and the answer was whole."""
-        self._asked.update(names)
+    def looked_up(self, names: Collection[str], left_out: Collection[str] = ()) -> None:
+        """References, or all payments, vouchers or periods, were asked for in this run.
+
+        `left_out` are those of them of which the answer may have lacked what is there.
+        """
+        self._asked.update(name for name in names if name not in left_out)
+        for name in names:
+            self._looks[name][self.night] = self.world.now
 
     def sent(self, operation: str, request: Request) -> None:
         """Judge a request on its way."""
@@ -791,6 +805,75 @@ class Oracle:
             self.violated("S12", f"the journal has another history than at entry {seq} and does not say so")
         self._head, self._seals = (len(rows), before), frozenset(seals.values())
 
+    def look_at_parked(self) -> None:
+        """C3: what has come into quarantine since the last look is there for a cause, whatever its note says."""
+        query = "select kind, reference, party, document, amount, seq from effect where state = 'quarantined'"
+        with self._journal() as journal:
+            for kind, name, party, document, amount, seq in journal.execute(query).fetchall():
+                if (name, seq) in self._parked:
+                    continue
+                self._parked.add((name, seq))
+                query = "select kind, at, data from event where subject = ? and seq <= ? order by seq"
+                log = [tuple(entry) for entry in journal.execute(query, (name, seq))]
+                held = [*self._held_under(kind, name)]
+                if held:
+                    told = [json.loads(data)["content"] for what, _, data in log if what == "intent"][-1:]
+                    wanted = {(party, document, amount), *((c["party"], c["document"], c["amount"]) for c in told)}
+                    caused = any(not _same(kind, each, one) for each in held for one in wanted)
+                else:
+                    caused = self._unanswered(kind, name, log) or (
+                        kind == "posting" and self._stranger_like(journal, name, party, amount, seq)
+                    )
+                if not caused:
+                    self.violated("C3", f"{kind} {name} of {amount} is parked for no cause; there is {held}")
+
+    def _held_under(self, kind: str, name: str) -> Iterator[tuple[str, str, int]]:
+        """What the counterparties hold under a reference: customer, document and øre, where each is content there."""
+        account = self.stage.account
+        if kind == "transfer":
+            for claim in account.claims.values():
+                if claim.reference == name:
+                    yield "", f"{claim.document_type} {claim.document_number}", claim.principal
+        elif kind == "reduction":
+            yield from (("", "", entry.amount) for entry in account.entries.values() if entry.reference == name)
+        elif kind == "posting":
+            for payment in self.stage.erp.payments_with_reference(name):
+                if payment.type is DocumentType.PAYMENT:
+                    yield payment.customer.number, "", payment.amount
+        elif kind == "settlement":
+            for batch in self.stage.erp.ledger.batches.values():
+                lines = [line for line in batch.lines if batch.module == "GL" and line.reference == name]
+                if lines:
+                    yield "", "", -sum(line.amount for line in lines if line.account == SUSPENSE)
+
+    def _unanswered(self, kind: str, name: str, log: Sequence[tuple[str, str, str]]) -> bool:
+        """Whether so many tries had no answer, and the last of them was looked for in vain often enough.
+
+        What is proven not done was no try. Both sides' clocks may be wrong, so that twelve hours are no more than ten.
+        """
+        tries = 0
+        tried_at = self.world.now
+        for what, at, _ in log:
+            if what == "intent":
+                tries, tried_at = tries + 1, datetime.fromisoformat(at)
+            elif what in ("later", "rejected"):
+                tries = 0
+        looks = self._looks[{"posting": "payment", "settlement": "voucher"}.get(kind, name)].values()
+        return tries >= TRIES and sum(at - tried_at >= SETTLE - 2 * MISSET for at in looks) >= LOOKS
+
+    def _stranger_like(self, journal: sqlite3.Connection, name: str, customer: str, amount: int, seq: int) -> bool:
+        """Whether the customer has paid as much on the suspense account under a reference that the journal knew not."""
+        strangers = {
+            document.reference
+            for document in self.stage.erp.customers[customer].documents
+            if document.type is DocumentType.PAYMENT
+            and document.cash_account == SUSPENSE
+            and document.status is not Status.VOIDED
+            and (document.amount, document.reference != name) == (amount, True)
+        }
+        query = "select 1 from event where subject = ? and seq < ? limit 1"
+        return any(not each or journal.execute(query, (each, seq)).fetchone() is None for each in strangers)
+
     def forget_journal(self) -> None:
         """All files were put back at once: nobody can tell."""
         self._head, self._seals = (0, ""), frozenset()
@@ -1026,6 +1109,11 @@ def _booked_as(settlement: Settlement) -> dict[str, int]:
         FEES: -settlement.fees,
     }
     return {account: amount for account, amount in lines.items() if amount}
+
+
+def _same(kind: str, held: tuple[str, str, int], wanted: tuple[str, str, int]) -> bool:
+    """Whether what is held is what was wanted, in all that is content there."""
+    return all(mine == theirs for mine, theirs in zip(held, wanted, strict=True) if mine != "")
 
 
 _BETWEEN_WORDS = re.compile(r"[^\w:/-]+")

@@ -285,6 +285,7 @@ class Life:
         """A night with news: its mark in the history, and now and then all that must hold of the books."""
         self._digest.update(self.journal.newest[1].encode())
         self._news += 1
+        self.oracle.look_at_parked()
         if self._news % LOOK_EVERY == 0:
             self.oracle.look()
         if not self.quiet and self._news % KEPT_EVERY == 0:

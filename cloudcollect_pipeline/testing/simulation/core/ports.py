@@ -4,7 +4,7 @@ The agency is the unkindest there is: it takes the same claim or reduction twice
 made of values (`rows.py`), so what was read does not change when the books do.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from random import Random
@@ -85,7 +85,7 @@ class Wire:
         """A run begins: what an earlier one was answered is of no use to it."""
         self._before.clear()
 
-    def read(self, operation: str, about: Any, fetch: Callable[[], list[T]], watch: Iterable[str] = ()) -> list[T]:
+    def read(self, operation: str, about: Any, fetch: Callable[[], list[T]], watch: Collection[str] = ()) -> list[T]:
         """Rows of a list or of reads by key. `watch` is what is looked up by it."""
         world = self.world
         now = world.now + self.latency
@@ -99,7 +99,7 @@ class Wire:
             found = [row for row in found if not self._hidden(row)]
         self._before[operation, about] = now, found
         if watch:
-            self.oracle.looked_up(set(watch) - self._cut)
+            self.oracle.looked_up(watch, self._cut)
         return found
 
     def _hidden(self, row: Any) -> bool:
