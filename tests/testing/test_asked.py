@@ -1,13 +1,20 @@
 """What the oracle asks of every life: a product that is wrong in just that is found out, and the right one is not."""
 
-from cloudcollect_pipeline.dispatch import dispatcher
+import pytest
+
+from cloudcollect_pipeline.dispatch import caps, dispatcher
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
+from cloudcollect_pipeline.testing.simulation.core import life, night
 from cloudcollect_pipeline.testing.simulation.core.life import live
+from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.night import Run
+from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort
 from cloudcollect_pipeline.testing.simulation.events import SUSPENSE
+from cloudcollect_pipeline.testing.simulation.oracle import amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
+from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
 PAID = tuple(Step(n, "pay the agency", 0, 7) for n in (4, 5))
 
@@ -69,3 +76,60 @@ def test_what_is_like_a_payment_of_somebodys_is_parked_for_a_cause():
         lived = live(Script(0, 9, PAID, "core"))
     assert lived.quarantined > 0
     assert lived.violations == []
+
+
+# -- what a person must see first --------------------------------------------------------------------------------------
+
+SMALL = (("caps", "floor_count", "0"),)
+"""Everything needs approval."""
+
+
+def test_caps_that_count_for_transfers_alone_are_noticed():
+    breaches = caps.breaches
+
+    def of_transfers(*told):
+        return [reason for reason in breaches(*told) if reason.startswith("transfer")]
+
+    crowd = Script(0, 4, (Step(1, "invoice a crowd", 0, 3626764237),), "core")
+    assert broken(crowd, (night, "breaches", of_transfers)) == {"S10"}
+
+
+@pytest.mark.parametrize("cap", [("floor_sum", "20"), ("single_amount", "20")])
+def test_a_sum_above_its_cap_that_nobody_approved_is_noticed(cap):
+    script = Script(0, 9, PAID, "core", (("caps", *cap),))
+    assert broken(script, (night, "breaches", lambda *_: [])) == {"S10"}
+
+
+def test_what_is_approved_is_done_to_what_a_person_saw_and_in_no_other_way():
+    def recalled(self, claim_id, hold, reason):
+        set_hold(self, claim_id, "RECALLED", reason)
+
+    set_hold = AgencyPort.set_hold
+    script = Script(0, 3, (Step(2, "dispute or not"),), "core", SMALL)
+    assert "S10" in broken(script, (AgencyPort, "set_hold", recalled))
+
+
+def test_case_numbers_that_nobody_approved_are_noticed():
+    """As if one that waits were sent along with a plan that has been approved."""
+
+    def amounts_but_of_cases(effects):
+        return amounts([effect for effect in effects if effect.kind != Kind.CASE_REFERENCE])
+
+    script = Script(0, 3, (), "core", SMALL)
+    assert broken(script, (life, "amounts", amounts_but_of_cases)) == {"S10"}
+
+
+def test_the_first_plan_of_a_new_journal_is_approved_again():
+    rows = MemoryJournal.rows
+
+    def as_if_known(self, query, *told):
+        return [1] if "state = 'dispatched'" in query and self.forgot() is not None else rows(self, query, *told)
+
+    script = Script(0, 8, (Step(3, "journal lost"), *(Step(n, "invoice", 0, 9) for n in (3, 4))), "core")
+    assert broken(script, (MemoryJournal, "rows", as_if_known)) == {"S10"}
+
+
+def test_a_third_of_all_lives_meet_their_caps():
+    lives = [CORE.drawn(seed, 1) for seed in range(300)]
+    assert 80 < sum(any(section == "caps" for section, *_ in script.settings) for script in lives) < 120
+    assert all(Script.from_json(script.as_json()) == script for script in lives)

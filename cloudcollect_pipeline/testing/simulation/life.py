@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -31,7 +31,7 @@ from cloudcollect_pipeline.testing.simulation.events import happen, invoice, kee
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Chaos
 from cloudcollect_pipeline.testing.simulation.network import MEANWHILE, NOWHERE, Killed, MachineClock, Network
 from cloudcollect_pipeline.testing.simulation.oracle import MOST_REQUESTS, Oracle, Violation, amounts
-from cloudcollect_pipeline.testing.simulation.script import Script, Step
+from cloudcollect_pipeline.testing.simulation.script import Script, Step, set_in
 
 STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
 """Lives begin on these Mondays: before the hour that is lost, before the one that comes twice, in a leap year."""
@@ -87,10 +87,11 @@ class Life:
         self.script, self.to_the_end = script, to_the_end
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=script.seed)
-        self.settings = settings_of(self.world, data)
+        self.settings = settings_of(self.world, data, chosen=script.settings)
         self.folder = data / next(iter(self.world.companies))
         self.chaos = Chaos()
-        self.oracle = Oracle(self.world, self.folder, script.seed, most_transfers=FLOOR)
+        [company] = self.settings.companies.values()
+        self.oracle = Oracle(self.world, self.folder, script.seed, caps=company.caps)
         self.stage = self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._killed(False))
         self.network = Network(self.world, self.chaos, self.oracle, self._killed)
@@ -210,6 +211,7 @@ class Life:
                 case "journal lost":
                     for path in [*self.folder.glob("journal*"), *(self.folder / "published").glob("journal*")]:
                         path.unlink()
+                    self.oracle.anything_approved = False
                 case "ledger lost":
                     for path in self.folder.glob("ledger.duckdb*"):
                         path.unlink()
@@ -491,6 +493,7 @@ class Life:
 
     def _restore(self, step: Step) -> None:
         copy = self._kept[sorted(self._kept)[step.dice % len(self._kept)]]
+        self.oracle.anything_approved = True  # it may know of what was approved before the newest one was lost
         if step.what == "everything of an earlier night":
             for path in self._files():
                 path.unlink()
@@ -515,6 +518,7 @@ class Life:
         except JournalError:
             for path in self.folder.glob("journal*"):
                 path.unlink()
+            self.oracle.anything_approved = False
 
 
 def live(script: Script, *, to_the_end: bool = True) -> Lived:
@@ -538,11 +542,13 @@ def _flip(path: Path, dice: Random) -> None:
         file.write(bytes([byte ^ 1 << dice.randrange(8)]))
 
 
-def settings_of(world: World, data: Path, servers: Servers = NOWHERE) -> Settings:
-    """Settings of the world's one company: everything at once, nothing waits but what must."""
+def settings_of(
+    world: World, data: Path, servers: Servers = NOWHERE, chosen: Iterable[tuple[str, str, str]] = ()
+) -> Settings:
+    """Settings of the world's one company: everything at once, nothing waits but what must; `chosen` by a script."""
     [company] = world.companies.values()
     told = company_settings(world, company, servers)
     told |= {"go_live": date(2020, 1, 1), "caps": {"floor_count": FLOOR}}
     told["erp"] |= {"parallel": 1}
     told["policy"] = {"min_amount": 0, "attach_pdf": False}
-    return Settings(data_dir=data, companies={company.slug: CompanySettings.model_validate(told)})
+    return Settings(data_dir=data, companies={company.slug: CompanySettings.model_validate(set_in(told, chosen))})

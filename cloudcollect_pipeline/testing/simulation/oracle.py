@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import OSLO
-from cloudcollect_pipeline.domain.effect import Effect
+from cloudcollect_pipeline.domain.effect import Effect, Kind
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.domain.reference import reference
@@ -31,6 +31,7 @@ from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.documents import Customer
 from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
+from cloudcollect_pipeline.settings import CapSettings
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
 
 INVARIANTS: Mapping[str, str] = {
@@ -186,8 +187,8 @@ class Oracle:
     """How many were sent."""
     may_write: bool = True
     found: list[Violation] = field(default_factory=list)
-    most_transfers: int = 0
-    """How many may go in one run that nobody approved, whatever is usual."""
+    caps: CapSettings = field(default_factory=CapSettings)
+    """How much of a kind may go in one run that nobody approved."""
     unattended: bool = False
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
     aged: bool = False
@@ -196,11 +197,13 @@ class Oracle:
     """Claims on hold and settlements when journal, head and mirrors were put back at once: no plan can miss them."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
-    _transfers: int = 0
-    """How many were handed over in this run."""
+    anything_approved: bool = False
+    """Whether a person has approved a plan that the journal may know of."""
+    _counts: Counter[str] = field(default_factory=Counter)
+    _sums: Counter[str] = field(default_factory=Counter)
+    """How many of each kind were sent in this run, and øre."""
     _asked: set[str] = field(default_factory=set)
     _approved: Mapping[str, int] | None = None
-    _anything_approved: bool = False
     _head: tuple[int, str] = (0, "")
     _seals: frozenset[str] = frozenset()
     _forgot_at: datetime | None = None
@@ -224,12 +227,13 @@ class Oracle:
 
     # -- what may be sent ----------------------------------------------------------------------------------------
 
-    def _most_transfers(self) -> int:
-        """How many may go in a run that nobody approved: three times what was usual in the journal's own nights."""
+    def _usual(self, kind: str) -> tuple[int, int]:
+        """How many of a kind, and øre, may go in a run that nobody approved, by what the journal's own nights sent."""
         query = "select totals from plan where state = 'dispatched' order by seq desc limit ?"
         with self._journal() as journal:
-            nights = [json.loads(totals) for (totals,) in journal.execute(query, (USUAL,))]
-        return max(self.most_transfers, int(3 * median([n.get("transfer", {}).get("count", 0) for n in nights] or [0])))
+            nights = [json.loads(totals).get(kind, {}) for (totals,) in journal.execute(query, (USUAL,))]
+        count, amount = (median([n.get(what, 0) for n in nights] or [0]) for what in ("count", "sum"))
+        return int(self.caps.factor * count), int(self.caps.factor * amount)
 
     def facts(self) -> dict[str, int]:
         """What may be handed over or posted this moment: name of the fact -> øre."""
@@ -450,13 +454,14 @@ class Oracle:
     def begin(self, *, approved: Mapping[str, int] | None = None) -> None:
         """A run begins; what an earlier one asked or sent is not its own.
 
-        `approved`: of the plan that a person approved, the amount under each reference; None: nobody was asked.
+        `approved`: what a person approved, as `amounts` names it; None: nobody was asked.
         """
         self._asked.clear()
         self._left.clear()
-        self._transfers = 0
+        self._counts.clear()
+        self._sums.clear()
         self._approved = approved
-        self._anything_approved = self._anything_approved or approved is not None
+        self.anything_approved = self.anything_approved or approved is not None
 
     def asked(self, side: str, request: Request, whole: bool = True) -> None:
         """Something was read, whole or not: what was looked up by it."""
@@ -501,7 +506,6 @@ class Oracle:
             if before is not None and self.world.now - before < SETTLE - MISSET:
                 self.violated("S6", f"{operation} {name} was sent again after {self.world.now - before}")
             self._sent[name] = self.world.now
-        self._transfers += operation == "transfer"
         if not self.unattended:
             self._allowed(write)
         self._headed(write)
@@ -521,13 +525,43 @@ class Oracle:
 
     def _allowed(self, write: Write) -> None:
         """S10: a person has approved a first plan, and whatever is more than usual; then that goes and nothing else."""
-        if not self._anything_approved:
+        if not self.anything_approved:
             self.violated("S10", f"{write.operation} was sent before anybody approved a plan")
         elif self._approved is None:
-            if self._transfers > self.most_transfers and self._transfers > self._most_transfers():
-                self.violated("S10", f"{self._transfers} transfers in a run that nobody approved")
-        elif write.reference and self._approved.get(write.reference) != write.amount:
-            self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
+            self._within_caps(write)
+        elif write.reference:
+            if self._approved.get(write.reference) != write.amount:
+                self.violated("S10", f"{write.operation} {write.reference} of {write.amount} is not what was approved")
+        elif self._approved.keys().isdisjoint({_done(write), *self._released(write)}):
+            self.violated("S10", f"{_done(write)} is not what was approved")
+
+    def _within_caps(self, write: Write) -> None:
+        """No more of a kind than always passes, or than three times what is usual; a release is no second effect."""
+        if write.operation in RELEASES:
+            return
+        kind, amount = _KINDS[write.operation][0], abs(write.amount)
+        if kind == "void":
+            payment = self.stage.erp.find(DocumentType.PAYMENT, write.subject)
+            amount = payment.amount if payment else 0
+        self._counts[kind] += 1
+        self._sums[kind] += amount
+        count, total = self._counts[kind], self._sums[kind]
+        floors = self.caps.floor_count, ore(self.caps.floor_sum)
+        if count > floors[0] or total > floors[1]:
+            usual = self._usual(kind)
+            if count > max(floors[0], usual[0]) or total > max(floors[1], usual[1]):
+                self.violated("S10", f"{count} of kind {kind} and {total} in all, in a run that nobody approved")
+        if amount > ore(self.caps.single_amount):
+            self.violated("S10", f"{write.operation} of {amount} in a run that nobody approved")
+
+    def _released(self, write: Write) -> set[str]:
+        """The references under which the journal knows a document that is to be released: its number came later."""
+        if write.operation not in RELEASES:
+            return set()
+        kinds, mine, wanted = self._sought(write)
+        query = f"select reference from effect where kind in ({kinds}) and {mine}"
+        with self._journal() as journal:
+            return {name for (name,) in journal.execute(query, [*_KINDS[write.operation], wanted])}
 
     def _headed(self, write: Write) -> None:
         """S12: the head beside the journal knows what is acted on; others may commit meanwhile."""
@@ -1125,8 +1159,34 @@ def _spaced(text: str) -> str:
 
 
 def amounts(effects: Iterable[Effect]) -> dict[str, int]:
-    """What a person approves with a plan: reference -> øre."""
-    return {effect.reference: effect.content.amount for effect in effects}
+    """What a person approves with a plan: reference -> øre; what is done without one by what it does to what."""
+    told: dict[str, int] = {}
+    for effect in effects:
+        told[effect.reference] = effect.content.amount
+        told |= dict.fromkeys(_done_by(effect), 0)
+    return told
+
+
+def _done_by(effect: Effect) -> tuple[str, ...]:
+    """What an effect does without a reference, as `_done` says it."""
+    told = effect.details
+    match effect.kind:
+        case Kind.HOLD:
+            return (f"hold {told['claim_id']} {told['hold']}",)
+        case Kind.CASE_REFERENCE:
+            return (f"case number {effect.source}",)
+        case Kind.VOID:
+            return (f"void {told['number']}", f"release of a void {told['number']}")
+        case Kind.DEBTOR:
+            return (f"debtor {effect.content.account}",)
+        case Kind.ANSWER:
+            return (f"answer {told['question']}",)
+    return ()
+
+
+def _done(write: Write) -> str:
+    """What a write does to what, where it bears no reference."""
+    return f"{write.operation} {write.subject} {write.hold}".rstrip()
 
 
 @lru_cache(4096)
@@ -1168,6 +1228,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "voucher": ("settlement",),
     "release of a voucher": ("settlement",),
 }
+RELEASES = frozenset(operation for operation in _KINDS if operation.startswith("release"))
 
 
 def _write(operation: str, path: Sequence[str], told: Mapping[str, Any]) -> Write:

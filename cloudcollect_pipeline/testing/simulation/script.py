@@ -5,15 +5,27 @@ steps out.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from cloudcollect_pipeline.testing.simulation.events import EVENTS
 from cloudcollect_pipeline.testing.simulation.faults import FAULTS, Fault
 
 EVENTS_A_NIGHT = 2.0
+SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "caps": {
+        "floor_count": ("1", "3", "8"),
+        "floor_sum": ("60", "150", "500000"),
+        "single_amount": ("45", "75", "250000"),
+    },
+}
+"""Section -> setting -> what it may be in the lives in which somebody has set that section; kroner as the file has it.
+
+A receivable of these lives is of one to ninety kroner.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -45,6 +57,8 @@ class Script:
     nights: int
     steps: tuple[Step, ...]
     tier: str = "whole"
+    settings: tuple[tuple[str, str, str], ...] = ()
+    """What is not as in most lives: section of the settings, setting, value."""
 
     @classmethod
     def drawn(
@@ -65,7 +79,7 @@ class Script:
         for night in range(nights):
             steps += _drawn(dice, night, happening, events_a_night)
             steps += _drawn(dice, night, failing, faults_a_night)
-        return cls(seed, nights, tuple(steps), tier)
+        return cls(seed, nights, tuple(steps), tier, _settings(seed))
 
     def of(self, night: int) -> tuple[Step, ...]:
         """The steps of one night."""
@@ -80,8 +94,30 @@ class Script:
         """The script that `as_json` wrote. Raises ValueError or KeyError where it is none."""
         told = json.loads(text)
         return cls(
-            told["seed"], told["nights"], tuple(Step(**step) for step in told["steps"]), told.get("tier", "whole")
+            told["seed"],
+            told["nights"],
+            tuple(Step(**step) for step in told["steps"]),
+            told.get("tier", "whole"),
+            tuple((section, name, value) for section, name, value in told.get("settings", ())),
         )
+
+
+def set_in(told: dict[str, Any], settings: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
+    """A company's settings, as a file has them, with those of a script in them."""
+    for section, name, value in settings:
+        told[section] = {**told.get(section, {}), name: value}
+    return told
+
+
+def _settings(seed: int) -> tuple[tuple[str, str, str], ...]:
+    """Each section is set in a third of all lives, by dice of its own: what happens and fails is not drawn with it."""
+    dice = Random(seed * 1_000_003 + 17)
+    return tuple(
+        (section, name, dice.choice(values))
+        for section, choices in SETTINGS.items()
+        if dice.random() < 1 / 3
+        for name, values in choices.items()
+    )
 
 
 def _drawn(dice: Random, night: int, table: Mapping[str, tuple[float, int]], mean: float) -> list[Step]:

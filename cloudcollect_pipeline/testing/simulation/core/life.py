@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -45,7 +45,7 @@ from cloudcollect_pipeline.testing.simulation.life import (
 )
 from cloudcollect_pipeline.testing.simulation.network import LATENCY, MEANWHILE, NOWHERE, Killed, MachineClock
 from cloudcollect_pipeline.testing.simulation.oracle import Oracle, Write, amounts
-from cloudcollect_pipeline.testing.simulation.script import Script, Step
+from cloudcollect_pipeline.testing.simulation.script import Script, Step, set_in
 
 SEED = 7
 """All lives are of one company with one tenant: only scripts differ."""
@@ -92,15 +92,15 @@ class MemoryOracle(Oracle):
             self._head = before, self.life.journal.seal_of(before)
 
 
-@cache
-def settings() -> CompanySettings:
-    """Settings of the one company: everything at once, nothing waits but what must."""
+@lru_cache
+def settings(chosen: tuple[tuple[str, str, str], ...] = ()) -> CompanySettings:
+    """Settings of the one company: everything at once, nothing waits but what must; `chosen` as a script has them."""
     world = World.empty(datetime.combine(STARTS[0], time(6), OSLO), seed=SEED)
     [company] = world.companies.values()
     told = company_settings(world, company, NOWHERE)
     told |= {"go_live": date(2020, 1, 1), "caps": {"floor_count": FLOOR}}
     told["policy"] = {"min_amount": 0, "attach_pdf": False}
-    return CompanySettings.model_validate(told)
+    return CompanySettings.model_validate(set_in(told, chosen))
 
 
 class Life:
@@ -111,9 +111,9 @@ class Life:
         start = STARTS[script.seed % len(STARTS)]
         self.world = World.empty(datetime.combine(start, time(6), OSLO), seed=SEED)
         self.world.agency.settings.allow_duplicates = True
-        self.settings = settings()
+        self.settings = settings(script.settings)
         self.chaos = Chaos()
-        self.oracle = MemoryOracle(self.world, Path(), script.seed, most_transfers=FLOOR)
+        self.oracle = MemoryOracle(self.world, Path(), script.seed, caps=self.settings.caps)
         self.oracle.life, self.stage = self, self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._kill(False))
         self.wire = Wire(self.stage, self.chaos, self.oracle, self._kill)
@@ -386,6 +386,7 @@ class Life:
                         self.store = Store()
                     self._kept.clear()
                     self.journal = self._opened()
+                    self.oracle.anything_approved = False
                 case "mirrors lost":
                     self.store = Store()
                 case "nothing new is listed":
