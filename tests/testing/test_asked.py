@@ -1,5 +1,7 @@
 """What the oracle asks of every life: a product that is wrong in just that is found out, and the right one is not."""
 
+from datetime import timedelta
+
 import pytest
 
 from cloudcollect_pipeline.dispatch import caps, dispatcher
@@ -7,7 +9,7 @@ from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
 from cloudcollect_pipeline.testing.simulation.core import life, night
-from cloudcollect_pipeline.testing.simulation.core.life import live
+from cloudcollect_pipeline.testing.simulation.core.life import Life, live
 from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.night import Run
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort
@@ -133,3 +135,39 @@ def test_a_third_of_all_lives_meet_their_caps():
     lives = [CORE.drawn(seed, 1) for seed in range(300)]
     assert 80 < sum(any(section == "caps" for section, *_ in script.settings) for script in lives) < 120
     assert all(Script.from_json(script.as_json()) == script for script in lives)
+
+
+# -- what strikes ------------------------------------------------------------------------------------------------------
+
+
+def test_what_changes_no_answer_has_not_struck():
+    nothing = Script(0, 1, tuple(Step(0, kind, 4) for kind in ("row missing", "rows twice", "page lost")), "core")
+    lived = live(nothing)
+    assert (lived.struck.total(), lived.idle) == (0, 3)
+
+
+def test_a_stale_answer_strikes_where_it_tells_less_than_is_true():
+    """What was read before the night's writes, once more after them; where nothing was written it is given up."""
+    lived = live(Script(0, 1, (Step(0, "read stale"),), "core"))
+    assert (lived.struck.total(), lived.idle) == (1, 0)
+    assert {kind for kind, _ in lived.struck} == {"read stale"}
+    assert live(Script(0, 30, (Step(29, "read stale"),), "core")).idle == 1
+
+
+def test_a_stale_answer_is_of_half_an_hour_ago_at_most_and_reaches_as_far_back_as_is_asked():
+    wire = Life(Script(0, 1, (), "core")).wire
+    now = wire.world.now
+
+    def asked(rows, since):
+        wire.begin()
+        return wire.read("erp payments", None, lambda: rows, since=since)
+
+    assert asked([1], now) == [1]
+    wire.chaos.arm([Step(0, "read stale")])
+    assert asked([1, 2], now - timedelta(days=1)) == [1, 2]
+    wire.chaos.arm([Step(0, "read stale")])
+    assert asked([1, 2, 3], now) == [1]
+    wire.chaos.arm([Step(0, "read stale")])
+    wire.world.advance(wire.world.now + timedelta(minutes=31))
+    assert asked([1, 2, 3], now) == [1, 2, 3]
+    assert wire.chaos.struck.total() == 1

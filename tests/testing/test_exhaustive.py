@@ -43,13 +43,13 @@ def test_a_second_crash_anywhere_after_the_first_breaks_nothing() -> None:
 
 def test_pages_that_repeat_rows_change_nothing() -> None:
     histories = [lived.hash for _, lived in everywhere((), "rows twice")]
-    assert len(histories) > 100
+    assert len(histories) > 60
     assert set(histories) == {CORE.live(STORY).hash}
 
 
 def test_rows_in_another_order_lead_to_the_same_effects() -> None:
     effects = [lived.effects for _, lived in everywhere((), "rows in another order")]
-    assert len(effects) > 100
+    assert len(effects) > 10
     told = CORE.live(STORY).effects
     assert all(those == told for those in effects)
 

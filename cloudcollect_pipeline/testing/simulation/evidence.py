@@ -39,6 +39,8 @@ class Evidence:
     happened: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
+    idle: int = 0
+    """Faults that changed nothing where they struck, and are none of these."""
     quarantined: int = 0
     quiet_after: list[int] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
@@ -50,6 +52,7 @@ class Evidence:
         self.happened += lived.happened
         self.effects += lived.effects
         self.struck += lived.struck
+        self.idle += lived.idle
         self.quarantined += lived.quarantined
         self.quiet_after.append(lived.quiet_after)
         self.violations += lived.violations
@@ -84,6 +87,7 @@ class Evidence:
             "events": sum(self.happened.values()),
             "effects": dict(sorted(self.effects.items())),
             "faults": sum(self.struck.values()),
+            "faults_that_changed_nothing": self.idle,
             "fault_kinds": len({kind for kind, _ in self.struck}),
             "matrix": matrix,
             "matrix_cells": len(cells),

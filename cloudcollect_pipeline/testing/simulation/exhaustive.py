@@ -108,9 +108,11 @@ def everywhere(before: Sequence[Step], kind: str) -> Iterator[tuple[tuple[Step, 
     for nth in range(NIGHTS if place == "night" else 10_000):
         step = Step(nth, kind, 0, 1) if place == "night" else Step(0, kind, nth, 1)
         lived = CORE.live(_with((*before, step)))
-        if lived.struck.total() <= len(before) and place != "night":
+        struck = lived.struck.total() > len(before)
+        if not struck and not lived.idle and place != "night":
             return
-        yield (*before, step), lived
+        if struck or place == "night":
+            yield (*before, step), lived
 
 
 def _with(faults: Sequence[Step]) -> Script:

@@ -109,9 +109,10 @@ FAULTS: Mapping[str, Fault] = {
 
 @dataclass
 class Chaos:
-    """The faults of the night under way. `struck` counts them by kind and operation."""
+    """The faults of the night under way. `struck` counts them by kind and operation, `idle` what changed nothing."""
 
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
+    idle: int = 0
     _armed: dict[tuple[str, int], "Step"] = field(default_factory=dict)
     _seen: Counter[str] = field(default_factory=Counter)
 
@@ -132,6 +133,12 @@ class Chaos:
         if step is not None:
             self.struck[step.what, operation] += 1
         return step
+
+    def came_to_nothing(self, step: "Step", operation: str) -> None:
+        """A fault that has struck changed nothing: it does not count."""
+        self.struck[step.what, operation] -= 1
+        self.struck += Counter()  # leaves out what is zero
+        self.idle += 1
 
     def strike(self, step: "Step", operation: str) -> None:
         """A fault of a whole night has struck."""

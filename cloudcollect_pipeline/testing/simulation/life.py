@@ -72,6 +72,8 @@ class Lived:
     nights: int = 0
     effects: Counter[str] = field(default_factory=Counter)
     struck: Counter[tuple[str, str]] = field(default_factory=Counter)
+    idle: int = 0
+    """Faults that changed nothing where they struck, and are none of these."""
     happened: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
     quiet_after: int = 0
@@ -119,7 +121,7 @@ class Life:
         else:
             self.quiet = True
             self._rest()
-        self.lived.struck = self.chaos.struck
+        self.lived.struck, self.lived.idle = self.chaos.struck, self.chaos.idle
         self.lived.violations = self.oracle.found
         self.lived.hash = self._digest.hexdigest()
         return self.lived

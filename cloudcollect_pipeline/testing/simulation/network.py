@@ -166,7 +166,7 @@ class Network(httpx.BaseTransport):
             return handler(asked)
 
         self._whole = step is None or step.what in ALL_THERE
-        answer = carry_out() if step is None else self._struck(step, request, target, carry_out)
+        answer = carry_out() if step is None else self._struck(step, operation, request, target, carry_out)
         if self.unlisted and place == "read":
             answer = _kept_rows(answer, lambda row: not self._hidden(json.dumps(row)))
         if place == "read" and answer.status == 200:
@@ -178,7 +178,16 @@ class Network(httpx.BaseTransport):
         """Whether a list does not show yet what we wrote; what others have voided since is their news."""
         return '"Voided"' not in row and any(name in row for name in self.unlisted)
 
-    def _struck(self, step: Step, request: httpx.Request, target: str, carry_out: Callable[[], Response]) -> Response:
+    def _bites(self, step: Step, operation: str, whole: Response, answer: Response) -> Response:
+        """An answer with a fault in it; where it is the right one all the same, nothing has struck."""
+        if answer.body == whole.body:
+            self._whole = True
+            self.chaos.came_to_nothing(step, operation)
+        return answer
+
+    def _struck(
+        self, step: Step, operation: str, request: httpx.Request, target: str, carry_out: Callable[[], Response]
+    ) -> Response:
         dice = Random(step.dice)
         match step.what:
             case "write not connected":
@@ -226,13 +235,12 @@ class Network(httpx.BaseTransport):
                 self.kill(True)
                 raise Killed
             case "read stale":
-                before = self._before.get(target)
-                return before[1] if before and self.world.now - before[0] <= STALE else carry_out()
+                answer, before = carry_out(), self._before.get(target)
+                stale = before[1] if before and self.world.now - before[0] <= STALE else answer
+                return self._bites(step, operation, answer, stale)
             case "rows twice" | "rows in another order" | "row missing":
                 answer = carry_out()
-                shuffled = _shuffled(answer, step.what, dice)
-                self._whole = self._whole or shuffled is answer  # nothing can be missing where there is nothing
-                return shuffled
+                return self._bites(step, operation, answer, _shuffled(answer, step.what, dice))
             case "token refused":
                 return Response(401, {"content-type": "application/json"}, b'{"message":"unauthorized"}')
             case "meanwhile":
@@ -273,7 +281,8 @@ def _kept_rows(answer: Response, keep: Callable[[Any], bool]) -> Response:
 def _shuffled(answer: Response, what: str, dice: Random) -> Response:
     """The rows of a list in another order, some twice, or one short. Anything that is no list stays as it is."""
     told, rows = _rows(answer)
-    if not rows:
+    before = [*rows]
+    if what == "row missing" and not rows:
         return answer
     if what == "rows twice":
         rows += dice.sample(rows, k=min(2, len(rows)))
@@ -281,4 +290,6 @@ def _shuffled(answer: Response, what: str, dice: Random) -> Response:
         del rows[dice.randrange(len(rows))]
     else:
         dice.shuffle(rows)
+    if rows == before:
+        return answer
     return replace(answer, body=json.dumps(told, ensure_ascii=False).encode())

@@ -161,7 +161,7 @@ class Life:
 
     def end(self) -> Lived:
         """What came of it."""
-        self.lived.struck = self.chaos.struck
+        self.lived.struck, self.lived.idle = self.chaos.struck, self.chaos.idle
         self.lived.violations = self.oracle.found
         self.lived.hash = self._digest.hexdigest()
         return self.lived

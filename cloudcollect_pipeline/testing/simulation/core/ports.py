@@ -4,6 +4,7 @@ The agency is the unkindest there is: it takes the same claim or reduction twice
 made of values (`rows.py`), so what was read does not change when the books do.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -75,18 +76,28 @@ class Wire:
         """References that no list shows yet."""
         self.at_next_write: Callable[[], None] | None = None
         """Done once, right before the next write."""
-        self._before: dict[tuple[str, Any], tuple[datetime, list[Any]]] = {}
+        self._before: dict[tuple[str, Any], deque[tuple[datetime, datetime | None, list[Any]]]] = {}
+        """Whole answers of the last half hour to each question: when, how far back they reach, and what they told."""
         self._left_out: list[Any] = []
         """Rows that a fault kept out of an answer: no list leaves the same record out a second time."""
         self._cut: frozenset[str] = frozenset()
         """References that a fault kept out of the answer under way."""
 
     def begin(self) -> None:
-        """A run begins: what an earlier one was answered is of no use to it."""
-        self._before.clear()
+        """A run begins: what was answered too long ago is no stale answer any more."""
+        self.chaos.begin()
+        oldest = self.world.now - STALE
+        self._before = {key: kept for key, kept in self._before.items() if kept[-1][0] >= oldest}
 
-    def read(self, operation: str, about: Any, fetch: Callable[[], list[T]], watch: Collection[str] = ()) -> list[T]:
-        """Rows of a list or of reads by key. `watch` is what is looked up by it."""
+    def read(
+        self,
+        operation: str,
+        about: Any,
+        fetch: Callable[[], list[T]],
+        watch: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> list[T]:
+        """Rows of a list or of reads by key. `watch` is looked up by it, and the list reaches back to `since`."""
         world = self.world
         now = world.now + self.latency
         world.advance(now)
@@ -94,10 +105,15 @@ class Wire:
         self.oracle.step = self.requests
         step = self.chaos.at("read", operation)
         self._cut = frozenset()
-        found = fetch() if step is None else self._struck_read(step, operation, about, fetch)
+
+        def ask() -> list[T]:
+            answer = fetch()
+            self._before.setdefault((operation, about), deque(maxlen=9)).append((now, since, answer))
+            return answer
+
+        found = ask() if step is None else self._struck_read(step, operation, about, since, ask)
         if self.unlisted:
             found = [row for row in found if not self._hidden(row)]
-        self._before[operation, about] = now, found
         if watch:
             self.oracle.looked_up(watch, self._cut)
         return found
@@ -106,7 +122,9 @@ class Wire:
         """Whether a list does not show yet what we wrote; what others have voided since is their news."""
         return getattr(row, "reference", "") in self.unlisted and getattr(row, "status", "") != "Voided"
 
-    def _struck_read(self, step: Step, operation: str, about: Any, fetch: Callable[[], list[T]]) -> list[T]:
+    def _struck_read(
+        self, step: Step, operation: str, about: Any, since: datetime | None, fetch: Callable[[], list[T]]
+    ) -> list[T]:
         match step.what:
             case "read lost":
                 raise Transient(f"{operation} got no answer")
@@ -117,15 +135,15 @@ class Wire:
             case "killed at a read":
                 self.kill(False)
                 raise Killed
-            case "read stale":
-                before = self._before.get((operation, about))
-                return list(before[1]) if before and self.world.now - before[0] <= STALE else fetch()
+        stale = self._stale(operation, about, since) if step.what == "read stale" else None
         dice, found = Random(step.dice), fetch()
         counted = step.what in ("row missing", "page lost") and (operation in COUNTED or about == FAR_BACK)
         if counted and found:
             raise Unreadable(f"{operation}: only some of {len(found)} records came")
         whole = [*found]
         match step.what:
+            case "read stale" if stale is not None:
+                found = stale
             case "rows twice":
                 found += dice.sample(found, k=min(2, len(found)))
             case "rows in another order":
@@ -136,12 +154,23 @@ class Wire:
                 del found[len(found) // 2 :]
             case "meanwhile":
                 self._meanwhile(step, dice)
-        if len(found) < len(whole):
+        if len(found) < len(whole) and stale is None:
             left_out = [row for row in whole if row not in found]
             found += [row for row in left_out if row in self._left_out]
             self._left_out += [row for row in left_out if row not in self._left_out]
             self._cut = frozenset(getattr(row, "reference", "") for row in whole if row not in found)
+        same = len(found) == len(whole) if step.what in ("row missing", "page lost") else found == whole
+        if same and step.what != "meanwhile":
+            self.chaos.came_to_nothing(step, operation, again=step.what == "read stale")
         return found
+
+    def _stale(self, operation: str, about: Any, since: datetime | None) -> list[Any] | None:
+        """The oldest answer of the last half hour, of those that reach back as far as is asked for now."""
+        for at, reached, answer in self._before.get((operation, about), ()):
+            far_enough = reached is None or (since is not None and reached <= since)
+            if far_enough and self.world.now - at <= STALE:
+                return [*answer]
+        return None
 
     def _meanwhile(self, step: Step, dice: Random) -> None:
         self.oracle.moved()
@@ -219,7 +248,7 @@ class ErpPort:
             books.note_read()
             return [form(d) for d in (books.documents(*kinds) if back is None else books.changed_since(back, *kinds))]
 
-        return self.wire.read(f"erp {feed}", None, fetch)
+        return self.wire.read(f"erp {feed}", None, fetch, since=back)
 
     def _customers(self, since: datetime | None) -> list[rows.Customer]:
         books = self.books
@@ -474,7 +503,7 @@ class AgencyPort:
             return [form(record) for record in held.values() if back is None or record.updated_at >= back]
 
         recent = since is not None and self.wire.world.now - since <= timedelta(hours=25)
-        return self.wire.read(operation or f"agency {feed}", None if recent else FAR_BACK, fetch)
+        return self.wire.read(operation or f"agency {feed}", None if recent else FAR_BACK, fetch, since=back)
 
     def claims(self, ids: Sequence[str]) -> list[rows.Claim]:
         """These claims by id."""
