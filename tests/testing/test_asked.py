@@ -1,12 +1,14 @@
 """What the oracle asks of every life: a product that is wrong in just that is found out, and the right one is not."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from cloudcollect_pipeline.dispatch import caps, dispatcher
+from cloudcollect_pipeline.dispatch import caps, dispatcher, guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.domain.effect import Kind
+from cloudcollect_pipeline.planning import afterwards
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
 from cloudcollect_pipeline.testing.simulation.core import life, night
 from cloudcollect_pipeline.testing.simulation.core.life import Life, live
@@ -171,3 +173,44 @@ def test_a_stale_answer_is_of_half_an_hour_ago_at_most_and_reaches_as_far_back_a
     wire.world.advance(wire.world.now + timedelta(minutes=31))
     assert asked([1, 2, 3], now) == [1, 2, 3]
     assert wire.chaos.struck.total() == 1
+
+
+# -- what people have set and answer -----------------------------------------------------------------------------------
+
+ASK = (("policy", "disputed_after_transfer", "ask"),)
+RECALL = (("policy", "disputed_after_transfer", "recall"),)
+DISPUTED = Step(2, "dispute or not")
+
+
+def test_who_is_to_ask_about_a_disputed_claim_and_does_not_is_noticed():
+    def deaf(*told):
+        wanted, why = wanted_hold(*told)
+        return "NONE" if wanted == "ASK" else wanted, why
+
+    wanted_hold = afterwards.wanted_hold
+    substitutes = [(module, "wanted_hold", deaf) for module in (afterwards, guards)]
+    assert broken(Script(0, 3, (DISPUTED,), "core", ASK), *substitutes) == {"C10"}
+
+
+def test_who_asks_and_does_not_hear_the_answer_is_noticed():
+    def deaf(*told):
+        *told, facts = told
+        return wanted_hold(*told, replace(facts, decisions={}))
+
+    wanted_hold = afterwards.wanted_hold
+    substitutes = [(module, "wanted_hold", deaf) for module in (afterwards, guards)]
+    assert broken(Script(1, 3, (DISPUTED,), "core", ASK), *substitutes) == {"C10"}
+
+
+def test_what_is_to_be_recalled_is_recalled():
+    life = Life(Script(0, 3, (DISPUTED,), "core", RECALL))
+    assert life.live().violations == []
+    assert "RECALLED" in {claim.hold for claim in life.stage.account.claims.values()}
+
+
+def test_somebody_answers_on_ordinary_nights_in_a_third_of_all_lives_and_in_no_other():
+    lives = [CORE.drawn(seed, 60) for seed in range(300)]
+    asked = [script for script in lives if any(section == "policy" for section, *_ in script.settings)]
+    nights = {script.seed: sum(script.answers_on(night) is not None for night in range(60)) for script in lives}
+    assert 80 < len(asked) < 120
+    assert {seed for seed, answered in nights.items() if answered} == {script.seed for script in asked}

@@ -152,6 +152,9 @@ class Life:
             self._away -= 1
         else:
             self._run(whole)
+        dice = self.script.answers_on(number)
+        if dice is not None:
+            self._answer_by_day(dice)
         if late:
             self.stage.until(time(1))
             self._batches()
@@ -373,7 +376,10 @@ class Life:
                 self.lived.quiet_after = number + 1
                 self._once_more()
                 break
-            calm = 0 if self._answer(number) or self.oracle.aged else calm + 1
+            answered = number <= QUIET_NIGHTS // 2 and self._answer(
+                Random(self.script.seed * 1000 + number), drafts=number >= 2
+            )
+            calm = 0 if answered or self.oracle.aged else calm + 1
             self.oracle.aged = False
             if calm == SETTLED_AFTER:
                 left = [e.reference for e in result.plan.plan.effects] if result and result.plan else ["no plan"]
@@ -400,12 +406,15 @@ class Life:
         planned = result.plan is None or result.plan.plan.effects
         return not planned and quiet and not waiting and not result.not_sent
 
-    def _answer(self, number: int) -> bool:
-        """A person does what each finding asks for, in the first half of the quiet nights; False: nothing was asked."""
+    def _answer_by_day(self, dice: Random) -> None:
+        try:
+            self._answer(dice)
+        except (JournalError, sqlite3.Error):
+            self._mend_the_journal()
+
+    def _answer(self, dice: Random, *, drafts: bool = False) -> bool:
+        """A person does what each finding asks for; False: nothing was asked."""
         answered = False
-        if number > QUIET_NIGHTS // 2:
-            return answered
-        dice = Random(self.script.seed * 1000 + number)
         with self._journal() as journal:
             decided = journal.decisions()
             if journal.paused():  # a copy of a night on which somebody had paused it was laid back
@@ -417,9 +426,8 @@ class Life:
                     answer = dice.choice(ANSWERS[code])
                     journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
                     answered = True
-                    if answer == "approve":
-                        self.oracle.episodes.add(subject)
-                if code == "POSTING_NOT_RELEASED" and number >= 2:
+                    self.oracle.answered(subject, answer)
+                if code == "POSTING_NOT_RELEASED" and drafts:
                     for draft in self.stage.erp.payments_with_reference(subject):
                         if draft.status is Status.BALANCED:
                             self.stage.erp.delete(draft)

@@ -197,6 +197,8 @@ class Oracle:
     """Claims on hold and settlements when journal, head and mirrors were put back at once: no plan can miss them."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
+    let_go_on: set[str] = field(default_factory=set)
+    """Receivables whose claims a person lets go on though they should stop."""
     anything_approved: bool = False
     """Whether a person has approved a plan that the journal may know of."""
     _counts: Counter[str] = field(default_factory=Counter)
@@ -412,6 +414,8 @@ class Oracle:
             claim = self.stage.account.claims[name]
             hold = planned.get(name, claim.hold)
             words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
+            if words[0] in self.let_go_on:
+                continue
             if must and hold == "NONE" and not any(_spaced(word) in told for word in words):
                 self.violated("C10", f"{name} must be held, and nothing is planned or said")
             if must is False and name in planned and hold != "NONE":
@@ -778,6 +782,13 @@ class Oracle:
         )
         return sum(written) + sum(cancelled)
 
+    def answered(self, subject: str, answer: str) -> None:
+        """A person has answered a finding."""
+        if answer == "approve":
+            self.episodes.add(subject)
+        if answer == "leave":
+            self.let_go_on.add(subject)
+
     def may_be_answered(self, code: str, subject: str) -> bool:
         """Whether a person who knows the agency would answer: a pause of its own is let be."""
         number = subject.rpartition(" ")[2]
@@ -979,11 +990,14 @@ class Oracle:
     def conclude(self, findings: Iterable[tuple[str, str, str]], decisions: Mapping[tuple[str, str], str]) -> None:
         """What is not as it should be must be named by a finding that explains it, or be what a person chose to leave.
 
-        `findings` are (code, subject, text). An answer that means "do it" explains nothing: it has been done by now.
+        `findings` are (code, subject, text). An answer that means "do it" explains nothing: it has been done by now,
+        and what is asked once more about a claim that should have been stopped by it explains nothing either.
         """
         left = [(code, subject, "") for (code, subject), answer in decisions.items() if answer in LEAVES]
         told: defaultdict[str, list[str]] = defaultdict(list)
         for code, *said in (*findings, *left):
+            if code == "CLAIM_SHOULD_STOP" and decisions.get((code, said[0]), "leave") not in LEAVES:
+                continue
             told[code].append(_spaced(" ".join(said)))
         for difference in self._differences():
             words = [_spaced(word) for word in difference.words]

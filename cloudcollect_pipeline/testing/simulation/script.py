@@ -21,11 +21,19 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "floor_sum": ("60", "150", "500000"),
         "single_amount": ("45", "75", "250000"),
     },
+    "policy": {
+        "excluded_after_transfer": ("pause", "ask", "recall"),
+        "disputed_after_transfer": ("pause", "ask", "recall"),
+        "credited_after_transfer": ("report", "ask", "recall"),
+        "written_off_after_transfer": ("report", "ask", "recall"),
+    },
 }
 """Section -> setting -> what it may be in the lives in which somebody has set that section; kroner as the file has it.
 
 A receivable of these lives is of one to ninety kroner.
 """
+ANSWERS_ON = 0.2
+"""The share of nights after which somebody answers what is asked, in lives whose policy somebody has set."""
 
 
 @dataclass(frozen=True, order=True)
@@ -84,6 +92,12 @@ class Script:
     def of(self, night: int) -> tuple[Step, ...]:
         """The steps of one night."""
         return tuple(step for step in self.steps if step.night == night)
+
+    def answers_on(self, night: int) -> Random | None:
+        """The dice of whoever answers after this night; None where nobody does."""
+        dice = Random(f"{self.seed} answers {night}")
+        asked = any(section == "policy" for section, *_ in self.settings)
+        return dice if asked and dice.random() < ANSWERS_ON else None
 
     def as_json(self) -> str:
         """To be kept; `from_json` reads it back."""

@@ -236,6 +236,9 @@ class Life:
             self._away -= 1
         else:
             self._run(whole)
+        dice = self.script.answers_on(number)
+        if dice is not None:
+            self._answer(dice)
         if late:
             self.wire.latency = LATENCY
             self.stage.until(AT_NIGHT)
@@ -548,8 +551,7 @@ class Life:
                 answer = dice.choice(ANSWERS[code])
                 self.journal.decide(code, subject, answer, "simulation", "simulation", self.world.now)
                 answered = True
-                if answer == "approve":
-                    self.oracle.episodes.add(subject)
+                self.oracle.answered(subject, answer)
                 self.store.dirty.update(self.store.customers)
                 self.store.settlements_dirty = True
             if code == "POSTING_NOT_RELEASED" and drafts:
