@@ -9,6 +9,7 @@ from cloudcollect_pipeline.dispatch import caps, dispatcher, guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.planning import afterwards
+from cloudcollect_pipeline.testing.simulation import life as whole
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
 from cloudcollect_pipeline.testing.simulation.core import life, night
 from cloudcollect_pipeline.testing.simulation.core.life import Life, live
@@ -194,8 +195,7 @@ def test_who_is_to_ask_about_a_disputed_claim_and_does_not_is_noticed():
 
 def test_who_asks_and_does_not_hear_the_answer_is_noticed():
     def deaf(*told):
-        *told, facts = told
-        return wanted_hold(*told, replace(facts, decisions={}))
+        return wanted_hold(*told[:-1], replace(told[-1], decisions={}))
 
     wanted_hold = afterwards.wanted_hold
     substitutes = [(module, "wanted_hold", deaf) for module in (afterwards, guards)]
@@ -214,3 +214,18 @@ def test_somebody_answers_on_ordinary_nights_in_a_third_of_all_lives_and_in_no_o
     nights = {script.seed: sum(script.answers_on(night) is not None for night in range(60)) for script in lives}
     assert 80 < len(asked) < 120
     assert {seed for seed, answered in nights.items() if answered} == {script.seed for script in asked}
+
+
+# -- rest --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_life_that_never_comes_to_rest_is_noticed():
+    """Somebody answers every morning, so that no four nights are quiet ones."""
+    restless = (
+        (whole.Life, "_run", lambda self, faults: None),
+        (whole.Life, "_answer", lambda self, dice, drafts=False: True),
+        (whole, "QUIET_NIGHTS", 3),
+    )
+    with substituted(*restless):
+        found = whole.live(Script(0, 0, ())).violations
+    assert "C1" in {violation.invariant for violation in found}

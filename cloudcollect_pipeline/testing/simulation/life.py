@@ -386,6 +386,9 @@ class Life:
                 with self._journal() as journal:
                     open_ = [f"{e.kind} {e.state}" for e in journal.effects(states=("intent", "uncertain", "created"))]
                 self.oracle.violated("C1", f"after {calm} quiet nights: plan {left[:5]}, open {open_[:5]}")
+        else:
+            if calm < SETTLED_AFTER:
+                self.oracle.violated("C1", f"not at rest after {QUIET_NIGHTS} quiet nights")
         self._named()
 
     def _once_more(self) -> None:
