@@ -194,8 +194,8 @@ def test_who_is_to_ask_about_a_disputed_claim_and_does_not_is_noticed():
 
 
 def test_who_asks_and_does_not_hear_the_answer_is_noticed():
-    def deaf(*told):
-        return wanted_hold(*told[:-1], replace(told[-1], decisions={}))
+    def deaf(document, failed, principal_open, due, transferred_due, facts):
+        return wanted_hold(document, failed, principal_open, due, transferred_due, replace(facts, decisions={}))
 
     wanted_hold = afterwards.wanted_hold
     substitutes = [(module, "wanted_hold", deaf) for module in (afterwards, guards)]
@@ -229,3 +229,11 @@ def test_a_whole_life_that_never_comes_to_rest_is_noticed():
     with substituted(*restless):
         found = whole.live(Script(0, 0, ())).violations
     assert "C1" in {violation.invariant for violation in found}
+
+
+def test_somebody_finds_a_draft_of_ours_whose_release_fails_for_some_nights():
+    """A release that fails once leaves its draft for one day, on which hardly anybody looks."""
+    steps = (*PAID[:1], Step(4, "fail the next release", 0, 0), Step(6, "clear up our draft"))
+    lived = live(Script(0, 10, steps, "core"))
+    assert lived.violations == []
+    assert lived.happened["clear up our draft"] == 1

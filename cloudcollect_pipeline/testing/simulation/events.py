@@ -354,8 +354,9 @@ def clear_up_our_draft(stage: Stage, dice: Random) -> object:
 
 @event(0.3)
 def fail_the_next_release(stage: Stage, dice: Random) -> object:
-    """What is released next stays as it was, with an error."""
-    stage.erp.fail_next_release()
+    """What is released next stays as it was, with an error: once, or for some nights, so that somebody may find it."""
+    for _ in range(dice.choice((1, 3, 9))):
+        stage.erp.fail_next_release()
     return True
 
 
