@@ -159,6 +159,7 @@ def test_the_command_writes_both_tiers_on_one_page(tmp_path):
     text = (tmp_path / "evidence.md").read_text()
     assert text == page(kept)
     assert "What this does not prove" in text
+    assert [line[2:4] for line in text.splitlines() if "(the model's own)" in line] == ["L1", "L3", "L4"]
     with pytest.raises(Stop, match="no tier") as stopped:
         CliRunner().invoke(app, ["simulate", "--tier", "half"], catch_exceptions=False)
     assert stopped.value.code == USAGE

@@ -956,7 +956,7 @@ class Oracle:
         self._ledgers()
 
     def _ledgers(self) -> None:
-        """L1, L3, L4: every balance again from the history behind it."""
+        """L1, L3, L4: every balance again from the history behind it. All of it is the model's: it judges the model."""
         erp, account = self.stage.erp, self.stage.account
         for batch in erp.ledger.batches.values():
             if sum(line.amount for line in batch.lines):
