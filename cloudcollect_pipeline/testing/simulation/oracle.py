@@ -267,10 +267,14 @@ class Oracle:
         """
         waiting: Counter[Claim] = Counter()
         too_much: Counter[Claim] = Counter()
+        gives_way: Counter[Claim] = Counter()
+        unapplied: Counter[Claim] = Counter()
         for entry, source, left in self._carried():
             standing = self._standing(source)
             equal = left == sum(document.amount for document in standing)
-            if equal and not self._moved_since(entry, standing):
+            as_it_is = equal and not self._moved_since(entry, standing)
+            loose = sum(document.balance for document in standing) if as_it_is else 0
+            if as_it_is and not loose:
                 continue
             for (claim, bucket), carried in entry.carried.items():
                 if bucket == "principal" and source == f"{entry.id}:{claim.order.debtor.number}":
@@ -280,12 +284,17 @@ class Oracle:
                         for row in document.settles
                         if row.document.number == claim.document_number
                     )
+                    if as_it_is:
+                        unapplied[claim] += min(loose, max(0, carried - settled))
+                        continue
                     waiting[claim] += max(0, carried - settled) if equal else carried - settled
                     too_much[claim] += max(0, settled - carried) if equal else 0
+                    gives_way[claim] += 0 if equal else max(0, settled - carried)
         for claim in self.stage.account.claims.values():
             document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
             if document is not None and not _over(claim):
-                owed = document.balance - waiting[claim]
+                # What a posting that gives way has settled is paid by what found nothing to settle because of it.
+                owed = document.balance - waiting[claim] - min(gives_way[claim], unapplied[claim])
                 yield (
                     claim,
                     claim.principal_open - max(0, owed),
