@@ -9,6 +9,7 @@ from cloudcollect_pipeline.dispatch import caps, dispatcher, guards
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
 from cloudcollect_pipeline.domain.effect import Kind
 from cloudcollect_pipeline.planning import afterwards
+from cloudcollect_pipeline.testing.simulation import events
 from cloudcollect_pipeline.testing.simulation import life as whole
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
 from cloudcollect_pipeline.testing.simulation.core import life, night
@@ -237,3 +238,16 @@ def test_somebody_finds_a_draft_of_ours_whose_release_fails_for_some_nights():
     lived = live(Script(0, 10, steps, "core"))
     assert lived.violations == []
     assert lived.happened["clear up our draft"] == 1
+
+
+def test_after_half_of_the_releases_that_fail_somebody_looks_for_drafts_every_evening():
+    looks, happen = [], events.happen
+
+    def spied(*told):
+        looks.append(happen(*told))
+        return looks[-1]
+
+    steps = (*PAID[:1], Step(4, "fail the next release", 0, 5))
+    with substituted((events, "happen", spied)):
+        assert live(Script(0, 12, steps, "core")).violations == []
+    assert looks == [True]

@@ -354,10 +354,22 @@ def clear_up_our_draft(stage: Stage, dice: Random) -> object:
 
 @event(0.3)
 def fail_the_next_release(stage: Stage, dice: Random) -> object:
-    """What is released next stays as it was, with an error: once, or for some nights, so that somebody may find it."""
+    """What is released next stays as it was, with an error: once, or for some nights, on which somebody may look."""
     for _ in range(dice.choice((1, 3, 9))):
         stage.erp.fail_next_release()
+    if dice.random() < 0.5:
+        _look_for_drafts(stage, dice.getrandbits(32), 7)
     return True
+
+
+def _look_for_drafts(stage: Stage, dice: int, days: int) -> None:
+    """Every evening, far from any run, until there is one or a week has passed: drafts are rare, and gone in a day."""
+
+    def look() -> None:
+        if not happen(stage, "clear up our draft", dice) and days:
+            _look_for_drafts(stage, dice, days - 1)
+
+    stage.world.schedule(local(stage.world.today + timedelta(days=1), time(20)), look)
 
 
 @event(0.4)
