@@ -596,6 +596,8 @@ class Night:
         if missed := [f"{day}" for day in self.makes_up_for]:
             nights = missed[0] if len(missed) == 1 else f"{len(missed)} nights, {missed[0]} to {missed[-1]}"
             reasons.append(f"it makes up for {nights}, besides its own: a person looks at the totals first")
+        if self.journal.set_up() not in ("", self._set_up):
+            reasons.append(f"money was posted with {self.journal.set_up()} before, and the settings name another now")
         history = [p["totals"] for p in self.journal.plans(200) if p["state"] == "dispatched"]
         if not any(history):
             reasons.append("first night: a person looks at the first plan")
@@ -661,8 +663,7 @@ class Night:
         Else claims would be handed over whose money cannot be booked. Three reads, once: what was found right is kept
         in the journal, and asked again only when the settings name something else.
         """
-        erp = self.settings.erp
-        set_up = f"cash account {erp.suspense_cash_account} on {erp.suspense_account}, method {erp.payment_method}"
+        set_up = self._set_up
         if self.journal.set_up() == set_up or next(self.journal.planned(digest), None) is None:
             return
         if self._mistakes is None:
@@ -678,6 +679,11 @@ class Night:
                 f"the ERP is not set up as the settings say: {self._mistakes[0].found}; `cloudcollect doctor` says more"
             )
         self.journal.found_set_up(set_up, self.clock.now())
+
+    @property
+    def _set_up(self) -> str:
+        erp = self.settings.erp
+        return f"cash account {erp.suspense_cash_account} on {erp.suspense_account}, method {erp.payment_method}"
 
     def _merge(self, done: Dispatched) -> None:
         for kind, outcomes in done.counts.items():

@@ -356,6 +356,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
     listed = shown(ledger, "entry_now", (known for by_document in sent.values() for known in by_document.values()))
     posted = shown(ledger, "payment_now", postings_known.values())
     postings: dict[str, list[PostingState]] = defaultdict(list)
+    astray = {row["source"]: row["number"] for row in own_postings if row["astray"]}
     for row in own_postings:
         lines: dict[str, int] = defaultdict(int)
         for line in row["lines"] or ():
@@ -417,6 +418,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             again = repeated[root]
             problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {again['earlier']}", ore(again["amount"]))
         source = f"{root}:{customer}"
+        if source in astray and problem is None:
+            text = f"payment {astray[source]} for entry {root} stands on another cash account"
+            problem = Finding("POSTING_ON_OTHER_ACCOUNT", root, text, sum(entry["carried"].values()))
         entries[customer].append(
             EntryState(
                 root,
@@ -473,6 +477,14 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 f"{row['document_type']} {row['number']}",
                 f"applications add up to {row['found']}, amount minus balance is {row['expected']}",
             )
+        )
+    for row in ledger.rows(sql("astray", HERE)):
+        text = (
+            f"{row['n']} postings of ours, {row['amount']} in all, stand on cash account {row['cash_account']}: "
+            f"{', '.join(row['numbers'])}"
+        )
+        findings.append(
+            Finding("POSTING_ON_OTHER_ACCOUNT", f"cash account {row['cash_account']}", text, ore(row["amount"]))
         )
     for row in ledger.rows("select * from foreign_suspense_payment order by document_type, number"):
         payment = f"{row['document_type']} {row['number']}"

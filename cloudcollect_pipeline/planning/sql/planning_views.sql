@@ -44,11 +44,12 @@ where l.bucket = 'principal' and l.status = 'PUBLISHED'
   and (exists (select 1 from opening_item o where o.entry_id = l.entry_id)
        or not exists (select 1 from by_hand_claim b where b.claim_id = l.claim_id));
 
--- Our postings as the ERP shows them, in any status.
+-- Our postings as the ERP shows them, in any status. The reference makes them ours, whatever account they stand on.
 create or replace temp view own_posting as
-select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines, p.payment_date
+select e.source, e.ordinal, e.details, p.number, p.customer, p.reference, p.status, p.amount, p.lines, p.payment_date,
+       p.cash_account, p.cash_account is distinct from policy.suspense_cash_account and p.status <> 'Voided' as astray
 from payment_now p join effect e on e.reference = p.reference and e.kind = 'posting', policy
-where p.cash_account = policy.suspense_cash_account and p.document_type = 'Payment';
+where p.document_type = 'Payment';
 
 -- Customers with something to look at: everyone else is equal on both sides (the sum of all news is B − O).
 create or replace temp view customer_to_plan as

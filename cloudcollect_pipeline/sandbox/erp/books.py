@@ -446,6 +446,15 @@ class ErpCompany:
         self._set_reference(target, reference)
         self._changed(target)
 
+    def set_cash_account(self, payment: DocumentOrNumber, cash_account: str) -> None:
+        """A person moves an unreleased payment to another cash account."""
+        target = self.document(payment)
+        self.ledger.cash_account(cash_account)
+        if target.released:
+            raise BooksError(f"Document status of '{target.number}' is invalid for processing.")
+        target.cash_account = cash_account
+        self._changed(target)
+
     def hold(self, document: DocumentOrNumber, flag: bool = True) -> None:
         """Put an unreleased document on hold, or back to Balanced."""
         target = self.document(document)

@@ -598,15 +598,16 @@ class Store:
         """Invoices that do not show the agency's case as it words it now; the newest episode counts."""
         for receivable in sorted(self.receivables_of(customer)):
             ours = [
-                (row["ordinal"], claim)
-                for claim in self.claims_on(receivable.name)
-                if (row := self.transfer_of(claim)) and claim.status not in ("REJECTED", "MERGED")
+                (row["ordinal"], claim) for claim in self.claims_on(receivable.name) if (row := self.transfer_of(claim))
             ]
             if receivable.document_type != "Invoice" or not ours:
                 continue
             claim = max(ours, key=lambda each: each[0])[1]
             case = self.cases.get(claim.case or "")
-            if case is None:
+            if case is None or claim.status in ("REJECTED", "MERGED"):
+                continue
+            live = claim.status != "WITHDRAWN" and claim.hold != "RECALLED"
+            if not live and receivable.case_number != case.number:
                 continue
             shown = (receivable.case_number, receivable.case_status, receivable.case_url)
             if shown != (case.number, case.status, case.url) and (
