@@ -31,7 +31,7 @@ MISSED_BY = {
     "no lock": {"S11"},
     "no order": {"S1", "S7"},
     "no caps": {"S10"},
-    "no fresh read before a write": {"S4"},
+    "no fresh read before a write": {"S2", "S4"},
     "no guard against echoes": {"S8", "C1"},
     "no hash chain": {"S12"},
     "no ceiling": {"S8"},

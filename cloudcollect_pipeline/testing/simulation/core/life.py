@@ -301,9 +301,10 @@ class Life:
     def _attempt(self, whole: Mapping[str, Step]) -> Ran | None:
         self._begin()
         if "second run" not in whole:
-            stops, struck = self.oracle.should_stop(), self.chaos.struck.total()
+            calm, struck = self._calm >= CALM, self.chaos.struck.total()
+            stops = self.oracle.should_stop() if calm else {}
             ran = self._guarded(Run.run)
-            if ran is not None and self._calm >= CALM and self.chaos.struck.total() == struck:
+            if ran is not None and calm and self.chaos.struck.total() == struck:
                 self.oracle.judged_holds(stops, ran.effects, findings(self.store, self.planner))
             return ran
         with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
