@@ -61,7 +61,7 @@ def test_lives_in_which_everything_goes_wrong_nearly_everywhere_break_nothing():
         min(surveyed.effects[kind] for kind in ("transfer", "reduction", "posting", "settlement", "void", "hold")) > 0
     )
     assert {kind for kind, _ in surveyed.struck} == set(FAULTS)
-    assert surveyed.as_json()["matrix_hit"] > 0.95
+    assert surveyed.as_json()["matrix_hit"] > 0.9
     assert len(CELLS) > 300
 
 
