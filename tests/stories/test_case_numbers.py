@@ -20,7 +20,9 @@ def recalled(tmp_path):
     nights(story, 2)
     story.erp.exclude(invoice, True)
     story.night()
-    assert (story.claim(invoice).hold, invoice.case_number) == ("RECALLED", story.claim(invoice).case.number)
+    claim = story.claim(invoice)
+    assert claim.case
+    assert (claim.hold, invoice.case_number) == ("RECALLED", claim.case.number)
     return story, invoice
 
 
@@ -32,7 +34,7 @@ def test_a_new_episode_in_a_case_of_its_own_stays_on_the_invoice(recalled):
     story.night()
     story.decide("NEW_EPISODE", "approve")
     nights(story, 3)
-    new = [c.case.number for c in story.agency.account(story.slug).claims.values()][-1]
+    new = list(story.agency.account(story.slug).cases.values())[-1].number
     assert new != old
     for _ in range(4):
         nights(story, 1)
