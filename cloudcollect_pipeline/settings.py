@@ -239,7 +239,7 @@ class PolicySettings(_Section):
     grace_days: int = Field(default=14, ge=0)
     """Full days to wait after the due date; 14 is the law's wait before a reminder may carry a fee."""
     banking_days: int = Field(default=1, ge=0)
-    """Banking days on top, for money under way."""
+    """The banking day after those on which it is transferred at the earliest, for money under way; 1 is the first."""
     min_amount: Money = Decimal(100)
     """Smallest balance to transfer."""
     currencies: Annotated[tuple[Currency, ...], BeforeValidator(_split), Field(min_length=1)] = ("NOK",)

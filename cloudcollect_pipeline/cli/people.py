@@ -15,7 +15,7 @@ from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
-from cloudcollect_pipeline.reporting.published import snapshot
+from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
 PATIENCE = 5.0
@@ -99,7 +99,23 @@ def add_hold(words_: list[str], slug: str | None, reason: str, until: str | None
         say(
             f"{escape(subject)} is held{f' until {last}' if last else ''}: it is not transferred, and a claim is paused"
         )
+    if not _is_mirrored(subject, slug):
+        say(f"No night has read {escape(subject)} from the ERP yet: if it is not of today, look at the number again.")
     return OK
+
+
+def _is_mirrored(subject: str, slug: str | None) -> bool:
+    kind, _, number = subject.partition(" ")
+    settings = context.settings()
+    try:
+        with snapshot(settings, context.company(settings, slug)) as seen:
+            if kind == "customer":
+                return bool(seen.ledger.rows("select 1 from customer_now where number = ?", [number]))
+            return bool(
+                seen.ledger.rows("select 1 from receivable_now where document_type = ? and number = ?", [kind, number])
+            )
+    except NotPublished:
+        return False
 
 
 def remove_hold(words_: list[str], slug: str | None) -> int:

@@ -478,6 +478,9 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
                 f"applications add up to {row['found']}, amount minus balance is {row['expected']}",
             )
         )
+    for row in ledger.rows(sql("holds_of_nothing", HERE)) if facts.holds else ():
+        text = f"the hold list names {row['subject']}, and the ERP lists no such receivable or customer"
+        findings.append(Finding("HOLD_OF_NOTHING", row["subject"], text))
     for row in ledger.rows(sql("astray", HERE)):
         text = (
             f"{row['n']} postings of ours, {row['amount']} in all, stand on cash account {row['cash_account']}: "

@@ -22,6 +22,15 @@ def test_the_hold_list(approved: Town, cloudcollect: Command) -> None:
     assert [h["subject"] for h in json.loads(cloudcollect("hold", "list", "--json").out)] == ["customer 10002"]
 
 
+def test_a_hold_of_what_no_night_has_read_is_taken_down_and_doubted(approved: Town, cloudcollect: Command) -> None:
+    for subject, known in ((f"Invoice {approved.invoice}", True), (f"Invoice {approved.invoice}9", False)):
+        said = cloudcollect("hold", "add", *subject.split(), "--reason", "disputed")
+        assert (said.code, "look at the number again" in said.out) == (0, not known)
+    cloudcollect("run", "--at", approved.night())
+    findings = json.loads(cloudcollect("findings", "list", "--json").out)
+    assert [f["subject"] for f in findings if f["code"] == "HOLD_OF_NOTHING"] == [f"Invoice {approved.invoice}9"]
+
+
 def test_a_hold_needs_a_known_subject_and_a_date(approved: Town, cloudcollect: Command) -> None:
     for arguments, text in (
         (("999999",), "no receivable with this number"),
