@@ -93,7 +93,7 @@ class Life:
         self.folder = data / next(iter(self.world.companies))
         self.chaos = Chaos()
         [company] = self.settings.companies.values()
-        self.oracle = Oracle(self.world, self.folder, script.seed, caps=company.caps)
+        self.oracle = Oracle(self.world, self.folder, script.seed, caps=company.caps, policy=company.policy)
         self.stage = self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._killed(False))
         self.network = Network(self.world, self.chaos, self.oracle, self._killed)
@@ -250,7 +250,7 @@ class Life:
                     self.chaos.strike(whole["second run"], "a night")
                     self.network.at_next_write = self._second_run
                 self.oracle.begin()
-                verdicts, stops = self.oracle.verdicts(), self.oracle.should_stop()
+                verdicts, stops = self.oracle.verdicts(), self.oracle.wanted_holds()
                 struck = self.chaos.struck.total()
                 self.clock.running = True
                 result = night.run()

@@ -31,7 +31,7 @@ from cloudcollect_pipeline.sandbox.erp import Document, DocumentType, Status
 from cloudcollect_pipeline.sandbox.erp.documents import Customer
 from cloudcollect_pipeline.sandbox.http import Request
 from cloudcollect_pipeline.sandbox.world import World
-from cloudcollect_pipeline.settings import CapSettings
+from cloudcollect_pipeline.settings import CapSettings, PolicySettings
 from cloudcollect_pipeline.testing.simulation.events import RECEIVABLES, SUSPENSE, Stage
 
 INVARIANTS: Mapping[str, str] = {
@@ -85,6 +85,15 @@ COMING_OF_AGE = range(15, 25)
 """Days after the due date on which free days may still keep a receivable back."""
 LEAVES = frozenset({"ignore", "keep", "leave"})
 """Answers by which a person lets a difference stand; all others ask for something to be done."""
+HOLDS = ("NONE", "ASK", "PAUSED", "RECALLED")
+"""What may be wanted of a claim, the stronger later; ASK: a person has not said yet, and it is left as it is."""
+POLICY: Mapping[str, str] = {
+    **dict.fromkeys(("leave", "report", "keep"), "NONE"),
+    "ask": "ASK",
+    "pause": "PAUSED",
+    "recall": "RECALLED",
+}
+"""A setting, or an answer, and the hold that it asks for."""
 PARKED = frozenset({"EFFECT_QUARANTINED", "EFFECT_REFUSED", "EFFECT_NOT_LISTED", "CLAIM_UNKNOWN"})
 EXPLAIN_POSTINGS = PARKED | {
     "ENTRY_REPEATED",
@@ -114,7 +123,7 @@ EXPLAIN_UNBOOKED = frozenset(
         "SETTLEMENT_CHANGED",
     }
 )
-EXPLAIN_UNHELD = PARKED | {"CLAIM_SHOULD_STOP"}
+EXPLAIN_UNASKED = PARKED | {"CLAIM_SHOULD_STOP"}
 EXPLAIN_UNSHOWN = PARKED | {"CASE_FIELDS_REFUSED"}
 EXPLAIN_HELD = PARKED | {"PAUSE_OF_UNKNOWN_ORIGIN"}
 """Findings that say why something is not as it should be, and not only that it is not, as BALANCES_DIFFER does."""
@@ -174,6 +183,23 @@ class Write:
     says: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The holds that may be wanted of a claim: more than one where the oracle cannot tell. `asked`: what to ask for."""
+
+    holds: frozenset[str] = frozenset({"NONE"})
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def must(self) -> bool:
+        """Whether it may not simply go on."""
+        return "NONE" not in self.holds
+
+    def as_fact(self) -> int:
+        """The holds as a number that can be remembered beside amounts."""
+        return sum(1 << HOLDS.index(hold) for hold in self.holds)
+
+
 @dataclass
 class Oracle:
     """Watches one life. `found` holds the violations in order."""
@@ -189,6 +215,8 @@ class Oracle:
     found: list[Violation] = field(default_factory=list)
     caps: CapSettings = field(default_factory=CapSettings)
     """How much of a kind may go in one run that nobody approved."""
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    """What must happen to a claim once its receivable must stop."""
     unattended: bool = False
     """Whether every plan is approved as it stands, so that nobody can tell what a person has seen."""
     aged: bool = False
@@ -197,8 +225,6 @@ class Oracle:
     """Claims on hold and settlements when journal, head and mirrors were put back at once: no plan can miss them."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
-    let_go_on: set[str] = field(default_factory=set)
-    """Receivables whose claims a person lets go on though they should stop."""
     anything_approved: bool = False
     """Whether a person has approved a plan that the journal may know of."""
     _counts: Counter[str] = field(default_factory=Counter)
@@ -243,18 +269,67 @@ class Oracle:
         told |= {f"posting {source}": left for _, source, left in self._carried()}
         told |= {f"owed {d.type} {d.number}": d.balance for d in self.stage.receivables()}
         for claim, room, lift in self._rooms():
-            told |= {f"room {claim.id}": room, f"lift {claim.id}": lift, f"hold {claim.id}": self._must_stop(claim)}
+            told |= {f"room {claim.id}": room, f"lift {claim.id}": lift}
+            told[f"hold {claim.id}"] = self._wanted(claim).as_fact()
         return told
 
-    def _must_stop(self, claim: Claim) -> int:
-        """1: a claim must be held; 0: it must not; -1: it may be, for a later due date."""
+    def _wanted(self, claim: Claim, before: int | None = None) -> Wanted:
+        """Which hold a claim should have, by both sides' books, the settings and what people have answered.
+
+        `before`: an entry of the journal; what it and later ones have used up still counts.
+        """
         document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
         if document is None:
-            return 0
-        excluded = document.excluded or document.revoked or document.customer.excluded
-        if excluded or any(each.disputed for each in self._claims(document)) or self._held_back(document):
-            return 1
-        return -1 if document.due is not None and document.due > claim.order.due_date else 0
+            return Wanted()
+        # A later due date pauses until it is past too, which the free days decide, and a lost journal knows none.
+        later = document.due is not None and document.due > claim.order.due_date
+        later = later and document.due is not None and (self._tonight - document.due).days < COMING_OF_AGE.stop
+        wanted, asked = "NONE", set[str]()
+        for why, says in self._reasons(document, claim):
+            subject = f"{document.type} {document.number} {why}"
+            hold = POLICY[(self._answer_to(subject, document, before) or says) if says == "ask" else says]
+            wanted = max(wanted, hold, key=HOLDS.index)
+            if hold == "ASK":
+                asked.add(subject)
+        possible = {wanted, max(wanted, "PAUSED", key=HOLDS.index)} if later else {wanted}
+        return Wanted(frozenset(possible), frozenset(asked))
+
+    def _reasons(self, document: Document, claim: Claim) -> Iterator[tuple[str, str]]:
+        """Why a claim should stop, as a person is asked, and what the settings say then."""
+        policy, claims = self.policy, [each for each in self._claims(document) if not _over(each)]
+        if self._held_back(document) or any(each.disputed for each in claims):
+            yield "disputed", policy.disputed_after_transfer
+        if document.excluded or document.revoked or document.customer.excluded:
+            yield "excluded", policy.excluded_after_transfer
+        if document.balance or claim.principal_open > 0:
+            return  # what is credited or written off is first of all reported, and closes the claim
+        rows = [row for row in document.settled_by if row.released and not row.voided]
+        principal = sum(each.principal for each in claims)
+        off = {DocumentType.WRITE_OFF}
+        if sum(row.net if row.paying.type in off else row.write_off for row in rows) >= principal:
+            yield "written off in full", policy.written_off_after_transfer
+        credited = (row.net - row.write_off for row in rows if row.paying.type is DocumentType.CREDIT_NOTE)
+        if sum(credited) >= principal:
+            yield "credited in full", policy.credited_after_transfer
+
+    def _answer_to(self, subject: str, document: Document, before: int | None) -> str:
+        """What a person answered last to this very reason, as the journal's log has it; "" once it is used up.
+
+        Asked to be stopped, a claim is so once: any intent of a hold on its document uses that up, and nothing else.
+        """
+        name = f"{document.type} {document.number}"
+        last = "select seq, json_extract(data, '$.action') from event where kind = 'decided' and subject = ?"
+        used = (
+            "select 1 from event where kind = 'intent' and seq > ? and seq < ? "
+            "and json_extract(data, '$.kind') = 'hold' and json_extract(data, '$.content.document') = ?"
+        )
+        with self._journal() as journal:
+            row = journal.execute(f"{last} order by seq desc limit 1", (f"CLAIM_SHOULD_STOP {subject}",)).fetchone()
+            if row is None:
+                return ""
+            until = 1 << 62 if before is None else before
+            standing = row[1] in LEAVES or journal.execute(used, (row[0], until, name)).fetchone() is None
+        return row[1] if standing else ""
 
     def _rooms(self) -> Iterator[tuple[Claim, int, int]]:
         """By how much each live claim may be reduced: what the agency has open beyond what is still owed, in øre.
@@ -403,32 +478,39 @@ class Oracle:
             if document.due is None or (self._tonight - document.due).days not in COMING_OF_AGE
         }
 
-    def should_stop(self) -> dict[str, bool | None]:
-        """Live claims with something to collect: whether each must be held; None: it may be, for a later due date."""
-        told: dict[str, bool | None] = {}
+    def wanted_holds(self) -> dict[str, Wanted]:
+        """Claims that can be held: which hold each should have. One that is closed, only where it may be recalled."""
+        told: dict[str, Wanted] = {}
         for claim in self.stage.account.claims.values():
             document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
-            if document is None or _over(claim) or not claim.live or claim.principal_open <= 0 or document.balance <= 0:
+            if document is None or _over(claim):
                 continue
-            told[claim.id] = {1: True, 0: False, -1: None}[self._must_stop(claim)]
+            closed = claim.principal_open <= 0
+            if closed and not {why for why, _ in self._reasons(document, claim)} - {"disputed", "excluded"}:
+                continue
+            wanted = self._wanted(claim)
+            if not (closed and "PAUSED" in wanted.holds):  # there is nothing to pause
+                told[claim.id] = wanted
         return told
 
-    def judged_holds(
-        self, mine: Mapping[str, bool | None], effects: Iterable[Effect], findings: Iterable[Finding]
-    ) -> None:
+    def judged_holds(self, mine: Mapping[str, Wanted], effects: Iterable[Effect], findings: Iterable[Finding]) -> None:
         """Hold the holds of a plan made of untroubled reads against what should stop at that moment."""
         planned = {e.details["claim_id"]: e.details["hold"] for e in effects if e.kind == "hold"}
-        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in findings)
-        for name, must in mine.items():
+        said = [*findings]
+        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in said)
+        asked = {finding.subject for finding in said if finding.code == "CLAIM_SHOULD_STOP"}
+        for name, wanted in mine.items():
             claim = self.stage.account.claims[name]
             hold = planned.get(name, claim.hold)
-            words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
-            if words[0] in self.let_go_on:
+            if name in planned and hold not in wanted.holds:
+                self.violated("C10", f"{name} is to be {hold} for no reason: {sorted(wanted.holds)}")
+            if "ASK" in wanted.holds:
+                if wanted.must and hold == "NONE" and asked.isdisjoint(wanted.asked):
+                    self.violated("C10", f"{name} should stop, and nobody is asked: {sorted(wanted.asked)}")
                 continue
-            if must and hold == "NONE" and not any(_spaced(word) in told for word in words):
-                self.violated("C10", f"{name} must be held, and nothing is planned or said")
-            if must is False and name in planned and hold != "NONE":
-                self.violated("C10", f"{name} is to be {hold} for no reason")
+            words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
+            if wanted.must and hold not in wanted.holds and not any(_spaced(word) in told for word in words):
+                self.violated("C10", f"{name} must be held, and nothing is planned or said: {sorted(wanted.holds)}")
 
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
         """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
@@ -795,8 +877,6 @@ class Oracle:
         """A person has answered a finding."""
         if answer == "approve":
             self.episodes.add(subject)
-        if answer == "leave":
-            self.let_go_on.add(subject)
 
     def may_be_answered(self, code: str, subject: str) -> bool:
         """Whether a person who knows the agency would answer: a pause of its own is let be."""
@@ -805,20 +885,23 @@ class Oracle:
         return not (code == "PAUSE_OF_UNKNOWN_ORIGIN" and own)
 
     def _hold(self, write: Write) -> None:
-        """C10: a claim is paused for a reason, goes on when there is none, and a pause of the agency's own stands.
-
-        By the settings of these lives nothing is recalled: what is excluded, disputed or held back is paused.
+        """C10: a claim is held for a reason, goes on when there is none, and a pause of the agency's own stands.
 
         The agency tells that a claim is paused, not by whom: where the outcome of a hold of ours is unknown, or all
         files have been put back to when one was announced, its own pause may be taken for it.
         """
         claim = self.stage.account.claims[write.subject]
         self.moved()
-        reasons = {told.get(f"hold {claim.id}", 0) for _, told in self._past}
-        if write.hold == "RECALLED" or (write.hold == "PAUSED" and reasons == {0}):
-            self.violated("C10", f"{claim.id} is to be {write.hold} for no reason")
-        if write.hold == "NONE" and reasons == {1}:
-            self.violated("C10", f"{claim.id} must be held, and is told to go on")
+        with self._journal() as journal:
+            query = "select max(seq) from effect where kind = 'hold' and account = ? and state = 'intent'"
+            (intent,) = journal.execute(query, (claim.id,)).fetchone()
+        wanted = {told.get(f"hold {claim.id}", Wanted().as_fact()) for _, told in self._past}
+        wanted.add(self._wanted(claim, intent).as_fact())  # the intent has used up the answer that it acts on
+        if not any(each >> HOLDS.index(write.hold) & 1 for each in wanted):
+            what = (
+                "must be held, and is told to go on" if write.hold == "NONE" else f"is to be {write.hold} for no reason"
+            )
+            self.violated("C10", f"{claim.id} {what}")
         if write.hold != "NONE" or claim.hold != "PAUSED" or claim.paused_at is None:
             return
         unknown = self._announced_a_pause(claim, claim.paused_at)
@@ -1125,12 +1208,19 @@ class Oracle:
         )
 
     def _unheld(self) -> Iterator["Difference"]:
-        for name, must in self.should_stop().items():
+        for name, wanted in self.wanted_holds().items():
             claim = self.stage.account.claims[name]
             words = (f"{claim.document_type} {claim.document_number}", claim.id, claim.reference)
-            if must and claim.hold == "NONE":
-                yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", EXPLAIN_UNHELD)
-            if must is False and claim.hold == "PAUSED" and not claim.paused_at and claim.id not in self.forgotten:
+            if wanted.must and (claim.hold == "NONE" if "ASK" in wanted.holds else claim.hold not in wanted.holds):
+                explained = EXPLAIN_UNASKED if "ASK" in wanted.holds else PARKED
+                yield Difference("C10", words, f"{words[0]} must stop, and its claim goes on", explained)
+            if (
+                wanted.holds == {"NONE"}
+                and claim.principal_open > 0
+                and claim.hold == "PAUSED"
+                and not claim.paused_at
+                and claim.id not in self.forgotten
+            ):
                 yield Difference("C10", words, f"{words[0]} need not stop, and its claim is held", EXPLAIN_HELD)
 
     def _unshown(self) -> Iterator["Difference"]:

@@ -113,7 +113,9 @@ class Life:
         self.world.agency.settings.allow_duplicates = True
         self.settings = settings(script.settings)
         self.chaos = Chaos()
-        self.oracle = MemoryOracle(self.world, Path(), script.seed, caps=self.settings.caps)
+        self.oracle = MemoryOracle(
+            self.world, Path(), script.seed, caps=self.settings.caps, policy=self.settings.policy
+        )
         self.oracle.life, self.stage = self, self.oracle.stage
         self.clock = MachineClock(self.world, self.chaos, lambda: self._kill(False))
         self.wire = Wire(self.stage, self.chaos, self.oracle, self._kill)
@@ -302,7 +304,7 @@ class Life:
         self._begin()
         if "second run" not in whole:
             calm, struck = self._calm >= CALM, self.chaos.struck.total()
-            stops = self.oracle.should_stop() if calm else {}
+            stops = self.oracle.wanted_holds() if calm else {}
             ran = self._guarded(Run.run)
             if ran is not None and calm and self.chaos.struck.total() == struck:
                 self.oracle.judged_holds(stops, ran.effects, findings(self.store, self.planner))
