@@ -123,6 +123,7 @@ EXPLAIN_UNBOOKED = frozenset(
         "SETTLEMENT_CHANGED",
     }
 )
+EXPLAIN_UNPLANNED = PARKED | {"EFFECT_UNCERTAIN"}
 EXPLAIN_UNASKED = PARKED | {"CLAIM_SHOULD_STOP"}
 EXPLAIN_UNSHOWN = PARKED | {"CASE_FIELDS_REFUSED"}
 EXPLAIN_HELD = PARKED | {"PAUSE_OF_UNKNOWN_ORIGIN"}
@@ -497,7 +498,9 @@ class Oracle:
         """Hold the holds of a plan made of untroubled reads against what should stop at that moment."""
         planned = {e.details["claim_id"]: e.details["hold"] for e in effects if e.kind == "hold"}
         said = [*findings]
-        told = "".join(_spaced(f"{finding.subject} {finding.text}") for finding in said)
+        told = "".join(
+            _spaced(f"{finding.subject} {finding.text}") for finding in said if finding.code in EXPLAIN_UNPLANNED
+        )
         asked = {finding.subject for finding in said if finding.code == "CLAIM_SHOULD_STOP"}
         for name, wanted in mine.items():
             claim = self.stage.account.claims[name]
@@ -510,7 +513,7 @@ class Oracle:
                 continue
             words = (f"{claim.document_type} {claim.document_number}", name, claim.reference)
             if wanted.must and hold not in wanted.holds and not any(_spaced(word) in told for word in words):
-                self.violated("C10", f"{name} must be held, and nothing is planned or said: {sorted(wanted.holds)}")
+                self.violated("C10", f"{name} must be held, and nothing is planned or said")
 
     def judged(self, mine: Mapping[str, list[str]], plan: Plan) -> None:
         """Hold a plan made of untroubled reads against verdicts of that moment, rule by rule that both know."""
