@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from cloudcollect_pipeline.agency.port import NewClaim, NewReduction
-from cloudcollect_pipeline.dispatch import dispatcher, guards
+from cloudcollect_pipeline.dispatch import dispatcher, guards, journal
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher
+from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.erp.port import NewPayment
 from cloudcollect_pipeline.planning import afterwards, deltas
 from cloudcollect_pipeline.testing.simulation.ablation import substituted
@@ -134,6 +135,48 @@ def test_a_claim_that_is_held_some_nights_too_late_is_noticed():
     with substituted((core_night, "holds", on_some_days)):
         found = live(replace(DISPUTED, steps=DISPUTED.steps[:1])).violations
     assert {violation.text.partition(" ")[2] for violation in found} == {"must be held, and nothing is planned or said"}
+
+
+ASKED = [seed for seed in range(200) if any(value == "ask" for *_, value in CORE.drawn(seed, 1).settings)]
+"""Lives in which the settings leave to a person what becomes of a claim."""
+
+
+def judging(change):
+    """A mistake in what is wanted of a claim: `change` gets what failed, and what people have answered."""
+    wanted_hold = afterwards.wanted_hold
+
+    def changed(document, failed, principal_open, due, transferred_due, facts):
+        failed, decisions = change(document, failed, facts.decisions)
+        return wanted_hold(document, failed, principal_open, due, transferred_due, replace(facts, decisions=decisions))
+
+    return (afterwards, "wanted_hold", changed), (guards, "wanted_hold", changed)
+
+
+def _never_closed(_, failed, decisions):
+    return [code for code in failed if code not in afterwards.MADE_UP], decisions
+
+
+def _deaf(_, failed, __):
+    return failed, {}
+
+
+def _to_any_reason(document, failed, decisions):
+    asked = [("CLAIM_SHOULD_STOP", f"{document} {why}") for why in ("disputed", "excluded", "credited in full")]
+    answers = [decisions[each] for each in asked if each in decisions]
+    return failed, dict.fromkeys(asked, answers[0]) if answers else {}
+
+
+@pytest.mark.parametrize("mistake", [_never_closed, _deaf, _to_any_reason])
+def test_what_the_settings_and_people_say_of_a_claim_is_what_must_become_of_it(mistake):
+    assert missed_by(*judging(mistake), seeds=ASKED) == {"C10"}
+
+
+def test_an_answer_about_a_hold_allows_one_and_is_used_up_by_nothing_else():
+    by_anything = (
+        "select code, subject from decision where action in ('pause', 'recall') and subject like :document || '%'"
+    )
+    assert missed_by((Journal, "_use_up", lambda *_: []), seeds=ASKED) == {"C10"}
+    assert missed_by((journal, "_USED_UP", by_anything), seeds=ASKED) == {"C10"}
 
 
 @pytest.mark.parametrize(
