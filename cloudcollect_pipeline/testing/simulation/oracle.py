@@ -340,6 +340,7 @@ class Oracle:
         What its own money has yet to pay in the ERP is owed there and not open here: it makes no room smaller. That is
         money not posted, and what a posting lacks because the agency has moved its money since. Such a posting is made
         anew, or stands where a lost journal cannot tell what it was meant for: what it settles too much is left alone.
+        So is what a person has moved to another document.
         """
         waiting: Counter[Claim] = Counter()
         too_much: Counter[Claim] = Counter()
@@ -350,6 +351,8 @@ class Oracle:
             equal = left == sum(document.amount for document in standing)
             as_it_is = equal and not self._moved_since(entry, standing)
             loose = sum(document.balance for document in standing) if as_it_is else 0
+            if as_it_is:
+                too_much.update(self._moved_by_hand(entry, source, standing))
             if as_it_is and not loose:
                 continue
             for (claim, bucket), carried in entry.carried.items():
@@ -376,6 +379,32 @@ class Oracle:
                     claim.principal_open - max(0, owed),
                     claim.principal_open - max(0, owed + too_much[claim]),
                 )
+
+    def _moved_by_hand(self, entry: Entry, source: str, postings: Iterable[Document]) -> Counter[Claim]:
+        """What a person lets postings of an entry settle on claims that it is not carried on, and by how much.
+
+        The agency is not told of it as long as the entry is short elsewhere by as much: the person is, to move it back.
+        What was settled there before a claim was handed over was no part of that.
+        """
+        customer = source.rpartition(":")[2]
+        rows = [row for posting in postings for row in posting.settles]
+        carried = Counter(
+            {
+                claim: left
+                for (claim, bucket), left in entry.carried.items()
+                if bucket == "principal" and claim.order.debtor.number == customer
+            }
+        )
+
+        def settled(claim: Claim, since: date) -> int:
+            number = claim.document_number
+            return sum(row.amount for row in rows if row.document.number == number and row.on >= since)
+
+        short = sum(max(0, left - settled(claim, date.min)) for claim, left in carried.items())
+        claims = {claim for row in rows for claim in self._claims(row.document) if not _over(claim)}
+        since = {claim: claim.received_at.astimezone(OSLO).date() for claim in claims} if short else {}
+        surplus = {claim: min(short, settled(claim, day) - carried[claim]) for claim, day in since.items()}
+        return Counter({claim: more for claim, more in surplus.items() if more > 0})
 
     def _moved_since(self, entry: Entry, postings: Iterable[Document]) -> bool:
         """Whether money of an entry went to another claim after it was read for its posting."""
