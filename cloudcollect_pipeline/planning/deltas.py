@@ -388,6 +388,9 @@ def _reduce(
                 rise.amount - amount,
             )
 
+    # Nor is anything raised above what is owed: what the agency has put back itself, a cancelled reduction of ours for
+    # one, is open there already.
+    lift = floor - claim.open + sum(amount for _, amount, _ in sendable)
     ours = [item for item in claim.listed if item.ours and not item.cancelled and item.kind != "RAISE"]
     can_take_back = max(0, sum(item.amount for item in ours))
     for fall in decreases:
@@ -410,8 +413,10 @@ def _reduce(
         can_take_back -= back
         if back:
             sendable.append((fall, -back, fall.kind))
-        rest = need - back
+        lift -= back
+        rest = min(need - back, max(0, lift))
         if rest and not fall.entry:
+            lift -= rest
             sendable.append((fall, -rest, "RAISE"))
     if claim.fenced:
         return

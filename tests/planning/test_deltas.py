@@ -389,8 +389,14 @@ def test_two_changes_of_one_document_are_two_references():
 
 def test_no_more_is_taken_back_than_was_reported_and_no_raise_counts_as_such():
     listed = (Listed("x1", "Payment 7", 500, True), Listed("x2", "Payment 6", -800, True, "RAISE"))
-    claim = replace(CLAIM, open=10300, balance=12000, baseline={"Payment 7": 2000, "Payment 6": 800}, listed=listed)
+    claim = replace(CLAIM, open=10300, balance=12800, baseline={"Payment 7": 2000, "Payment 6": 800}, listed=listed)
     assert told(planned(claim)) == ([reduced("Payment 7", -500), reduced("Payment 7", -2000, "RAISE", 2)], [])
+
+
+@pytest.mark.parametrize(("balance", "raised"), [(12000, 2000), (11500, 1500), (10000, 0), (9000, 0)])
+def test_nothing_is_raised_above_what_is_owed(balance, raised):
+    effects, _ = told(planned(replace(CLAIM, balance=balance, baseline={"Payment 7": 2000})))
+    assert effects == ([reduced("Payment 7", -raised, "RAISE")] if raised else [])
 
 
 def own(amount, document="Payment 500001"):

@@ -335,3 +335,15 @@ def test_a_claim_that_a_list_left_out_for_good_is_read_by_key_once_a_guard_has_f
     story.quiet(2)
     assert story.open_at_agency(invoice) == 3000
     ends_equal(story, invoice)
+
+
+def test_a_reduction_that_the_agency_cancels_is_not_raised_again_when_the_payment_bounces(story):
+    invoice = transferred(story)
+    payment = story.erp.pay(invoice, 2000)
+    story.night()
+    [entry] = [e for e in story.agency.account(story.slug).entries.values() if e.reference]
+    story.agency.cancel_reduction(entry)
+    story.erp.void(payment)
+    for _ in range(3):
+        story.night()
+        assert (invoice.balance, story.open_at_agency(invoice)) == (6000, 6000)
