@@ -362,12 +362,12 @@ def _reduce(
     for application in claim.applications:
         if application.entry:
             settles[application.entry] += application.paid - claim.baseline.get(application.document, 0)
-    unposted = sum(
+    unposted = [
         claim.carried.get(entry, 0) - settles[entry]
         for entry in sorted({*claim.carried, *settles})
         if not (entry in entries and entries[entry].settled)
-    )
-    floor = max(0, claim.balance - unposted)
+    ]
+    floor = max(0, claim.balance - sum(unposted))
     # Whichever is less: where the list of entries lacks one, the claim itself and what is listed on it differ.
     listed_open = claim.principal - sum(claim.carried.values()) - sum(i.amount for i in claim.listed if not i.cancelled)
     room = max(0, min(claim.open, listed_open) - floor)
@@ -388,9 +388,10 @@ def _reduce(
                 rise.amount - amount,
             )
 
-    # Nor is anything raised above what is owed: what the agency has put back itself, a cancelled reduction of ours for
-    # one, is open there already.
-    lift = floor - claim.open + sum(amount for _, amount, _ in sendable)
+    # Nor is a claim lifted above what is owed now: what the agency has put back itself, a cancelled reduction of ours for
+    # one, is open there already, and a posting that gives way has not done so yet.
+    owed = max(0, claim.balance - sum(max(0, amount) for amount in unposted))
+    lift = owed - claim.open + sum(amount for _, amount, _ in sendable)
     ours = [item for item in claim.listed if item.ours and not item.cancelled and item.kind != "RAISE"]
     can_take_back = max(0, sum(item.amount for item in ours))
     for fall in decreases:
@@ -411,13 +412,12 @@ def _reduce(
         else:
             back = min(need, can_take_back)
         can_take_back -= back
-        if back:
-            sendable.append((fall, -back, fall.kind))
-        lift -= back
-        rest = min(need - back, max(0, lift))
-        if rest and not fall.entry:
-            lift -= rest
-            sendable.append((fall, -rest, "RAISE"))
+        rest = 0 if fall.entry else need - back
+        for amount, kind in ((back, fall.kind), (rest, "RAISE")):
+            lifted = min(amount, max(0, lift))
+            lift -= lifted
+            if lifted:
+                sendable.append((fall, -lifted, kind))
     if claim.fenced:
         return
     waiting = [k for sent in claim.sent.values() for k in sent if k.state in BLOCKING]

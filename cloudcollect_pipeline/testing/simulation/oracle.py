@@ -866,8 +866,7 @@ class Oracle:
 
         Money that came by the agency is open there no more, so to report it would leave no room.
 
-        Nor is a claim lifted above what the ERP asks for, with one exception that is a known weakness of the pipeline:
-        what a lost journal can attribute to no document may be raised, though it is an earlier posting of ours.
+        Nor is a claim lifted above what the ERP asks for.
         """
         self.moved()
         fact, lift = f"room {write.subject}", f"lift {write.subject}"
@@ -877,9 +876,7 @@ class Oracle:
             self.violated("S8", f"{write.document} is reported on {write.subject}, which has ended")
         elif write.amount > max(0, *rooms):
             self.violated("S8", f"{write.amount} of {write.document} is reported on {write.subject}: room for {rooms}")
-        elif write.document != NO_DOCUMENT and write.amount < min(0, *lifts) - self._left_out(
-            self.stage.account.claims[write.subject]
-        ):
+        elif write.amount < min(0, *lifts) - self._left_out(self.stage.account.claims[write.subject]):
             self.violated("S8", f"{write.amount} of {write.document} lifts {write.subject}: room for {lifts}")
         kind = _REPORTED_AS.get(write.document.partition(" ")[0])
         if kind and write.kind != kind and (write.kind != "RAISE" or write.amount > 0):
@@ -889,21 +886,14 @@ class Oracle:
                 told[known] -= write.amount  # two reductions of one run share the room that was read
 
     def _left_out(self, claim: Claim) -> int:
-        """By how much a claim may be lifted above the ERP's balance: what the agency is not told, or no longer heeds.
+        """By how much a claim may be lifted above the ERP's balance: what the agency is not told.
 
         A larger write-off is not told until a person accepts it, and taken back where a lost journal forgets that they
-        did. What the agency has cancelled of ours stands as told until a person answers: where its payment bounces
-        meanwhile the claim is raised, although the cancelling has done so: another known weakness.
+        did.
         """
         document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
         rows = document.settled_by if document else ()
-        written = (row.net for row in rows if row.paying.type is DocumentType.WRITE_OFF and row.net > SMALL)
-        cancelled = (
-            entry.principal
-            for entry in self.stage.account.entries.values()
-            if entry.cancelled and entry.reference and entry.lines[0].claim is claim
-        )
-        return sum(written) + sum(cancelled)
+        return sum(row.net for row in rows if row.paying.type is DocumentType.WRITE_OFF and row.net > SMALL)
 
     def answered(self, subject: str, answer: str) -> None:
         """A person has answered a finding."""
