@@ -388,8 +388,8 @@ def _reduce(
                 rise.amount - amount,
             )
 
-    # Nor is a claim lifted above what is owed now: what the agency has put back itself, a cancelled reduction of ours for
-    # one, is open there already, and a posting that gives way has not done so yet.
+    # Nor is a claim lifted above what is owed now: what the agency has put back itself, a cancelled reduction of ours
+    # for one, is open there already, and a posting that gives way has not done so yet.
     owed = max(0, claim.balance - sum(max(0, amount) for amount in unposted))
     lift = owed - claim.open + sum(amount for _, amount, _ in sendable)
     ours = [item for item in claim.listed if item.ours and not item.cancelled and item.kind != "RAISE"]
