@@ -274,11 +274,8 @@ class Oracle:
             told[f"hold {claim.id}"] = self._wanted(claim).as_fact()
         return told
 
-    def _wanted(self, claim: Claim, before: int | None = None) -> Wanted:
-        """Which hold a claim should have, by both sides' books, the settings and what people have answered.
-
-        `before`: an entry of the journal; what it and later ones have used up still counts.
-        """
+    def _wanted(self, claim: Claim) -> Wanted:
+        """Which hold a claim should have, by both sides' books, the settings and what people have answered."""
         document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
         if document is None:
             return Wanted()
@@ -288,7 +285,7 @@ class Oracle:
         wanted, asked = "NONE", set[str]()
         for why, says in self._reasons(document, claim):
             subject = f"{document.type} {document.number} {why}"
-            hold = POLICY[(self._answer_to(subject, document, before) or says) if says == "ask" else says]
+            hold = POLICY[(self._answer_to(subject, document) or says) if says == "ask" else says]
             wanted = max(wanted, hold, key=HOLDS.index)
             if hold == "ASK":
                 asked.add(subject)
@@ -298,7 +295,8 @@ class Oracle:
     def _reasons(self, document: Document, claim: Claim) -> Iterator[tuple[str, str]]:
         """Why a claim should stop, as a person is asked, and what the settings say then."""
         policy, claims = self.policy, [each for each in self._claims(document) if not _over(each)]
-        if self._held_back(document) or any(each.disputed for each in claims):
+        # One that was recalled may be disputed still, and with it the debt.
+        if self._held_back(document) or any(c.disputed and c.status not in ENDED for c in self._claims(document)):
             yield "disputed", policy.disputed_after_transfer
         if document.excluded or document.revoked or document.customer.excluded:
             yield "excluded", policy.excluded_after_transfer
@@ -313,23 +311,24 @@ class Oracle:
         if sum(credited) >= principal:
             yield "credited in full", policy.credited_after_transfer
 
-    def _answer_to(self, subject: str, document: Document, before: int | None) -> str:
+    def _answer_to(self, subject: str, document: Document) -> str:
         """What a person answered last to this very reason, as the journal's log has it; "" once it is used up.
 
         Asked to be stopped, a claim is so once: any intent of a hold on its document uses that up, and nothing else.
+        The one that is on its way acts on it still.
         """
         name = f"{document.type} {document.number}"
         last = "select seq, json_extract(data, '$.action') from event where kind = 'decided' and subject = ?"
         used = (
-            "select 1 from event where kind = 'intent' and seq > ? and seq < ? "
-            "and json_extract(data, '$.kind') = 'hold' and json_extract(data, '$.content.document') = ?"
+            "select 1 from event e where kind = 'intent' and seq > ? and json_extract(data, '$.kind') = 'hold' "
+            "and json_extract(data, '$.content.document') = ? "
+            "and not exists (select 1 from effect f where f.seq = e.seq and f.state = 'intent')"
         )
         with self._journal() as journal:
             row = journal.execute(f"{last} order by seq desc limit 1", (f"CLAIM_SHOULD_STOP {subject}",)).fetchone()
             if row is None:
                 return ""
-            until = 1 << 62 if before is None else before
-            standing = row[1] in LEAVES or journal.execute(used, (row[0], until, name)).fetchone() is None
+            standing = row[1] in LEAVES or journal.execute(used, (row[0], name)).fetchone() is None
         return row[1] if standing else ""
 
     def _rooms(self) -> Iterator[tuple[Claim, int, int]]:
@@ -914,11 +913,7 @@ class Oracle:
         """
         claim = self.stage.account.claims[write.subject]
         self.moved()
-        with self._journal() as journal:
-            query = "select max(seq) from effect where kind = 'hold' and account = ? and state = 'intent'"
-            (intent,) = journal.execute(query, (claim.id,)).fetchone()
         wanted = {told.get(f"hold {claim.id}", Wanted().as_fact()) for _, told in self._past}
-        wanted.add(self._wanted(claim, intent).as_fact())  # the intent has used up the answer that it acts on
         if not any(each >> HOLDS.index(write.hold) & 1 for each in wanted):
             what = (
                 "must be held, and is told to go on" if write.hold == "NONE" else f"is to be {write.hold} for no reason"
