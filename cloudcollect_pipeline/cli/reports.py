@@ -49,6 +49,7 @@ def served_here(data: Path, usual_port: int = 3001) -> Iterator[str]:
             listening.bind(("127.0.0.1", usual_port))
         except OSError:  # somebody has it
             listening.bind(("127.0.0.1", 0))
+        listening.listen()  # who has the address may call before the server's thread runs
         server = uvicorn.Server(uvicorn.Config(serving(data.absolute(), AT_HOME), log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, args=([listening],), name="reports", daemon=True)
         thread.start()
