@@ -914,6 +914,7 @@ class Oracle:
         claim = self.stage.account.claims[write.subject]
         self.moved()
         wanted = {told.get(f"hold {claim.id}", Wanted().as_fact()) for _, told in self._past}
+        wanted.add(self._wanted(claim).as_fact())  # of a claim that has ended meanwhile nothing is remembered
         if not any(each >> HOLDS.index(write.hold) & 1 for each in wanted):
             what = (
                 "must be held, and is told to go on" if write.hold == "NONE" else f"is to be {write.hold} for no reason"
