@@ -362,12 +362,12 @@ def _reduce(
     for application in claim.applications:
         if application.entry:
             settles[application.entry] += application.paid - claim.baseline.get(application.document, 0)
-    unposted = [
+    unposted = sum(
         claim.carried.get(entry, 0) - settles[entry]
         for entry in sorted({*claim.carried, *settles})
         if not (entry in entries and entries[entry].settled)
-    ]
-    floor = max(0, claim.balance - sum(unposted))
+    )
+    floor = max(0, claim.balance - unposted)
     # Whichever is less: where the list of entries lacks one, the claim itself and what is listed on it differ.
     listed_open = claim.principal - sum(claim.carried.values()) - sum(i.amount for i in claim.listed if not i.cancelled)
     room = max(0, min(claim.open, listed_open) - floor)
@@ -389,8 +389,9 @@ def _reduce(
             )
 
     # Nor is a claim lifted above what is owed now: what the agency has put back itself, a cancelled reduction of ours
-    # for one, is open there already, and a posting that gives way has not done so yet.
-    owed = max(0, claim.balance - sum(max(0, amount) for amount in unposted))
+    # for one, is open there already; a posting that gives way has not done so yet, and what one lacks here is paid.
+    lacking = sum(max(0, claim.carried.get(entry, 0) - settles[entry]) for entry in claim.carried)
+    owed = max(0, claim.balance - lacking)
     lift = owed - claim.open + sum(amount for _, amount, _ in sendable)
     ours = [item for item in claim.listed if item.ours and not item.cancelled and item.kind != "RAISE"]
     can_take_back = max(0, sum(item.amount for item in ours))

@@ -399,6 +399,13 @@ def test_nothing_is_raised_above_what_is_owed(balance, raised):
     assert effects == ([reduced("Payment 7", -raised, "RAISE")] if raised else [])
 
 
+def test_what_the_agency_has_received_is_not_raised_though_its_posting_settles_something_else():
+    short = replace(ENTRY, postings=(replace(POSTED, lines={"Invoice 2": 3000}),))
+    claim = replace(CLAIM, open=7000, balance=10000, carried={"e1": 3000}, baseline={"? ?": 500})
+    effects, _ = told(planned(claim, entries=(short,)))
+    assert effects == []
+
+
 def own(amount, document="Payment 500001"):
     return Application(document, "payment", amount, entry="e1", value_date=DAY)
 
