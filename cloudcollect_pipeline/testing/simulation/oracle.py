@@ -915,7 +915,8 @@ class Oracle:
         self.moved()
         wanted = {told.get(f"hold {claim.id}", Wanted().as_fact()) for _, told in self._past}
         wanted.add(self._wanted(claim).as_fact())  # of a claim that has ended meanwhile nothing is remembered
-        if not any(each >> HOLDS.index(write.hold) & 1 for each in wanted):
+        allowed = any(each >> HOLDS.index(write.hold) & 1 for each in wanted)
+        if not allowed and not (write.hold == "PAUSED" and self._listed_again(claim)):
             what = (
                 "must be held, and is told to go on" if write.hold == "NONE" else f"is to be {write.hold} for no reason"
             )
@@ -926,6 +927,14 @@ class Oracle:
         forgotten = self._forgot_at is not None and claim.received_at < self._forgot_at
         if not (unknown or forgotten):
             self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
+
+    def _listed_again(self, claim: Claim) -> bool:
+        """Whether the journal's hold list names it, though a person took that away: an older copy was put back."""
+        document = f"{claim.document_type} {claim.document_number}"
+        names = (document, f"customer {claim.order.debtor.number}")
+        query = "select 1 from hold where subject in (?, ?) and (until is null or until >= ?)"
+        with self._journal() as journal:
+            return journal.execute(query, (*names, self._tonight.isoformat())).fetchone() is not None
 
     def _announced_a_pause(self, claim: Claim, before: datetime) -> bool:
         """Whether the journal announced a pause of ours since some days before a moment, sent or not."""
