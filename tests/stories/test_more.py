@@ -129,6 +129,17 @@ def test_journal_restored_from_two_nights_ago(story):
     assert (invoice.balance, story.erp.balance("1510")) == (3000, 2000)
 
 
+def posted_and_forgotten(story):
+    """A transferred invoice with 20 kroner posted, of which the journal that was put back knows nothing."""
+    invoice = transferred(story)
+    folder = story.data / story.slug
+    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
+    story.collect(invoice, 2000)
+    story.night()
+    lay_back(story, folder.parent / "old.sqlite")
+    return invoice
+
+
 @pytest.mark.parametrize(
     "unread",
     [
@@ -141,12 +152,7 @@ def test_journal_restored_from_two_nights_ago(story):
 )
 def test_a_restored_journal_waits_twelve_hours_from_when_both_sides_were_read_whole(story, unread):
     """One look is not enough: a list that lags may hide from it what the journal has forgotten."""
-    invoice = transferred(story)
-    folder = story.data / story.slug
-    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
-    story.collect(invoice, 2000)
-    story.night()
-    lay_back(story, folder.parent / "old.sqlite")
+    invoice = posted_and_forgotten(story)
     side, path = unread
     faults = story.world.erp_faults if side == "erp" else story.world.agency_faults
     faults.add("status_before", "GET", path, count=99)
@@ -160,12 +166,7 @@ def test_a_restored_journal_waits_twelve_hours_from_when_both_sides_were_read_wh
 
 
 def test_the_last_look_of_a_restored_journal_must_be_a_whole_one_too(story):
-    invoice = transferred(story)
-    folder = story.data / story.slug
-    shutil.copy(folder / "journal.backup.sqlite", folder.parent / "old.sqlite")
-    story.collect(invoice, 2000)
-    story.night()
-    lay_back(story, folder.parent / "old.sqlite")
+    invoice = posted_and_forgotten(story)
     assert "12 hours" in story.night().not_sent
     story.collect(invoice, 1000)
     story.world.erp_faults.add("status_before", "GET", r"/journaltransaction$", count=99)

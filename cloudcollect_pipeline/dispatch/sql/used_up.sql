@@ -6,7 +6,7 @@ where action in ('retry', 'resume', 'pause', 'recall')
           when 'CASE_FIELDS_REFUSED' then :kind = 'case_reference' and subject = :document
           when 'PAUSE_OF_UNKNOWN_ORIGIN' then :kind = 'hold' and subject = :document
           -- it has the reason after the document
-          when 'CLAIM_SHOULD_STOP' then :kind = 'hold' and subject like :document || ' %'
+          when 'CLAIM_SHOULD_STOP' then :kind = 'hold' and substr(subject, 1, length(:document) + 1) = :document || ' '
           else subject = :reference
       end
 order by code, subject;

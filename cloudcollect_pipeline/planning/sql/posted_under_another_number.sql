@@ -1,6 +1,6 @@
 -- Entries that we posted for a customer who no longer has a claim in them: the ERP knows the customer by another number
 -- now. Where an agency moves money to another customer's claim, the first one keeps a claim that carries nothing.
-select p.root, p.customer, any_value(e.party order by e.reference) as former
+select p.root, p.customer, min(e.party) as former
 from (select distinct root, customer from entry_principal where customer in (select customer from planned_customer)) p
 join effect e on e.kind = 'posting' and e.document = p.root and e.party <> p.customer
 where e.state in ('intent', 'uncertain', 'created', 'confirmed', 'quarantined')
