@@ -663,6 +663,9 @@ class Dispatcher:
                 key = DocumentKey.named(document)
                 lines.append(PaymentLine(key.document_type, key.number, share))
                 left -= share
+        if left and self._voided_lately(effect.lane):
+            note = "a list may not show yet what a posting of ours settles no more"
+            return self._outcome(effect, "dropped", note=note)
         if left:
             text = (
                 f"{display(left)} of entry {told['entry']} is more than the open balances; "
@@ -694,6 +697,12 @@ class Dispatcher:
             return self._outcome(effect, state, remote_id=remote_id, note=note)
         self._journal(effect, "created", remote_id=remote_id)
         return self._finish_created(effect, self._required(effect.reference))
+
+    def _voided_lately(self, lane: str) -> bool:
+        """Whether a posting of this customer's gave way so lately that the ERP may list its invoices as settled."""
+        since = self.clock.now() - SETTLE
+        voids = self.journal.effects(kind=Kind.VOID)
+        return any(row.lane == lane and row.intent_at is not None and row.intent_at > since for row in voids)
 
     def _booking_day(self, effect: Effect, wanted: str, what: str) -> date:
         """The wanted day (yyyy-MM-dd), or with a finding the first day of the first open period after it."""

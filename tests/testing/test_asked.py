@@ -1,7 +1,8 @@
 """What the oracle asks of every life: a product that is wrong in just that is found out, and the right one is not."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import combinations
 
 import pytest
 
@@ -18,7 +19,7 @@ from cloudcollect_pipeline.testing.simulation.core.memory import MemoryJournal
 from cloudcollect_pipeline.testing.simulation.core.night import Run
 from cloudcollect_pipeline.testing.simulation.core.ports import AgencyPort
 from cloudcollect_pipeline.testing.simulation.events import SUSPENSE
-from cloudcollect_pipeline.testing.simulation.oracle import amounts
+from cloudcollect_pipeline.testing.simulation.oracle import Oracle, amounts
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
@@ -30,6 +31,57 @@ def broken(script, *substitutes):
     assert live(script).violations == []
     with substituted(*substitutes):
         return {violation.invariant for violation in live(script).violations}
+
+
+# -- what is read may lag ----------------------------------------------------------------------------------------------
+
+TAKEN_BACK = Script(0, 8, (Step(2, "pay the agency", 0, 3), Step(4, "take money back", 0, 3)), "core")
+"""The agency takes back a part of what paid an invoice in full: the posting gives way to one of what is left."""
+
+
+def lists_lag_after_a_void(of_nights):
+    """The sender of postings, for which the ERP goes on listing invoices as settled that a void has opened again."""
+    posting, nights = dispatcher.Dispatcher._posting, set[date]()
+
+    def sender(self, effect, fresh):
+        if effect.ordinal > 1 and (self.night in nights or len(nights) < of_nights):
+            nights.add(self.night)
+            fresh.balances = dict.fromkeys(fresh.balances, 0)
+        return posting(self, effect, fresh)
+
+    return dispatcher, "_SENDERS", {**dispatcher._SENDERS, Kind.POSTING: sender}
+
+
+def test_what_is_left_is_posted_on_its_invoice_once_the_list_shows_what_a_void_opened_again():
+    with substituted(lists_lag_after_a_void(1)):
+        lived = live(TAKEN_BACK)
+    assert lived.violations == []
+    assert lived.effects["posting"] == 2
+
+
+def test_a_list_that_lags_after_a_void_is_no_mistake_of_who_reads_it():
+    """Nobody waits for the list, so that what is left is a credit: a difference, and no posting of something else."""
+    hasty = (Dispatcher, "_voided_lately", lambda *_: False)
+    with substituted(lists_lag_after_a_void(1), hasty):
+        assert {violation.invariant for violation in live(TAKEN_BACK).violations} == {"L5"}
+
+
+def test_how_it_was_before_a_late_write_landed_is_remembered():
+    remembered, moved = [], Oracle.moved
+
+    def spied(self):
+        remembered.append(self.world.now)
+        moved(self)
+
+    with substituted((Oracle, "moved", spied)):
+        assert live(Script(0, 2, (Step(0, "write done late", 0, 3),), "core")).violations == []
+    assert timedelta(minutes=15) in {later - earlier for earlier, later in combinations(remembered, 2)}
+
+
+@pytest.mark.parametrize("seed", [4741, 8333])
+def test_a_life_that_the_oracle_once_misjudged_breaks_nothing(seed):
+    """Looks of one night that are a day apart, and an answer of before a void's release."""
+    assert CORE.live(CORE.drawn(seed, 90, 9.0)).violations == []
 
 
 # -- what is parked ----------------------------------------------------------------------------------------------------

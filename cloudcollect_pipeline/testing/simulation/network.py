@@ -199,7 +199,12 @@ class Network(httpx.BaseTransport):
                 raise httpx.ReadTimeout("no answer", request=request)
             case "write done late":
                 late = timedelta(minutes=dice.choice((1, 15, 90, 300)))
-                self.world.schedule(self.world.now + late, carry_out)
+
+                def lands() -> None:
+                    self.watcher.moved()
+                    carry_out()
+
+                self.world.schedule(self.world.now + late, lands)
                 raise httpx.ReadTimeout("no answer", request=request)
             case "write reset" | "read reset":
                 carry_out()

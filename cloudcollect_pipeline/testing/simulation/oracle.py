@@ -143,7 +143,7 @@ MISSET = timedelta(hours=1)
 UNKNOWN_FOR = timedelta(days=4)
 """How long the outcome of a write may be unknown, and a night on which lists tell nothing new."""
 TRIES, LOOKS = 3, 2
-"""Writes without an answer under one reference before it is parked, and nights on which the last one was looked for."""
+"""Writes without an answer under one reference before it is parked, and how often the last one was looked for."""
 MOST_REQUESTS = 400
 MOST_ORDINALS = 12
 
@@ -241,8 +241,8 @@ class Oracle:
     _sent: dict[str, datetime] = field(default_factory=dict)
     _left: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Of documents that postings of this run were to settle, what those may have left."""
-    _looks: defaultdict[str, dict[int, datetime]] = field(default_factory=lambda: defaultdict(dict))
-    """When each reference, or all payments or vouchers, were last looked for: by night."""
+    _looks: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    """When each reference, or all payments or vouchers, were looked for."""
     _parked: set[tuple[str, int]] = field(default_factory=set)
     """Effects in quarantine that were judged: reference, and the journal's entry."""
 
@@ -610,7 +610,7 @@ class Oracle:
         """
         self._asked.update(name for name in names if name not in left_out)
         for name in names:
-            self._looks[name][self.night] = self.world.now
+            self._looks[name].append(self.world.now)
 
     def sent(self, operation: str, request: Request) -> None:
         """Judge a request on its way."""
@@ -646,8 +646,8 @@ class Oracle:
                 self._reduction(write)
             case "hold":
                 self._hold(write)
-            case "release of a payment":
-                self.moved()  # what it settles was still open when the run read it
+            case "release of a payment" | "release of a void":
+                self.moved()  # a list that lags shows what it settled, or settles no more, as it was
 
     def _allowed(self, write: Write) -> None:
         """S10: a person has approved a first plan, and whatever is more than usual; then that goes and nothing else."""
@@ -1013,17 +1013,21 @@ class Oracle:
     def _unanswered(self, kind: str, name: str, log: Sequence[tuple[str, str, str]]) -> bool:
         """Whether so many tries had no answer, and the last of them was looked for in vain often enough.
 
-        What is proven not done was no try. Both sides' clocks may be wrong, so that twelve hours are no more than ten.
+        What is proven not done was no try. Looks count that are twelve hours apart, and no more than ten where both
+        sides' clocks may be wrong.
         """
         tries = 0
-        tried_at = self.world.now
+        last = self.world.now
         for what, at, _ in log:
             if what == "intent":
-                tries, tried_at = tries + 1, datetime.fromisoformat(at)
+                tries, last = tries + 1, datetime.fromisoformat(at)
             elif what in ("later", "rejected"):
                 tries = 0
-        looks = self._looks[{"posting": "payment", "settlement": "voucher"}.get(kind, name)].values()
-        return tries >= TRIES and sum(at - tried_at >= SETTLE - 2 * MISSET for at in looks) >= LOOKS
+        looks = 0
+        for looked_at in self._looks[{"posting": "payment", "settlement": "voucher"}.get(kind, name)]:
+            if looked_at - last >= SETTLE - 2 * MISSET:
+                looks, last = looks + 1, looked_at
+        return tries >= TRIES and looks >= LOOKS
 
     def _stranger_like(self, journal: sqlite3.Connection, name: str, customer: str, amount: int, seq: int) -> bool:
         """Whether the customer has paid as much on the suspense account under a reference that the journal knew not."""

@@ -176,6 +176,10 @@ class Wire:
         self.oracle.moved()
         happen(self.stage, dice.choice(MEANWHILE), step.dice)
 
+    def _lands(self, carry_out: Callable[[], object]) -> None:
+        self.oracle.moved()
+        _try(carry_out)
+
     def write(self, write: Write, carry_out: Callable[[], T]) -> T:
         """One write: judged on its way, carried out or not, answered or not."""
         world = self.world
@@ -206,7 +210,7 @@ class Wire:
                 raise Uncertain(f"{write.operation} answered 500")
             case "write done late":
                 late = timedelta(minutes=Random(step.dice).choice((1, 15, 90, 300)))
-                world.schedule(world.now + late, lambda: _try(carry_out))
+                world.schedule(world.now + late, lambda: self._lands(carry_out))
             case "write done answer lost" | "write 500 done" | "killed after a write" | "killed and journal torn":
                 _try(carry_out)
         if step.what.startswith("killed"):
