@@ -33,7 +33,7 @@ from cloudcollect_pipeline.dispatch.recognise import (
     recognise_vouchers,
     sync,
 )
-from cloudcollect_pipeline.dispatch.siblings import held_elsewhere
+from cloudcollect_pipeline.dispatch.siblings import held_elsewhere, holds_elsewhere
 from cloudcollect_pipeline.doctor.accounts import suspense
 from cloudcollect_pipeline.doctor.check import Check
 from cloudcollect_pipeline.doctor.results import load
@@ -76,10 +76,10 @@ BLOCKING_SKEW = timedelta(days=1)
 """With a clock that is off by as much, nobody can tell which night it is, and so what is old enough to be sent."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ON_RECEIVABLES = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE)
-RUNS_LOOKED_AT = 20
 STILL_ASKED_FOR = 14
 """For how many nights the ERP is asked for an unreleased payment that it no longer had."""
-"""Newest runs among which the last plan is looked for: some make none."""
+MOST_UNREAD = 5
+"""Receivables that can be left out of a night by name; where more cannot be read, it is the ERP and not they."""
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
 
 
@@ -206,6 +206,9 @@ class Night:
         self.makes_up_for = ()
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
+        self._unread: tuple[str, ...] = ()
+        self._stopped = ""
+        """Why dispatch stopped in an earlier phase of this run: the later ones are not begun."""
         self._vouchers_read = not self.agency.capabilities.settlements
         """Whether the ERP was asked in this run for the vouchers of settlements; of an agency without any, none are."""
         self._extra: list[Finding] = []
@@ -351,13 +354,20 @@ class Night:
         sweeping = swept is None or swept < self.night
         turn = self._keys("swept", {"last": swept, "tonight": self.night}) if sweeping else []
         told = self._told(spools, [*touched, *turn])
-        if not self._read_by_key(spools, [key for key in touched if key not in told], "touched"):
-            self._incomplete.append("erp documents")
+        unread = self._read_by_key(spools, [key for key in touched if key not in told], "touched")
+        if unread:
             read_at.pop("payments", None)
-        if not self._read_by_key(spools, [key for key in turn if key not in told | set(touched)], "sweep"):
-            text = "the receivables whose turn it was could not be read by key"
+        if len(unread) > MOST_UNREAD:
+            self._incomplete.append("erp documents")
+        else:
+            self._unread = tuple(f"{key.document_type} {key.number}" for key in unread)
+        in_turn = self._read_by_key(spools, [key for key in turn if key not in told | set(touched)], "sweep")
+        if in_turn:
+            named = ", ".join(f"{key.document_type} {key.number}" for key in in_turn[:MOST_UNREAD])
+            more = f" and {len(in_turn) - MOST_UNREAD} more" if len(in_turn) > MOST_UNREAD else ""
+            text = f"receivables whose turn it was could not be read by key: {named}{more}"
             self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
-        elif sweeping:
+        if sweeping and len(in_turn) <= MOST_UNREAD:
             read_at[SWEEP] = self._by_the_erps_clock(self.clock.now())
 
     def _told(self, spools: Mapping[str, list[Spool]], keys: Sequence[DocumentKey]) -> set[DocumentKey]:
@@ -370,21 +380,34 @@ class Night:
     def _keys(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[DocumentKey]:
         return [DocumentKey(*row) for row in self.ledger.db.execute(sql(name), parameters or {}).fetchall()]
 
-    def _read_by_key(self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str) -> bool:
-        """Land these documents after what their feed brought; False when they could not be read."""
+    def _read_by_key(
+        self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str
+    ) -> list[DocumentKey]:
+        """Land these documents after what their feed brought; returns those that could not be read."""
         if not keys:
-            return True
-        try:
-            records = self.erp.documents(keys)
-        except CounterpartyError as error:
-            self.progress("land", f"erp documents: {purpose} ones could not be read: {error}")
-            return False
+            return []
+        records: list[bytes] = []
+        unread: list[DocumentKey] = []
+        waiting = [list(keys)]
+        while waiting:
+            part = waiting.pop()
+            try:
+                records += self.erp.documents(part)
+            except CounterpartyError as error:
+                half = len(part) // 2
+                if half and len(unread) <= MOST_UNREAD:  # one of them alone may be at fault
+                    waiting += [part[half:], part[:half]]
+                else:
+                    unread += part
+                    self.progress("land", f"erp documents: {len(part)} {purpose} could not be read: {error}")
+        if not records:
+            return unread
         documents = spools.setdefault("documents", [])
         first = sum(spool.records for spool in documents) + 1
         documents.append(
             self.landing.land("erp", "documents", self.night, self.clock.now(), [records], purpose=purpose, first=first)
         )
-        return True
+        return unread
 
     def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
         """Read unreleased payments again by key: a list of changes does not tell that one was deleted.
@@ -508,17 +531,23 @@ class Night:
             self.settings,
             self.agency.capabilities,
             self.erp.capabilities.case_fields,
-            self.journal.holds(),
+            (*self.journal.holds(), *self._holds_elsewhere),
             self.journal.decisions(),
             tuple(sorted(set(self._incomplete))),
             self.journal.forgot(),
             self._elsewhere,
+            self._unread,
         )
 
     @cached_property
     def _elsewhere(self) -> tuple[Elsewhere, ...]:
         """Read once a run: the locks are held, so nothing is handed over there meanwhile."""
         return held_elsewhere(self.ledger, self.siblings)
+
+    @cached_property
+    def _holds_elsewhere(self) -> tuple[Mapping[str, Any], ...]:
+        """The hold lists of the creditor's other agencies: who disputes a debt does so wherever it goes."""
+        return holds_elsewhere(self.siblings)
 
     def recognise(self) -> None:
         """Bring the journal up to what both mirrors show, and ask the targets about unknown outcomes."""
@@ -572,6 +601,7 @@ class Night:
             stored.verdict,
             plan.totals,
             plan.effects.texts(),
+            self.makes_up_for,
         )
         self.result.plan, self.result.made_up_for = stored, tuple(self.makes_up_for)
         counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
@@ -580,12 +610,11 @@ class Night:
 
     def _not_looked_at(self) -> list[date]:
         """Missed nights that the plan before made up for, if it waited and nobody approved it: this one still does."""
-        planned = (run["summary"] for run in self.journal.nights(RUNS_LOOKED_AT) if run["summary"].get("plan"))
-        before: Mapping[str, Any] = next(planned, {})
-        plan = self.journal.plan(before["plan"]) if before else None
-        if plan is None or plan["verdict"] != "approval" or plan["state"] not in ("stored", "superseded"):
-            return []
-        return [date.fromisoformat(day) for day in before.get("made_up_for", ())]
+        for plan in self.journal.plans(1):
+            if plan["verdict"] == "approval" and plan["state"] in ("stored", "superseded"):
+                made = [event for event in self.journal.events(plan["hash"]) if event["kind"] == "planned"]
+                return [date.fromisoformat(day) for day in made[-1]["data"].get("makes_up_for", ())]
+        return []
 
     def _reasons(self, plan: Plan) -> list[str]:
         if not plan.effects:
@@ -596,6 +625,16 @@ class Night:
         if missed := [f"{day}" for day in self.makes_up_for]:
             nights = missed[0] if len(missed) == 1 else f"{len(missed)} nights, {missed[0]} to {missed[-1]}"
             reasons.append(f"it makes up for {nights}, besides its own: a person looks at the totals first")
+        if self.journal.restored_unseen():
+            reasons.append(
+                "an older journal was laid back: look through the hold list and the answers given since, "
+                "and whether writing was paused"
+            )
+        if self.journal.agency() not in ("", self._agency_told):
+            reasons.append(
+                f"claims are at agency {self.journal.agency()}, and the settings name {self._agency_told} now: "
+                "if that is another one, make it a company of its own; here nothing more would be read of the first"
+            )
         if self.journal.set_up() not in ("", self._set_up):
             reasons.append(f"money was posted with {self.journal.set_up()} before, and the settings name another now")
         history = [p["totals"] for p in self.journal.plans(200) if p["state"] == "dispatched"]
@@ -633,16 +672,21 @@ class Night:
     def dispatch(self, phases: Sequence[str] = ALL_PHASES, plan_hash: str | None = None) -> Dispatched:
         """Carry out these phases of a plan that may be sent. Raises `NothingSent` when nothing may be."""
         digest = self.dispatchable(plan_hash)
+        if self._stopped:
+            raise NothingSent(self._stopped)
         facts = self.facts()
         dispatcher = self._dispatcher(facts)
-        if dispatcher.refusal() is None:
+        if dispatcher.refusal() is None and next(self.journal.planned(digest), None) is not None:
             self._require_clock()
-            self._require_set_up(digest)
+            self._require_set_up()
+            if self.journal.agency() != self._agency_told:
+                self.journal.met_agency(self._agency_told, self.clock.now())
         kinds = [kind for phase, kinds in PHASES for kind in kinds if phase in phases]
         try:
             done = dispatcher.dispatch(digest, kinds)
         finally:
             sync(self.ledger, self.journal)
+            self._stopped = dispatcher.stopped
             self._extra += dispatcher.result.findings
             self._merge(dispatcher.result)
             if dispatcher.result.counts:
@@ -652,19 +696,24 @@ class Night:
 
     def _require_clock(self) -> None:
         """Which receivables are old enough, and how old a lost request is, is judged by our clock."""
+        if self.erp.clock_skew is None:  # a run that sends a plan made earlier has read nothing of the ERP yet
+            try:
+                self.erp.periods()
+            except CounterpartyError as error:
+                raise NothingSent(f"the ERP's clock could not be read before anything is sent: {error}") from None
         skew = self.erp.clock_skew
         if skew is not None and abs(skew) >= BLOCKING_SKEW:
             apart = f"{abs(skew) / timedelta(hours=1):.0f} hours apart"
             raise NothingSent(f"this machine's clock and the ERP's are {apart}; set the clock, then run again")
 
-    def _require_set_up(self, digest: str) -> None:
+    def _require_set_up(self) -> None:
         """Before anything is ever sent: is there a cash account and a payment method to post the agency's money with?
 
         Else claims would be handed over whose money cannot be booked. Three reads, once: what was found right is kept
         in the journal, and asked again only when the settings name something else.
         """
         set_up = self._set_up
-        if self.journal.set_up() == set_up or next(self.journal.planned(digest), None) is None:
+        if self.journal.set_up() == set_up:
             return
         if self._mistakes is None:
             try:
@@ -684,6 +733,10 @@ class Night:
     def _set_up(self) -> str:
         erp = self.settings.erp
         return f"cash account {erp.suspense_cash_account} on {erp.suspense_account}, method {erp.payment_method}"
+
+    @property
+    def _agency_told(self) -> str:
+        return f"{self.settings.agency.id} at {self.settings.agency.base_url}"
 
     def _merge(self, done: Dispatched) -> None:
         for kind, outcomes in done.counts.items():

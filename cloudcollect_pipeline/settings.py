@@ -559,10 +559,14 @@ class Settings(_Section):
         """Other companies of the settings over the same ERP tenant: the same creditor at another agency."""
         erp = self.companies[slug].erp
         return sorted(
-            other
-            for other, company in self.companies.items()
-            if other != slug and (company.erp.base_url, company.erp.tenant_id) == (erp.base_url, erp.tenant_id)
+            other for other, company in self.companies.items() if other != slug and _same_tenant(company.erp, erp)
         )
+
+
+def _same_tenant(one: ErpSettings, other: ErpSettings) -> bool:
+    """Whether two companies are one in the ERP, however their settings spell it."""
+    told = ((str(each.base_url).rstrip("/").casefold(), each.tenant_id.casefold()) for each in (one, other))
+    return len({*told}) == 1
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------

@@ -127,9 +127,11 @@ class EntriesOfBalances:
         ]
 
     def _records(self, balances: Sequence[Balance]) -> list[bytes]:
-        known = self._known(sorted({balance.claim_id for balance in balances}))
+        # A claim that changes while pages are read may come twice: what was told last of it counts.
+        newest = {each.claim_id: each for each in sorted(balances, key=lambda balance: balance.updated_at)}
+        known = self._known(sorted(newest))
         return [
             self._ask.entry_record(entry)
-            for balance in sorted(balances, key=lambda balance: balance.claim_id)
+            for _, balance in sorted(newest.items())
             for entry in derive(balance, known.get(balance.claim_id, KnownOfClaim()))
         ]

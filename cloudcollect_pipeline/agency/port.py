@@ -160,10 +160,10 @@ class DerivedEntry:
 
 @dataclass(frozen=True)
 class KnownEntry:
-    """A payment that the ledger knows and that is not cancelled, on one claim. `amount` in øre."""
+    """A payment that the ledger knows and that is not cancelled, on one claim or on none. `amount` in øre."""
 
     entry_id: str
-    claim_id: str
+    claim_id: str | None
     received_by: str
     currency: str
     amount: int

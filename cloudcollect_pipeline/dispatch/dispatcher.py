@@ -42,6 +42,8 @@ GROUP = 40
 TURNS = 15
 """Effects that one guard judges for each write under way: a slow counterparty too takes them within a minute."""
 STOP_AFTER_UNCERTAIN = 3
+UNREADABLE_IN_A_ROW = 10
+"""Groups that the guard could not read, after which no further one is taken apart: it is not one record then."""
 MOST_INTENTS = 3
 RENAMED = "stands in the ERP and no longer bears its reference"
 POLLS = 4
@@ -111,6 +113,7 @@ class Dispatcher:
         self.result = Dispatched()
         self._lock = threading.Lock()
         self._uncertain_in_a_row = 0
+        self._unreadable_in_a_row = 0
         self._stopped = ""
         self._blocked: set[str] = set()
         self._version = 0
@@ -124,6 +127,11 @@ class Dispatcher:
         self._read_at: datetime | None = None
         self._periods: list[Period] | None = None
         self._fee_days: dict[str, str] = {}
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more was sent; empty where the plan was carried out to its end."""
+        return self._stopped
 
     # -- unknown outcomes ----------------------------------------------------------------------------------------
 
@@ -351,14 +359,18 @@ class Dispatcher:
                 return
 
     def _dropped(self, effects: list[Effect], which: Callable[[Effect], bool], note: str) -> list[Effect]:
-        """What is left when some are dropped."""
+        """What is left when some are dropped, and with them what comes after them in their chains."""
         for effect in effects:
             if which(effect):
                 self._outcome(effect, "dropped", note=note)
+                self._blocked.add(effect.chain)
         return [effect for effect in effects if not which(effect)]
 
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
-        """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more."""
+        """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more.
+
+        A group that cannot be read is taken apart: one unreadable record keeps nothing waiting but what rests on it.
+        """
         left = list(group)
         while not (self._stopped or self.journal.paused()):
             looked_at = self._entries_at
@@ -369,9 +381,15 @@ class Dispatcher:
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:
-                for effect in left:
-                    self._outcome(effect, "dropped", note=f"the guard could not read: {error}")
+                self._unreadable_in_a_row += 1
+                if len(left) > 1 and self._unreadable_in_a_row <= UNREADABLE_IN_A_ROW:
+                    half = len(left) // 2
+                    self._guard_and_send(left[:half], index)
+                    self._guard_and_send(left[half:], index)
+                else:
+                    self._dropped(left, lambda _: True, f"the guard could not read: {error}")
                 return
+            self._unreadable_in_a_row = 0
             of_entries = any(effect.kind in OF_ENTRIES for effect in left)
             if self._entries_at and of_entries:
                 fresh.read_at = min(fresh.read_at, self._entries_at)
@@ -479,10 +497,17 @@ class Dispatcher:
         known = self.journal.effect(effect.reference)
         if state == "dropped" and known and known.state == "created":
             state = "created"  # what exists is not dropped: it is finished on a later night
+        waits = state in ("dropped", "later") and known and known.state in ("dropped", "later")
+        since = known.night if waits and known and known.night < self.night else None
         self._journal(effect, state, remote_id=remote_id, note=note, details=details)
         document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
             self.result.add(effect, state)
+            if since:
+                text = (
+                    f"{effect.kind} of {amount} for {document} was not sent, nor was it in the night of {since}: {note}"
+                )
+                self.result.findings.append(Finding("EFFECT_NOT_SENT", effect.reference, text, effect.content.amount))
             if state == "rejected" and effect.kind != Kind.CASE_REFERENCE:
                 text = f"{effect.kind} of {amount} for {document} was refused: {note}"
                 self.result.findings.append(Finding("EFFECT_REFUSED", effect.reference, text, effect.content.amount))

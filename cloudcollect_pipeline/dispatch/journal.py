@@ -299,6 +299,16 @@ class Journal:
             self._set("set_up", set_up)
             self._append(at, "set_up_verified", "journal", {"set_up": set_up})
 
+    def agency(self) -> str:
+        """The agency that something was sent to last; empty before anything was, or where it was not written down."""
+        return self._get("agency") or ""
+
+    def met_agency(self, agency: str, at: datetime) -> None:
+        """Something is about to be sent to this agency."""
+        with self._transaction():
+            self._set("agency", agency)
+            self._append(at, "agency_met", "journal", {"agency": agency})
+
     def landed(self, at: datetime) -> None:
         """Both sides have been asked once, whole: that starts the quiet time of a new or restored journal.
 
@@ -325,6 +335,12 @@ class Journal:
         if restored is not None:
             return int(restored)
         return 0 if self._get("declared_new") is None else None
+
+    def restored_unseen(self) -> bool:
+        """Whether an older copy was laid back and nobody has approved a plan since: what people said may be lost."""
+        query = "select max(seq) from event where kind = ?"
+        restored, approved = (self.db.execute(query, (kind,)).fetchone()[0] for kind in ("restored", "plan_approved"))
+        return restored is not None and (approved is None or approved < restored)
 
     def trusts_itself(self) -> bool:
         """Whether look-ups may start at the earliest planned date instead of go-live."""
@@ -507,15 +523,16 @@ class Journal:
         verdict: str,
         totals: Mapping[str, Any],
         effects: Iterable[str],
+        makes_up_for: Sequence[date] = (),
     ) -> None:
-        """Keep a plan; earlier plans that were not dispatched are superseded."""
+        """Keep a plan and the missed nights it makes up for; earlier ones that were not dispatched are superseded."""
         with self._transaction():
             self.db.execute(
                 "update plan set state = 'superseded' where state in ('stored', 'approved') and hash <> ?", (digest,)
             )
-            seq = self._append(
-                at, "planned", digest, {"night": night, "version": version, "verdict": verdict, "totals": totals}
-            )
+            told = {"night": night, "version": version, "verdict": verdict, "totals": totals}
+            missed = {"makes_up_for": sorted(makes_up_for)} if makes_up_for else {}
+            seq = self._append(at, "planned", digest, told | missed)
             known = self.db.execute("select state from plan where hash = ?", (digest,)).fetchone()
             if known is None:
                 self.db.execute(

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from cloudcollect_pipeline.agency.port import Agency, Debtor
 from cloudcollect_pipeline.dispatch.guards import Row
 from cloudcollect_pipeline.domain.clock import Clock
+from cloudcollect_pipeline.domain.errors import Unreadable
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
+from cloudcollect_pipeline.ledger.contracts import breaks, key_of
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
@@ -81,9 +83,8 @@ class LedgerReads:
     def changed_entries(self, version: int) -> list[Row]:
         """Entries with news since a mirror version: the entry, what it reverses, and its root."""
         since = self.ledger.watermark("agency", "entries")
-        self._load(
-            "agency", "entries", [raw for page in self.agency.pages("entries", since) for raw in page], "fresh_entry"
-        )
+        entries = [raw for page in self.agency.pages("entries", since) for raw in page]
+        self._load("agency", "entries", entries, "fresh_entry", judged=False)  # of all customers: the plan fences them
         return self.ledger.rows(sql("changed_entries", HERE), {"version": version})
 
     def words(self, customer: str, text: str) -> list[str]:
@@ -91,10 +92,19 @@ class LedgerReads:
         found = self.ledger.rows(sql("person_words", HERE), {"customer": customer, "text": text})
         return [row["word"] for row in found]
 
-    def _load(self, side: str, feed: str, records: list[bytes], table: str) -> None:
-        port = self.erp if side == "erp" else self.agency
+    def _load(self, side: str, feed: str, records: list[bytes], table: str, *, judged: bool = True) -> None:
+        """Raises `Unreadable` where a record that is `judged` breaks its contract, unless a person dismissed it."""
+        described = (self.erp if side == "erp" else self.agency).feeds[feed]
         spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
-        self.ledger.map(port.feeds[feed], [spool], table)
+        self.ledger.map(described, [spool], table)
+        if not judged:
+            return
+        contract = {"table": table, "key": key_of(described.table), "breaks": breaks(described.table)}
+        self.ledger.db.execute(sql("leave_out_dismissed", HERE).format(**contract), {"feed": feed})
+        broken = self.ledger.rows(sql("fresh_broken", HERE).format(**contract))
+        if broken:
+            named = ", ".join(row["key"] for row in broken[:3])
+            raise Unreadable(f"{side} {feed}: {named} does not keep its contract")
 
     def _persons(self) -> dict[str, Debtor]:
         return {row["number"]: _debtor(row) for row in self.ledger.rows("select * from fresh_customer")}

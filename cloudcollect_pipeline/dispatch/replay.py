@@ -129,6 +129,8 @@ def replay(entries: Iterable[Mapping[str, Any]], legal: frozenset[tuple[str, str
                 sums.meta["declared_new"] = entry["at"]
             case "set_up_verified":
                 sums.meta["set_up"] = data["set_up"]
+            case "agency_met":
+                sums.meta["agency"] = data["agency"]
             case "found" | "gone" | "due_again":
                 sums.findings[subject] = finding_after(sums.findings.get(subject), entry)
                 if len(names) < len(sums.findings):

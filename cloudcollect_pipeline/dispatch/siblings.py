@@ -3,7 +3,7 @@
 The other agency's journal says what was sent, its ledger what has ended since. The caller holds the locks of both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,27 @@ def held_elsewhere(ledger: Ledger, folders: Sequence[Path]) -> tuple[Elsewhere, 
     return tuple(elsewhere for folder in folders for elsewhere in _held_by(ledger, folder))
 
 
+def holds_elsewhere(folders: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
+    """What people hold back there, as `Journal.holds` tells it."""
+    return tuple(hold for folder in folders for hold in _asked(folder, Journal.holds))
+
+
 def _held_by(ledger: Ledger, folder: Path) -> list[Elsewhere]:
     claims = _claims(ledger, folder / "ledger.duckdb")
-    found = [Elsewhere(row["document"], not row["ended"], row["number"]) for row in claims]
+    found = [Elsewhere(row["document"], not row["ended"], row["number"], row["given_back"]) for row in claims]
     seen = {row["reference"] for row in claims}
-    unseen = [row["document"] for row in _sent(folder) if row["reference"] not in seen]
+    sent = _asked(folder, lambda journal: journal.rows(sql("handed_over", HERE)))
+    unseen = [row["document"] for row in sent if row["reference"] not in seen]
     return [*found, *(Elsewhere(document, True) for document in unseen)]
 
 
-def _sent(folder: Path) -> list[dict[str, Any]]:
-    """Transfers that were made or may have been."""
+def _asked(folder: Path, ask: Callable[[Journal], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the journal of a folder tells; nothing where there is none."""
     if not (folder / "journal.sqlite").exists():
         return []
     journal = Journal(folder, folder.name, "", datetime.min.replace(tzinfo=UTC), read_only=True)
     try:
-        return journal.rows(sql("handed_over", HERE))
+        return ask(journal)
     finally:
         journal.close()
 

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+import re
 from functools import lru_cache
 
 LENGTH = 15
+_FORM = re.compile(f"[A-Z2-7]{{{LENGTH}}}")
 
 
 @lru_cache(65_536)
@@ -17,3 +19,8 @@ def reference(tenant: str, agency: str, kind: str, source: str, ordinal: int) ->
     """
     fact = json.dumps((tenant, agency, kind, source, ordinal))
     return base64.b32encode(hashlib.sha256(fact.encode()).digest()).decode()[:LENGTH]
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text has the form of a reference, whoever made it."""
+    return _FORM.fullmatch(text) is not None

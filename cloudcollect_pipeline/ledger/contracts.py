@@ -92,6 +92,12 @@ def breaks(name: str) -> str:
     return " or ".join(rules)
 
 
+def key_of(name: str) -> str:
+    """SQL over a staged row: its key in one text, as it is named where it is set aside."""
+    parts = ", ".join(f"coalesce({column}, '?')" for column in TABLES[name].key)
+    return f"concat_ws(' ', {parts})"
+
+
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 

@@ -17,7 +17,7 @@ import duckdb
 
 from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.landing import Spool, raw_records
-from cloudcollect_pipeline.ledger.contracts import breaks, broken_rows, checked
+from cloudcollect_pipeline.ledger.contracts import breaks, broken_rows, checked, key_of
 from cloudcollect_pipeline.ledger.tables import TABLES, Table
 
 SCHEMA_VERSION = 1
@@ -309,7 +309,7 @@ class Ledger:
 
         query = sql("broken").format(
             staged=staged,
-            keys=", ".join(f"coalesce({key}, '?')" for key in table.key),
+            key=key_of(table.name),
             id=table.key[-1],
             document_type=pick("document_type"),
             number=pick("document_number", "number") if table.name in ("claim", "receivable") else "null",

@@ -170,6 +170,11 @@ class Nights(dg.ConfigurableResource[Any]):
     def tonight(self, slug: str, log: dg.DagsterLogManager) -> Tonight:
         """A company's night, with its progress going to `log`. Waits for the company's lock, or says who holds it."""
         if slug not in self._opened:
+            held = sorted({*self.settings().siblings(slug)} & self._opened.keys())
+            if held:
+                raise dg.Failure(
+                    f"{slug} and {held[0]} are agencies of one creditor and take turns: materialize them in two runs"
+                )
             night = self._stack.enter_context(self.open_night(slug, self._who))
             night.makes_up_for = [label for label in self._labels if label < night.night]
             self._opened[slug] = Tonight(night, self.plan_hash.strip())

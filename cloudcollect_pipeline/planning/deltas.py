@@ -259,8 +259,8 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
                     f"{display(write_off)} of {claim.document} was written off by {application.document}",
                     write_off,
                 )
-            if answer != "accept" and application.document not in claim.baseline:
-                write_off = 0
+            if answer != "accept":
+                write_off = _told_with_the_transfer(application, write_off, claim.baseline)
         net[application.document] += application.paid + write_off
         facts[application.document] = application
         if application.entry:
@@ -491,6 +491,13 @@ def _postings(state: CustomerState, reference: Reference, planned: Planned) -> N
         _post(state, entry, reference, planned)
 
 
+def _told_with_the_transfer(application: Application, write_off: int, baseline: Mapping[str, int]) -> int:
+    """What of a write-off that nobody has accepted the claim was handed over without: nothing else counts."""
+    if application.document not in baseline:
+        return 0
+    return min(write_off, max(0, baseline[application.document] - application.paid))
+
+
 def _post(state: CustomerState, entry: EntryState, reference: Reference, planned: Planned) -> None:
     """Bring the entry's posting to its desired state: one live payment of the principal it now carries."""
     source = f"{entry.entry}:{state.customer}"
@@ -509,6 +516,14 @@ def _post(state: CustomerState, entry: EntryState, reference: Reference, planned
         return
     live = [p for p in entry.postings if p.status != "Voided"]
     wanted = entry.principal
+    if wanted < 0:
+        planned.find(
+            "ENTRY_TAKES_BACK_TOO_MUCH",
+            f"entry {entry.entry}",
+            f"the agency took back {display(-wanted)} for {', '.join(sorted(entry.carried))} "
+            "and does not say of which payment",
+            -wanted,
+        )
     keep = next((p for p in live if _right(p, entry)), None)
     acted: set[str] = set()
     for posting in live:

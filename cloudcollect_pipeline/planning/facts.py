@@ -12,11 +12,15 @@ from cloudcollect_pipeline.settings import CompanySettings
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A receivable at another agency: whether it still is, and the case number of that agency's as last known."""
+    """A receivable at another agency: whether it still is, and the case number of that agency's as last known.
+
+    `given_back`: that agency ended its claim by itself, or the debtor disputes it.
+    """
 
     document: str
     live: bool
     case_number: str | None = None
+    given_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class Facts:
 
     elsewhere: Sequence[Elsewhere] = ()
     """Receivables that were handed to another agency of the same creditor."""
+
+    unread: Sequence[str] = ()
+    """Receivables with news tonight that could not be read: nothing is built on them."""
 
     def missing(self, *feeds: str) -> set[str]:
         """Which of these feeds could not be read tonight."""

@@ -127,6 +127,7 @@ def _lay(ledger: Ledger, facts: Facts) -> None:
             "documents": [other.document for other in facts.elsewhere],
             "live": [other.live for other in facts.elsewhere],
             "case_numbers": [other.case_number for other in facts.elsewhere],
+            "given_back": [other.given_back for other in facts.elsewhere],
         },
     )
     held = [h["subject"] for h in facts.holds if not h["until"] or date.fromisoformat(h["until"]) >= facts.night]
@@ -139,6 +140,7 @@ def _lay(ledger: Ledger, facts: Facts) -> None:
         ("episode_approved", approved),
         ("dismissed", dismissed),
         ("incomplete_feed", sorted(facts.missing(*TRANSFER_FEEDS))),
+        ("unread", sorted(facts.unread)),
     ):
         ledger.db.execute(
             f"create or replace temp table {name} as select unnest(cast($values as varchar[])) as subject",
@@ -464,6 +466,10 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
             findings.append(Finding("CONTRACT_BROKEN", subject, row["reasons"]))
     findings += [
         Finding("FEED_INCOMPLETE", feed, f"{feed} could not be read to its end") for feed in facts.incomplete_feeds
+    ]
+    findings += [
+        Finding("FEED_INCOMPLETE", document, f"{document}, which a payment names, could not be read by its number")
+        for document in facts.unread
     ]
     for row in ledger.rows(sql("left_credit", HERE)):
         text = (

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudcollect_pipeline.agency.balances import KnownOfClaim, derive, is_derived, number_of
+from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim, derive, is_derived, number_of
 from cloudcollect_pipeline.agency.port import Balance
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -82,6 +82,22 @@ def test_money_that_is_not_allocated_yet_is_an_entry_of_its_own_until_it_is():
         ("clm#3", {"unallocated": -60}, "clm#2"),
         ("clm#4", {"principal": 60}, None),
     ]
+
+
+def test_of_a_claim_that_comes_twice_in_one_reading_what_was_told_last_counts():
+    class Agency:
+        def balances(self, since, claims=()):
+            return [balance(2, principal=100), balance(1, principal=0), balance(0, principal=80)]
+
+        def entry_record(self, entry):
+            return f"{entry.entry_id} {entry.lines['principal']}".encode()
+
+        def pages(self, feed, since):
+            yield from ()
+
+    known = KnownOfClaim(tuple(lived({"principal": 100})))
+    entries = EntriesOfBalances(Agency(), lambda _: {"clm": known})
+    assert [*entries.pages("entries", None)] == []
 
 
 def test_a_name_is_recognised_by_its_running_number():

@@ -1,5 +1,6 @@
 """Dispatch over both ports: what is written, what comes of it in the journal, what a person is told, word for word."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -1253,13 +1254,52 @@ def test_what_the_guard_refuses_is_dropped_with_why(run):
 
 
 def test_nothing_of_a_group_is_sent_when_the_guard_cannot_read(run):
-    run.reads.fails["claims"] = [Transient("timeout")]
+    run.reads.fails["claims"] = [Transient("timeout")] * 3
     assert run.send(*several(REDUCTION, 2)) == [
         ("dropped", "R1", None, "the guard could not read: timeout"),
         ("dropped", "R2", None, "the guard could not read: timeout"),
     ]
     run.reads.fails["changed_entries"] = [Transient("timeout")]
     assert run.send(POSTING) == [("dropped", "P1", None, "the guard could not read: timeout")]
+
+
+def test_what_cannot_be_read_keeps_nothing_else_from_being_sent(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 2  # all three, then the first alone
+    assert [entry[:2] for entry in run.send(*several(REDUCTION, 3)) if entry[0] != "intent"] == [
+        ("dropped", "R1"),
+        ("confirmed", "R2"),
+        ("confirmed", "R3"),
+    ]
+
+
+def test_what_comes_after_something_unread_in_its_chain_is_not_sent_before_it(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 2
+    first, second = (replace(effect, chain="c", lane="c") for effect in several(REDUCTION, 2))
+    assert run.send(first, second) == [("dropped", "R1", None, "the guard could not read: timeout")]
+    assert [code for code, *_ in run.findings()] == ["EFFECT_BLOCKED"]
+
+
+def test_where_nothing_can_be_read_groups_are_not_taken_apart_for_ever(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 1000
+    dropped = run.send(*several(REDUCTION, 300))
+    assert Counter(entry[0] for entry in dropped) == {"dropped": 300}
+    assert len(run.reads.fails["claims"]) > 1000 - 40
+
+
+def test_what_was_not_sent_on_an_earlier_night_either_is_a_finding(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 2
+    run.send(REDUCTION)
+    assert run.findings() == []
+    run.send(REDUCTION)
+    assert run.findings() == []  # the same night once more
+    run.journal.db.execute("update effect set night = ?", ((NIGHT - timedelta(days=1)).isoformat(),))
+    run.reads.fails["claims"] = [Transient("timeout")]
+    run.send(REDUCTION)
+    text = (
+        f"reduction of 10,00 for Invoice 1 was not sent, nor was it in the night of {NIGHT - timedelta(days=1)}: "
+        "the guard could not read: timeout"
+    )
+    assert run.findings() == [("EFFECT_NOT_SENT", "R1", text, 1000)]
 
 
 @pytest.mark.parametrize("column", ["entry_id", "reverses", "root"])

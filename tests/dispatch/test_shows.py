@@ -121,12 +121,25 @@ def test_words_that_name_a_person_are_found_the_longest_first(books):
 
 def test_what_another_agency_holds_is_told_by_its_ledger_and_its_journal(books, tmp_path):
     there = Books(tmp_path / "o'brien")
-    for number, status, hold in (("1", "ACTIVE", "NONE"), ("2", "WITHDRAWN", "NONE"), ("3", "ACTIVE", "RECALLED")):
-        there.claimed(number, status=status, hold=hold, case_id=f"k{number}" if number == "1" else None)
+    for number, status, hold, disputed in (
+        ("1", "ACTIVE", "NONE", False),
+        ("2", "WITHDRAWN", "NONE", False),
+        ("3", "ACTIVE", "RECALLED", False),
+        ("6", "WITHDRAWN", "RECALLED", False),
+        ("7", "ACTIVE", "RECALLED", True),
+    ):
+        case = f"k{number}" if number == "1" else None
+        there.claimed(number, status=status, hold=hold, disputed=disputed, case_id=case)
     there.put("agency_case", case_id="k1", number="77", status="Notice", valid_from=1)
     folder = there.ledger.path.parent
     there.close()
-    told = (Elsewhere("Invoice 1", True, "77"), Elsewhere("Invoice 2", False), Elsewhere("Invoice 3", False))
+    told = (
+        Elsewhere("Invoice 1", True, "77"),
+        Elsewhere("Invoice 2", False, given_back=True),
+        Elsewhere("Invoice 3", False),
+        Elsewhere("Invoice 6", False),
+        Elsewhere("Invoice 7", False, given_back=True),
+    )
     assert held_elsewhere(books.ledger, [folder]) == told
     journal = Journal(folder, folder.name, "t9", AT)
     for number, state in (("1", "confirmed"), ("4", "intent"), ("5", "dropped")):

@@ -141,6 +141,32 @@ NEWS: dict[str, tuple[dict, Any, list, list]] = {
         [],
         [],
     ),
+    "a large write-off by what had paid before the transfer": (
+        {"balance": 4000, "open": 8000, "applications": (paid(2000, write_off=4000),), "baseline": {"Payment 7": 2000}},
+        (),
+        [],
+        [
+            (
+                "WRITE_OFF_ABOVE_TOLERANCE",
+                "Invoice 1 Payment 7",
+                "40,00 of Invoice 1 was written off by Payment 7",
+                4000,
+            )
+        ],
+    ),
+    "a large write-off that the claim was handed over without": (
+        {"balance": 8000, "open": 8000, "applications": (written_off(2000),), "baseline": {"WriteOff 8": 2000}},
+        (),
+        [],
+        [
+            (
+                "WRITE_OFF_ABOVE_TOLERANCE",
+                "Invoice 1 WriteOff 8",
+                "20,00 of Invoice 1 was written off by WriteOff 8",
+                2000,
+            )
+        ],
+    ),
     "what was settled before the transfer": (
         {"applications": (paid(3000),), "baseline": {"Payment 7": 3000}},
         (),
@@ -666,6 +692,18 @@ ENTRIES: dict[str, tuple[dict, list, list]] = {
         {"postings": (replace(POSTED, lines={"Invoice 1": 1000}, intended=None),)},
         [],
         [],
+    ),
+    "of less than nothing": (
+        {"carried": {"Invoice 1": -2000}, "postings": (), "known": ()},
+        [],
+        [
+            (
+                "ENTRY_TAKES_BACK_TOO_MUCH",
+                "entry e1",
+                "the agency took back 20,00 for Invoice 1 and does not say of which payment",
+                2000,
+            )
+        ],
     ),
     "reallocated": (
         {"carried": {"Invoice 2": 3000}},

@@ -3,7 +3,7 @@
 import pytest
 
 from cloudcollect_pipeline.dispatch.dispatcher import PHASES
-from tests.story import Story, ends_equal, lose_journal, transferred
+from tests.story import Story, ends_equal, lose_journal, spoil, transferred
 
 
 def kinds(result):
@@ -193,3 +193,16 @@ def test_a_part_credited_claim_is_not_recalled(tmp_path):
     story.erp.pay(invoice, 4000)
     ends_equal(story, invoice)
     assert story.claim(invoice).hold == "NONE"
+
+
+def test_a_customer_whose_country_is_empty_is_told_of_once(story):
+    def without_country(card):
+        for name in ("mainAddress", "invoiceAddress"):
+            if card.get(name):
+                card[name]["country"] = {"id": ""}
+
+    spoil(story, "erp", "/customer(/|$)", without_country, count=10**6)
+    invoice = transferred(story)
+    assert story.claim(invoice).order.debtor.country == "NO"
+    assert kinds(story.night()) == []
+    assert kinds(story.night()) == []

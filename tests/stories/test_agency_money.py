@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from cloudcollect_pipeline.sandbox.erp.books import Line
 from cloudcollect_pipeline.sandbox.erp.documents import DocumentType
-from tests.story import Story, ends_equal, transferred
+from tests.story import Story, ends_equal, spoil, transferred
 
 
 def settle_again(story, entry):
@@ -118,6 +118,20 @@ def test_money_that_is_allocated_later_is_posted_then(story):
     assert invoice.balance == 3000
     ends_equal(story, invoice)
     assert not story.findings()
+
+
+def test_money_taken_back_without_saying_of_which_payment_is_a_finding(story):
+    def nameless(entry):
+        if entry["kind"] == "REVERSAL":
+            entry["reverses"] = None
+
+    invoice = transferred(story)
+    entry = story.collect(invoice, 6000)
+    story.night()
+    story.agency.reverse(entry, 2000)
+    spoil(story, "agency", "entries", nameless, count=10**6)
+    story.quiet(2)
+    assert len(story.findings()["ENTRY_TAKES_BACK_TOO_MUCH"]) == 1
 
 
 def test_a_partial_reversal_of_money_on_an_old_claim_is_taken_back_from_the_new_one(tmp_path):

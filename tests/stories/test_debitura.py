@@ -4,7 +4,7 @@ import pytest
 
 from cloudcollect_pipeline.sandbox.world import World
 from tests.stories.test_shapes import lose_ledger, postings
-from tests.story import START, Story, ends_equal, transferred
+from tests.story import START, Story, ends_equal, lose_journal, spoil, transferred
 
 
 @pytest.fixture
@@ -98,6 +98,29 @@ def test_a_payment_that_was_deleted_while_the_ledger_was_lost_takes_its_posting_
     agreed.quiet(3)
     assert postings(agreed, invoice.customer.number) == [(2000, True)]
     ends_equal(agreed, invoice)
+
+
+def test_a_payment_on_no_case_may_leave_the_list_again(story):
+    """It is asked for by itself; two of them, so that their order is asked about too."""
+    invoice = transferred(story)
+    paid = [story.collect(invoice, amount) for amount in (2000, 1000)]
+    spoil(story, "agency", "/Payments", lambda payment: payment.update(invoice=None), count=10**6)
+    story.night()
+    assert len(story.findings()["ENTRY_UNALLOCATED"]) == 2
+    story.agency.reverse(paid[0])
+    story.quiet()
+    assert len(story.findings()["ENTRY_UNALLOCATED"]) == 1
+
+
+def test_a_case_made_on_trial_is_not_taken_for_the_real_one(story):
+    on_trial = with_agency(story, options={"test_cases": "true"})
+    invoice = transferred(on_trial)
+    lose_journal(on_trial)
+    lose_ledger(on_trial)
+    with_agency(story, options={})
+    story.quiet()
+    [reference] = story.findings()["EFFECT_QUARANTINED"]
+    assert story.claim(invoice).reference == reference
 
 
 @pytest.mark.parametrize("fault", ["html", "truncated", "status_before"])

@@ -97,3 +97,17 @@ def test_a_plan_that_makes_up_for_missed_nights_waits_until_it_was_looked_at_wha
         after = night.run()
     assert (after.not_sent, after.made_up_for) == ("", ())
     assert story.world.truth()[story.slug].suspense_balance == 3000
+
+
+def test_a_plan_made_for_missed_nights_waits_though_the_run_that_made_it_went_no_further(tmp_path) -> None:
+    story = Story(tmp_path)
+    invoice = story.receivable(6000)
+    story.night()
+    story.collect(invoice, 2000)
+    story.morning(3)
+    with story.opened() as night:
+        night.makes_up_for = [story.world.today - timedelta(days=1)]
+        assert night.prepare_plan().verdict == "approval"
+    following = story.night(approve=False)
+    assert "waits for approval" in following.not_sent
+    assert following.made_up_for == (story.world.today - timedelta(days=2),)

@@ -169,6 +169,10 @@ def test_nothing_is_sent_by_a_clock_that_cannot_tell_what_is_due(story, hours):
     assert story.agency.claim_for(story.slug, invoice.number) is None
     assert "clock" in story.results[-1].not_sent
     assert "CLOCK_SKEW" in story.findings()
+    with story.opened() as only_sending:  # it has read nothing of the ERP before
+        sent = only_sending.carry_out(only_sending.approve(story.results[-1].plan.plan.hash))
+    assert "clock" in sent.not_sent
+    assert story.agency.claim_for(story.slug, invoice.number) is None
     story.world.skew = timedelta(0)
     ends_equal(story, invoice)
 

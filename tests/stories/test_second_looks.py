@@ -207,6 +207,28 @@ def test_a_pause_that_an_older_journal_takes_for_ours_is_asked_about(story, tmp_
     assert "PAUSE_OF_UNKNOWN_ORIGIN" in story.findings()
 
 
+def test_an_older_journal_laid_back_sends_nothing_before_a_person_has_looked_at_what_it_lost(story, tmp_path):
+    """It lacks that somebody held a receivable back, and that they paused the company."""
+    transferred(story)
+    shutil.copy(story.data / story.slug / "journal.sqlite", tmp_path / "old.sqlite")
+    disputed = story.receivable(7000)
+    story.with_journal(
+        lambda journal: journal.set_hold(f"Invoice {disputed.number}", "", None, "test", story.world.now)
+    )
+    story.night()
+    story.with_journal(lambda journal: journal.pause(True, "test", story.world.now))
+    lay_back(story, tmp_path / "old.sqlite")
+    for _ in range(3):
+        waits = story.night(approve=False)
+    assert "an older journal was laid back" in "; ".join(waits.plan.reasons)
+    assert story.agency.claim_for(story.slug, disputed.number) is None
+    story.night(approve=True)
+    assert story.agency.claim_for(story.slug, disputed.number) is not None
+    another = story.receivable(8000)
+    story.night(approve=False)
+    assert story.agency.claim_for(story.slug, another.number) is not None
+
+
 def test_after_a_lost_journal_the_first_sending_night_still_asks_from_go_live_on(story):
     transferred(story)
     invoice = story.receivable(6000)

@@ -125,6 +125,51 @@ def test_a_case_is_moved_by_recall_and_then_transfer(tmp_path):
     assert all(result.statement.ties and not result.plan.plan.effects for result in told.values())
 
 
+def test_what_an_agency_gives_back_goes_to_another_one_only_when_a_person_says_so(tmp_path):
+    story = Agencies(tmp_path, ({}, {}), companies=("nordlys",))
+    invoice = transferred(story)
+    claim = story.claims_at("nordlys", invoice)[0]
+    story.agency.dispute(claim)
+    story.all_nights()
+    story.agency.reject(claim)
+    story.all_nights(2)
+    assert story.claims_at("nordlys" + OTHER, invoice) == []
+    with story.opened("nordlys" + OTHER) as night:
+        subject = f"Invoice {invoice.number} episode 2"
+        assert ("NEW_EPISODE", subject) in {(f["code"], f["subject"]) for f in night.journal.findings()}
+        night.journal.decide("NEW_EPISODE", subject, "approve", "test", "test", story.world.now)
+    story.night(slug="nordlys" + OTHER)
+    assert len(story.claims_at("nordlys" + OTHER, invoice)) == 1
+
+
+def test_who_is_held_back_is_so_at_every_agency_of_the_creditor(tmp_path):
+    story = Agencies(tmp_path, ({"below_amount": 50}, {"from_amount": 50}), companies=("nordlys",))
+    customer = story.customer()
+    with story.opened("nordlys") as night:
+        night.journal.set_hold(f"customer {customer}", "disputed", None, "test", story.world.now)
+    small, large = story.receivable(3000, customer=customer), story.receivable(9000, customer=customer)
+    other = story.receivable(9000)
+    story.all_nights(2)
+    assert story.claims_at("nordlys", small) == story.claims_at("nordlys" + OTHER, large) == []
+    assert len(story.claims_at("nordlys" + OTHER, other)) == 1
+
+
+@pytest.mark.parametrize("changed", [{"id": "fjord"}, {"base_url": "http://localhost:9002"}])
+def test_another_agency_in_the_place_of_one_that_has_claims_waits_for_a_person(tmp_path, changed):
+    story = Story(tmp_path)
+    transferred(story)
+    company = story.settings.companies[story.slug]
+    agency = company.agency.model_validate({**company.agency.model_dump(), **changed})
+    story.settings = story.settings.model_copy(
+        update={"companies": {story.slug: company.model_copy(update={"agency": agency})}}
+    )
+    story.receivable(7000)
+    story.morning()
+    with story.opened() as night:
+        reasons = night.prepare_plan().reasons
+    assert "; ".join(reasons).startswith("claims are at agency inkasso at http")
+
+
 def test_a_transfer_of_unknown_outcome_keeps_the_other_agency_away(tmp_path):
     story = Agencies(tmp_path, ({}, {"debtors": "business"}), companies=("nordlys",))
     invoice = story.receivable()
@@ -172,6 +217,16 @@ def test_a_route_takes_what_it_says(tmp_path, route, goes):
     held = story.night().plan.plan
     assert bool(held.effects) == goes
     assert [each.failed for each in held.held_back] == ([] if goes else [("ROUTED_HERE",)])
+
+
+@pytest.mark.parametrize("spelt", [str.upper, lambda url: url + "/"])
+def test_one_tenant_is_one_however_its_settings_spell_it(tmp_path, spelt):
+    story = Agencies(tmp_path, ({}, {}), companies=("nordlys",))
+    company = story.settings.companies["nordlys"]
+    told = {"tenant_id": company.erp.tenant_id.upper(), "base_url": spelt(str(company.erp.base_url))}
+    erp = company.erp.model_validate({**company.erp.model_dump(), **told})
+    companies = {**story.settings.companies, "nordlys": company.model_copy(update={"erp": erp})}
+    assert Settings(data_dir=tmp_path, companies=companies).siblings("nordlys") == ["nordlys" + OTHER]
 
 
 @pytest.mark.parametrize("shared", ["suspense_cash_account", "suspense_account", "agency"])

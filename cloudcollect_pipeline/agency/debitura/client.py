@@ -87,6 +87,7 @@ class _Case(msgspec.Struct):
     claimDescription: str | None = None
     currency: str | None = None
     grossAmount: msgspec.Raw = msgspec.Raw(b"null")
+    isTestCase: bool = False
 
 
 class _File(msgspec.Struct):
@@ -170,10 +171,14 @@ class Debitura:
     def unlisted(self, entries: Sequence[KnownEntry]) -> list[bytes]:
         """Payments that left the list, as their case tells them now: still there, or deleted.
 
-        A case that is not there either says that another account, or nothing, was looked at: `Unreadable`.
+        A case that is not there either says that another account, or nothing, was looked at: `Unreadable`. One that
+        was on no case is asked for by itself.
         """
         records: list[bytes] = []
-        for claim_id in sorted({entry.claim_id for entry in entries}):
+        for entry in entries:
+            if entry.claim_id is None:
+                records += self.entries([entry.entry_id]) or [_deleted(entry, self._clock.now())]
+        for claim_id in sorted({entry.claim_id for entry in entries if entry.claim_id is not None}):
             path = f"/cases/{segment(claim_id)}/payments"
             read = self._one(path, list[msgspec.Raw])
             if read is None:
@@ -201,9 +206,9 @@ class Debitura:
                 amount = money.ore(bytes(case.grossAmount).decode())
             except money.NotMoney:
                 raise Unreadable(f"GET {path}: an amount that is none") from None
-            found[reference] = Held(
-                reference, "claim", case.id, case.claimDescription or "", case.currency or "", amount
-            )
+            # One made on trial bears the same reference: it is no case, and there can be no other under that name.
+            what = (case.claimDescription or "") if case.isTestCase is self._test_cases else "a case of another mode"
+            found[reference] = Held(reference, "claim", case.id, what, case.currency or "", amount)
         return found
 
     def questions(self) -> list[Question]:
@@ -404,7 +409,7 @@ def _deleted(entry: KnownEntry, at: datetime) -> bytes:
             "grossAmount": money.text(entry.amount),
             "recipient": RECIPIENTS[entry.received_by],
             "currency": entry.currency,
-            "invoice": {"invoiceId": entry.claim_id},
+            "invoice": entry.claim_id and {"invoiceId": entry.claim_id},
             "deleted": True,
         }
     )

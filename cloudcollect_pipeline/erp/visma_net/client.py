@@ -147,7 +147,10 @@ class VismaNet:
         return [raw for payments in read for raw in payments]
 
     def posted_payments(self, since: date) -> Iterator[PostedPayment]:
-        """Payments dated since a day on the suspense account, and every Balanced or Hold one on any account."""
+        """Payments dated since a day on the suspense account, and every Balanced or Hold one on any account.
+
+        The list holds everybody's: one that cannot be read is passed over where it is nobody's but a stranger's.
+        """
         seen: set[tuple[str, str]] = set()
         lists: tuple[Params, ...] = (
             # unreleased first: one that is released meanwhile then appears in the list by date
@@ -158,7 +161,12 @@ class VismaNet:
         for params in lists:
             for page in self._pages(PAYMENTS, params, PaymentRow):
                 for raw in page:
-                    payment = codec.posted_payment(raw, PAYMENTS)
+                    try:
+                        payment = codec.posted_payment(raw, PAYMENTS)
+                    except Unreadable:
+                        if codec.is_strangers(raw, self.settings.suspense_cash_account):
+                            continue
+                        raise
                     key = (payment.document_type, payment.number)
                     ours = payment.cash_account == self.settings.suspense_cash_account
                     if key not in seen and (ours or payment.status in ("Balanced", "Hold")):

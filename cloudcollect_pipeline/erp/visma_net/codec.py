@@ -15,6 +15,7 @@ import msgspec
 
 from cloudcollect_pipeline.domain.errors import Unreadable
 from cloudcollect_pipeline.domain.money import NotMoney, kroner, ore
+from cloudcollect_pipeline.domain.reference import is_reference
 from cloudcollect_pipeline.erp.port import (
     CaseFields,
     CashAccount,
@@ -239,6 +240,20 @@ def posted_payment(raw: bytes, where: str) -> PostedPayment:
         payment_date=_day(payment.application_date, name),
         lines=tuple(PaymentLine(kind, number, amount) for (kind, number), amount in net.items() if amount),
     )
+
+
+class _Whose(msgspec.Struct, rename="camel"):
+    payment_ref: str | None = None
+    cash_account: str | None = None
+
+
+def is_strangers(raw: bytes, suspense_cash_account: str) -> bool:
+    """Whether a payment, readable or not, stands on another account and bears no reference that could be ours."""
+    try:
+        told = decoded(raw, _Whose)
+    except NotJson:
+        return False
+    return told.cash_account not in (None, "", suspense_cash_account) and not is_reference(told.payment_ref or "")
 
 
 class Document(msgspec.Struct, rename="camel"):

@@ -19,7 +19,7 @@ select
         as business,
     -- nine digits only: a private person's national id may stand in the same field, and must not pass
     case when length(digits) = 9 then digits end as organisation_number,
-    address.country.id as country,
+    nullif(address.country.id, '') as country,
     doc.currencyId as currency,
     nullif(doc.parentRecord.number, '') as parent,
     coalesce(nullif(doc.invoiceContact.name, ''), nullif(doc.mainContact.name, ''), doc.name) as name,

@@ -1,5 +1,5 @@
 -- The keys of staged rows that break their contract, as far as they could be read.
-select n, concat_ws(' ', {keys}) as key, {id} as id, {document_type} as document_type, {number} as number,
+select n, {key} as key, {id} as id, {document_type} as document_type, {number} as number,
        {customer} as customer
 from {staged}
 where n in (select unnest($broken))

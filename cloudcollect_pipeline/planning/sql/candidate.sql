@@ -87,7 +87,7 @@ select r.*,
        cu.country,
        elsewhere.live is true as elsewhere,
        coalesce(claims.live, 0) as live_claims,
-       coalesce(claims.past, 0) as past_claims,
+       coalesce(claims.past, 0) + coalesce(elsewhere.given_back, 0) as past_claims,
        coalesce(claims.disputed, false) as disputed,
        coalesce(claims.disputed_before, false) as disputed_before,
        coalesce(pending.transfers, 0) as pending_transfers,
@@ -116,14 +116,15 @@ left join made_up on made_up.receivable_type = r.document_type and made_up.recei
 left join unreleased on unreleased.receivable_type = r.document_type and unreleased.receivable_number = r.number
 left join over on over.document_type = r.document_type and over.document_number = r.number and over.number = r.case_number
 left join (
-    select document, bool_or(live) as live from elsewhere group by document
+    select document, bool_or(live) as live, count(*) filter (given_back) as given_back from elsewhere group by document
 ) elsewhere on elsewhere.document = r.document_type || ' ' || r.number
 left join (
     select document, case_number as number from elsewhere where not live and case_number is not null group by all
 ) left_there on left_there.document = r.document_type || ' ' || r.number and left_there.number = r.case_number
 left join kids on kids.kid = r.kid
 left join episode_approved approved
-    on approved.subject = r.document_type || ' ' || r.number || ' episode ' || (claims.past + 1)
+    on approved.subject = r.document_type || ' ' || r.number || ' episode '
+        || (coalesce(claims.past, 0) + coalesce(elsewhere.given_back, 0) + 1)
 left join foreign_payment on foreign_payment.customer = r.customer
 left join (select distinct receivable from fence where receivable is not null) fenced
     on fenced.receivable = r.document_type || ' ' || r.number

@@ -39,4 +39,6 @@ from aside left join owners on owners.feed = aside.feed and owners.key = aside.k
 where aside.customer is null and owners.customer is null
   and aside.feed in ('documents', 'payments', 'customers', 'claims', 'entries')
 union all
-select null, null, true from incomplete_feed;
+select null, null, true from incomplete_feed
+union all
+select subject, null, false from unread;

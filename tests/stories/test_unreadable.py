@@ -1,0 +1,147 @@
+"""A record that cannot be read or understood right before a write: what rests on it waits, and nothing else."""
+
+import httpx
+import pytest
+
+from tests.story import ends_equal, spoil, transferred
+
+
+def not_to_be_read(story, document):
+    path = rf"/v1/customerinvoice/{document.number}$"
+    story.world.erp_faults.add("status_before", "GET", path, count=10**6, status=500)
+
+
+def test_a_receivable_that_cannot_be_read_by_its_number_keeps_only_itself_from_being_handed_over(story):
+    *healthy, poisoned = [story.receivable(6000) for _ in range(6)]
+    healthy.append(story.receivable(7000))
+    not_to_be_read(story, poisoned)
+    story.night()
+    assert story.agency.claim_for(story.slug, poisoned.number) is None
+    assert all(story.agency.claim_for(story.slug, document.number) for document in healthy)
+    assert story.findings() == {}
+    story.night()
+    [finding] = story.with_journal(lambda journal: journal.findings())
+    assert finding["code"] == "EFFECT_NOT_SENT"
+    assert poisoned.number in finding["text"]
+    story.world.erp_faults.clear()
+    story.quiet()
+    assert story.agency.claim_for(story.slug, poisoned.number) is not None
+    assert story.findings() == {}
+
+
+def test_one_unreadable_invoice_keeps_no_other_from_its_posting(story):
+    documents = [transferred(story) for _ in range(4)]
+    for document in documents:
+        story.collect(document, 1000)
+    not_to_be_read(story, documents[1])
+    story.night()
+    story.night()
+    assert [document.balance for document in documents] == [5000, 6000, 5000, 5000]
+    assert len(story.findings()["EFFECT_NOT_SENT"]) == 1
+    story.world.erp_faults.clear()
+    ends_equal(story, *documents)
+
+
+def test_an_unreadable_invoice_that_a_payment_names_keeps_only_itself_waiting(story):
+    named, other = transferred(story), transferred(story)
+    for _ in range(12):  # until its dunning is no news any more, and no list brings it
+        story.night()
+    story.erp.pay(named, 500)
+    story.collect(other, 1000)
+    not_to_be_read(story, named)
+    story.night()
+    assert other.balance == 5000
+    assert story.open_at_agency(named) == 6000
+    assert story.findings()["FEED_INCOMPLETE"] == [f"Invoice {named.number}"]
+    story.world.erp_faults.clear()
+    ends_equal(story, named, other)
+    assert story.open_at_agency(named) == 5500
+
+
+def test_where_nothing_can_be_read_by_its_number_nothing_is_sent_and_little_is_asked(story):
+    for _ in range(64):
+        story.receivable(6000)
+    story.world.erp_faults.add("status_before", "GET", r"/v1/customerinvoice/[^/]+$", count=10**6, status=500)
+    story.transport = counted = ByNumber(story.transport)
+    result = story.night()
+    assert result.dispatched.counts["transfer"] == {"dropped": 64}
+    assert counted.asked < 64
+
+
+class ByNumber(httpx.BaseTransport):
+    """Counts what is asked about one invoice."""
+
+    def __init__(self, beneath):
+        self.beneath, self.asked = beneath, 0
+
+    def handle_request(self, request):
+        self.asked += "/customerinvoice/" in request.url.path
+        return self.beneath.handle_request(request)
+
+
+@pytest.mark.parametrize("mine", [False, True], ids=["on another account", "bearing a reference like ours"])
+def test_a_payment_of_nobodys_business_that_cannot_be_read_keeps_nothing_from_being_posted(story, mine):
+    paid, collected = transferred(story), transferred(story)
+    theirs = story.erp.pay(paid, 500)
+
+    def odd(payment):
+        if payment["refNbr"] == theirs.number:
+            payment |= {"paymentAmount": 500.125} | ({"paymentRef": "ABCDEFGHIJKLMN2"} if mine else {})
+
+    spoil(story, "erp", "customerPayment", odd, count=10**6)
+    story.collect(collected, 1000)
+    result = story.night()
+    assert collected.balance == (6000 if mine else 5000)
+    assert ("could not be asked" in result.not_sent) is mine
+
+
+ODD_PAYMENTS = {
+    "an unknown status": lambda payment: payment.update(status="PendingApproval"),
+    "an unknown type": lambda payment: payment.update(type="CashSale"),
+    "no balance": lambda payment: payment.update(availableBalance=None),
+    "too many decimals": lambda payment: payment.update(availableBalance=6000.125),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_PAYMENTS.values(), ids=ODD_PAYMENTS)
+def test_a_payment_that_nobody_understands_keeps_its_customer_back_after_the_plan_too(story, odd):
+    paid, other = story.receivable(6000), story.receivable(6000)
+
+    def meanwhile():
+        story.erp.receive(paid.customer, 6000)
+        spoil(story, "erp", "customerPayment", odd, count=10**6)
+
+    carried_out_after(story, meanwhile)
+    assert story.agency.claim_for(story.slug, paid.number) is None
+    assert story.agency.claim_for(story.slug, other.number) is not None
+
+
+def test_a_customer_whose_exclusion_nobody_understands_is_kept_back_after_the_plan_too(story):
+    invoice = story.receivable(6000)
+
+    def meanwhile():
+        spoil(story, "erp", "/customer(/|$)", lambda card: card.update(excludeDebtCollection="yes"), count=10**6)
+
+    carried_out_after(story, meanwhile)
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+
+
+def test_what_a_person_dismissed_is_no_more_to_the_guard_than_to_the_plan(story):
+    invoice = story.receivable(6000)
+    payment = story.erp.receive(invoice.customer, 100)
+    spoil(story, "erp", "customerPayment", lambda row: row.update(status="PendingApproval"), count=10**6)
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    story.decide("CONTRACT_BROKEN", "dismiss", f"payments Payment {payment.number}")
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is not None
+
+
+def carried_out_after(story, meanwhile):
+    """A plan is made; something happens; a person approves it as it stands."""
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan().plan
+        assert plan.effects
+        meanwhile()
+        night.carry_out(night.approve(plan.hash))
