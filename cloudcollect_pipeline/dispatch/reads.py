@@ -6,6 +6,7 @@ They answer what the guard asks (`guards.Reads`) and change nothing but temporar
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from cloudcollect_pipeline.agency.port import Agency, Debtor
 from cloudcollect_pipeline.dispatch.guards import Row
@@ -74,8 +75,11 @@ class LedgerReads:
         return verdicts, settled, persons
 
     def must_stop(self, customers: Sequence[str]) -> dict[str, Row]:
-        """Verdicts of the receivables and claims read last."""
-        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer")
+        """Verdicts of the receivables and claims read last; a card that nobody understands counts as last mirrored.
+
+        To pause is the safe side: an odd card must not keep anybody from it.
+        """
+        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer", broken="leave out")
         self._load("erp", "payments", [], "fresh_payment")
         with self._laid_over("guard_views", "guard_claims"):
             return self._verdicts()
@@ -84,7 +88,7 @@ class LedgerReads:
         """Entries with news since a mirror version: the entry, what it reverses, and its root."""
         since = self.ledger.watermark("agency", "entries")
         entries = [raw for page in self.agency.pages("entries", since) for raw in page]
-        self._load("agency", "entries", entries, "fresh_entry", judged=False)  # of all customers: the plan fences them
+        self._load("agency", "entries", entries, "fresh_entry", broken="keep")  # of everybody: the plan fences them
         return self.ledger.rows(sql("changed_entries", HERE), {"version": version})
 
     def words(self, customer: str, text: str) -> list[str]:
@@ -92,18 +96,31 @@ class LedgerReads:
         found = self.ledger.rows(sql("person_words", HERE), {"customer": customer, "text": text})
         return [row["word"] for row in found]
 
-    def _load(self, side: str, feed: str, records: list[bytes], table: str, *, judged: bool = True) -> None:
-        """Raises `Unreadable` where a record that is `judged` breaks its contract, unless a person dismissed it."""
+    def _load(
+        self,
+        side: str,
+        feed: str,
+        records: list[bytes],
+        table: str,
+        *,
+        broken: Literal["refuse", "leave out", "keep"] = "refuse",
+    ) -> None:
+        """Raises `Unreadable` where a record breaks its contract and is not to be left out, or kept as it is.
+
+        What a person dismissed is left out.
+        """
         described = (self.erp if side == "erp" else self.agency).feeds[feed]
         spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
         self.ledger.map(described, [spool], table)
-        if not judged:
+        if broken == "keep":
             return
         contract = {"table": table, "key": key_of(described.table), "breaks": breaks(described.table)}
-        self.ledger.db.execute(sql("leave_out_dismissed", HERE).format(**contract), {"feed": feed})
-        broken = self.ledger.rows(sql("fresh_broken", HERE).format(**contract))
-        if broken:
-            named = ", ".join(row["key"] for row in broken[:3])
+        self.ledger.db.execute(
+            sql("leave_out_broken", HERE).format(**contract), {"feed": feed, "all": broken == "leave out"}
+        )
+        told = self.ledger.rows(sql("fresh_broken", HERE).format(**contract))
+        if told:
+            named = ", ".join(row["key"] for row in told[:3])
             raise Unreadable(f"{side} {feed}: {named} does not keep its contract")
 
     def _persons(self) -> dict[str, Debtor]:

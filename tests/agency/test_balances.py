@@ -1,6 +1,7 @@
 """Entries derived from cumulative balances."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,7 +97,8 @@ def test_of_a_claim_that_comes_twice_in_one_reading_what_was_told_last_counts():
             yield from ()
 
     known = KnownOfClaim(tuple(lived({"principal": 100})))
-    entries = EntriesOfBalances(Agency(), lambda _: {"clm": known})
+    agency: Any = Agency()
+    entries = EntriesOfBalances(agency, lambda _: {"clm": known})
     assert [*entries.pages("entries", None)] == []
 
 

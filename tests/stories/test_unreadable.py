@@ -126,6 +126,14 @@ def test_a_customer_whose_exclusion_nobody_understands_is_kept_back_after_the_pl
     assert story.agency.claim_for(story.slug, invoice.number) is None
 
 
+def test_an_odd_customer_card_keeps_nobody_from_being_paused(story):
+    invoice = transferred(story)
+    spoil(story, "erp", "/customer(/|$)", lambda card: card.update(excludeDebtCollection="yes"), count=10**6)
+    story.agency.dispute(story.claim(invoice))
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+
+
 def test_what_a_person_dismissed_is_no_more_to_the_guard_than_to_the_plan(story):
     invoice = story.receivable(6000)
     payment = story.erp.receive(invoice.customer, 100)
