@@ -6,8 +6,10 @@ from datetime import timedelta
 import duckdb
 import pytest
 
+from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
 from cloudcollect_pipeline.dispatch.journal import Journal, JournalError
 from cloudcollect_pipeline.ledger.ledger import LedgerError
+from cloudcollect_pipeline.nightly import ALL_PHASES
 from tests.story import Story, Writes, transferred, world_transport
 
 
@@ -128,3 +130,25 @@ def test_a_person_may_accept_a_clock_that_was_wrong_before(tmp_path):
     journal.close()
     story.night()
     assert story.open_at_agency(invoice) == 5000
+
+
+def test_dispatch_that_stopped_goes_on_in_no_later_phase_of_the_same_run(story):
+    """As Dagster sends: phase by phase. Three unknown outcomes in a row say that the agency is down."""
+    paid = [transferred(story) for _ in range(4)]
+    for invoice in paid:
+        story.erp.pay(invoice, 1000)
+        story.collect(invoice, 500)
+    for _ in range(4):
+        story.receivable(7000)
+    for faults in (story.world.erp_faults, story.world.agency_faults):
+        for method in ("POST", "PUT"):
+            faults.add("status_before", method, "^/v[12]/", count=10**6, status=503)
+    story.transport = writes = Writes(story.transport)
+    story.morning()
+    with story.opened() as night:
+        night.approve(night.prepare_plan().plan.hash)
+        night.dispatch(("transfers",))
+        for phase in ALL_PHASES[1:]:
+            with pytest.raises(NothingSent, match="3 writes in a row"):
+                night.dispatch((phase,))
+    assert len(writes.seen) == 3
