@@ -18,7 +18,13 @@ from cloudcollect_pipeline.agency.port import Agency, DerivedEntry, KnownEntry
 from cloudcollect_pipeline.agency.unlisted import EntriesStillListed, ListsAll
 from cloudcollect_pipeline.connection import Connection, connect
 from cloudcollect_pipeline.dispatch.caps import breaches, too_few_rows
-from cloudcollect_pipeline.dispatch.dispatcher import PHASES, Dispatched, Dispatcher, NothingSent
+from cloudcollect_pipeline.dispatch.dispatcher import (
+    PHASES,
+    UNREADABLE_IN_A_ROW,
+    Dispatched,
+    Dispatcher,
+    NothingSent,
+)
 from cloudcollect_pipeline.dispatch.gate import approve, dispatchable
 from cloudcollect_pipeline.dispatch.guards import Guard
 from cloudcollect_pipeline.dispatch.journal import Journal
@@ -361,7 +367,8 @@ class Night:
             self._incomplete.append("erp documents")
         else:
             self._unread = tuple(f"{key.document_type} {key.number}" for key in unread)
-        in_turn = self._read_by_key(spools, [key for key in turn if key not in told | set(touched)], "sweep")
+        turn = [key for key in turn if key not in told | set(touched)]
+        in_turn = turn if len(unread) > MOST_UNREAD else self._read_by_key(spools, turn, "sweep")
         if in_turn:
             named = ", ".join(f"{key.document_type} {key.number}" for key in in_turn[:MOST_UNREAD])
             more = f" and {len(in_turn) - MOST_UNREAD} more" if len(in_turn) > MOST_UNREAD else ""
@@ -388,14 +395,17 @@ class Night:
             return []
         records: list[bytes] = []
         unread: list[DocumentKey] = []
+        failures = 0
         waiting = [list(keys)]
         while waiting:
             part = waiting.pop()
             try:
                 records += self.erp.documents(part)
+                failures = 0
             except CounterpartyError as error:
+                failures += 1
                 half = len(part) // 2
-                if half and len(unread) <= MOST_UNREAD:  # one of them alone may be at fault
+                if half and failures <= UNREADABLE_IN_A_ROW:  # one of them alone may be at fault
                     waiting += [part[half:], part[:half]]
                 else:
                     unread += part

@@ -15,6 +15,7 @@ from cloudcollect_pipeline.cli.screen import command, moment, say, say_json, say
 from cloudcollect_pipeline.dispatch.journal import Journal
 from cloudcollect_pipeline.dispatch.lock import company_lock
 from cloudcollect_pipeline.domain.words import RECEIVABLE_TYPES
+from cloudcollect_pipeline.privacy.grounds import has_run
 from cloudcollect_pipeline.reporting.published import NotPublished, snapshot
 from cloudcollect_pipeline.web.clock import SystemClock
 
@@ -90,18 +91,26 @@ def pause(slug: str | None, paused: bool) -> int:
 
 
 def add_hold(words_: list[str], slug: str | None, reason: str, until: str | None) -> int:
-    """Hold a receivable or a customer back from collection."""
+    """Hold a receivable or a customer back from collection, at every agency of the creditor."""
     last = context.parse_day(until) if until else None
-    with desk(slug) as made:
-        subject = _subject(words_, slug)
-        made.journal.set_hold(subject, reason, last, made.who, made.at)
-        made.publish()
-        say(
-            f"{escape(subject)} is held{f' until {last}' if last else ''}: it is not transferred, and a claim is paused"
-        )
+    subject = _subject(words_, slug)
+    books = _books(slug)
+    for name in books:
+        with desk(name) as made:
+            made.journal.set_hold(subject, reason, last, made.who, made.at)
+            made.publish()
+    at = f" at {' and '.join(books)}" if len(books) > 1 else ""
+    say(f"{escape(subject)} is held{f' until {last}' if last else ''}{at}: not transferred, and a claim is paused")
     if not _is_mirrored(subject, slug):
         say(f"No night has read {escape(subject)} from the ERP yet: if it is not of today, look at the number again.")
     return OK
+
+
+def _books(slug: str | None) -> list[str]:
+    """The company, and those of the same creditor at other agencies that have been run."""
+    settings = context.settings()
+    name = context.company(settings, slug)
+    return [name, *(other for other in settings.siblings(name) if has_run(settings.data_dir / other))]
 
 
 def _is_mirrored(subject: str, slug: str | None) -> bool:
@@ -119,15 +128,18 @@ def _is_mirrored(subject: str, slug: str | None) -> bool:
 
 
 def remove_hold(words_: list[str], slug: str | None) -> int:
-    """Take a hold away."""
-    with desk(slug) as made:
-        held = {hold["subject"] for hold in made.journal.holds()}
-        text = " ".join(words_)
-        subject = text if text in held else _subject(words_, slug)
-        if not made.journal.end_hold(subject, made.who, made.at):
-            raise Stop(f"{subject} is not on the hold list; `{command()} hold list` shows it", USAGE)
-        made.publish()
-        say(f"{escape(subject)} is no longer held")
+    """Take a hold away, from the lists of all agencies of the creditor."""
+    text, ended, subject = " ".join(words_), False, ""
+    for name in _books(slug):
+        with desk(name) as made:
+            held = {hold["subject"] for hold in made.journal.holds()}
+            subject = text if text in held else _subject(words_, slug)
+            if made.journal.end_hold(subject, made.who, made.at):
+                made.publish()
+                ended = True
+    if not ended:
+        raise Stop(f"{subject} is not on the hold list; `{command()} hold list` shows it", USAGE)
+    say(f"{escape(subject)} is no longer held")
     return OK
 
 

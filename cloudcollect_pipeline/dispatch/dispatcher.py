@@ -45,6 +45,8 @@ STOP_AFTER_UNCERTAIN = 3
 UNREADABLE_IN_A_ROW = 10
 """Groups that the guard could not read, after which no further one is taken apart: it is not one record then."""
 MOST_INTENTS = 3
+MOST_NAMED = 5
+"""Effects that one reason keeps waiting, and that are told one by one."""
 RENAMED = "stands in the ERP and no longer bears its reference"
 POLLS = 4
 POLL_SECONDS = 15.0
@@ -114,6 +116,9 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._uncertain_in_a_row = 0
         self._unreadable_in_a_row = 0
+        self._waited: dict[str, date] = {}
+        """Of what was tried tonight, since when it waits; what waits once more, by kind and reason: `_waiting`."""
+        self._waiting: dict[tuple[Kind, str], list[tuple[Effect, date]]] = defaultdict(list)
         self._stopped = ""
         self._blocked: set[str] = set()
         self._version = 0
@@ -272,6 +277,7 @@ class Dispatcher:
             self._guard_and_send([*map(from_text, self.journal.planned_at(plan_hash, positions))], index)
             if self._stopped or self.journal.paused():
                 break
+        self._tell_waiting()
         if self._stopped:
             self.result.findings.append(Finding("DISPATCH_STOPPED", f"plan {plan_hash[:12]}", self._stopped))
         return self.result
@@ -369,7 +375,8 @@ class Dispatcher:
     def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
         """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more.
 
-        A group that cannot be read is taken apart: one unreadable record keeps nothing waiting but what rests on it.
+        A group that cannot be read is taken apart, though no lane is: one unreadable record keeps nothing waiting but
+        what rests on it.
         """
         left = list(group)
         while not (self._stopped or self.journal.paused()):
@@ -382,10 +389,12 @@ class Dispatcher:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:
                 self._unreadable_in_a_row += 1
-                if len(left) > 1 and self._unreadable_in_a_row <= UNREADABLE_IN_A_ROW:
-                    half = len(left) // 2
-                    self._guard_and_send(left[:half], index)
-                    self._guard_and_send(left[half:], index)
+                # Settlements wait for each other only where they say so.
+                lanes = [[one] for one in left] if left[0].kind == Kind.SETTLEMENT else _by_lane(left)
+                if len(lanes) > 1 and self._unreadable_in_a_row <= UNREADABLE_IN_A_ROW:
+                    half = len(lanes) // 2
+                    for part in (lanes[:half], lanes[half:]):
+                        self._guard_and_send([effect for lane in part for effect in lane], index)
                 else:
                     self._dropped(left, lambda _: True, f"the guard could not read: {error}")
                 return
@@ -403,13 +412,11 @@ class Dispatcher:
     def _send_group(self, group: Sequence[Effect], fresh: Fresh, index: Index) -> list[Effect]:
         """Send a group, lane by lane; returns what the guard's read had grown too old for."""
         self._read_at = fresh.read_at
-        lanes: dict[str, list[Effect]] = defaultdict(list)
-        for effect in group:
-            lanes[effect.lane].append(effect)
+        lanes = _by_lane(group)
         if len(lanes) == 1 or self.parallel == 1:
-            return [late for lane in lanes.values() for late in self._send_lane(lane, fresh, index)]
+            return [late for lane in lanes for late in self._send_lane(lane, fresh, index)]
         with ThreadPoolExecutor(self.parallel) as pool:
-            sent = pool.map(lambda lane: self._send_lane(lane, fresh, index), lanes.values())
+            sent = pool.map(lambda lane: self._send_lane(lane, fresh, index), lanes)
             return [late for lane in sent for late in lane]
 
     def _send_lane(self, effects: Sequence[Effect], fresh: Fresh, index: Index) -> Sequence[Effect]:
@@ -497,17 +504,12 @@ class Dispatcher:
         known = self.journal.effect(effect.reference)
         if state == "dropped" and known and known.state == "created":
             state = "created"  # what exists is not dropped: it is finished on a later night
-        waits = state in ("dropped", "later") and known and known.state in ("dropped", "later")
-        since = known.night if waits and known and known.night < self.night else None
+        if state in ("dropped", "later"):
+            self._note_waiting(effect, known, note)
         self._journal(effect, state, remote_id=remote_id, note=note, details=details)
         document, amount = effect.content.document, display(effect.content.amount)
         with self._lock:
             self.result.add(effect, state)
-            if since:
-                text = (
-                    f"{effect.kind} of {amount} for {document} was not sent, nor was it in the night of {since}: {note}"
-                )
-                self.result.findings.append(Finding("EFFECT_NOT_SENT", effect.reference, text, effect.content.amount))
             if state == "rejected" and effect.kind != Kind.CASE_REFERENCE:
                 text = f"{effect.kind} of {amount} for {document} was refused: {note}"
                 self.result.findings.append(Finding("EFFECT_REFUSED", effect.reference, text, effect.content.amount))
@@ -520,10 +522,32 @@ class Dispatcher:
         self.progress(f"{effect.kind} {document} {amount}: {f'{state} ({note})' if note else state}")
         return state
 
+    def _note_waiting(self, effect: Effect, known: EffectRow | None, note: str) -> None:
+        """Take note of what was not sent on a night of the last week either."""
+        before = self._waited.get(effect.reference) or _waited_since(known)
+        if before and self.night - timedelta(days=7) <= before < self.night:
+            with self._lock:
+                self._waiting[effect.kind, note].append((effect, before))
+
+    def _tell_waiting(self) -> None:
+        """EFFECT_NOT_SENT: by effect, or by kind where one reason keeps many from being sent."""
+        for (kind, note), those in self._waiting.items():
+            for effect, since in those if len(those) <= MOST_NAMED else ():
+                told = f"{kind} of {display(effect.content.amount)} for {effect.content.document}"
+                text = f"{told} was not sent, nor was it in the night of {since}: {note}"
+                self._find("EFFECT_NOT_SENT", effect.reference, text, effect.content.amount)
+            if len(those) > MOST_NAMED:
+                text = f"{len(those)} effects of this kind were not sent, nor were they the night before: {note}"
+                self._find("EFFECT_NOT_SENT", f"kind {kind}", text)
+        self._waiting.clear()
+
     def _attempt(
         self, effect: Effect, details: Mapping[str, Any], write: Callable[[], str | None]
     ) -> tuple[str, str | None, str]:
         """Durable intent, one write, its outcome: (state, remote id, note)."""
+        since = _waited_since(self.journal.effect(effect.reference))
+        if since:
+            self._waited[effect.reference] = since
         self._journal(effect, "intent", details=details)
         # The last moment at which a process that stood still, or a slow PDF, can be noticed.
         if self._read_at is not None and self.clock.now() - self._read_at > GUARD_LIFE:
@@ -534,6 +558,7 @@ class Dispatcher:
             if isinstance(error, Gated):
                 text = f"the agency takes nothing before a person has signed: {error.link}"
                 self._find("AGREEMENT_UNSIGNED", error.what, text)
+                self._waited.pop(effect.reference, None)
             return "later", None, self._told(effect, error)
         except Refused as error:
             return "rejected", None, self._told(effect, error)
@@ -871,6 +896,17 @@ _SENDERS: Mapping[Kind, Callable[[Dispatcher, Effect, Fresh], str]] = {
     Kind.POSTING: Dispatcher._posting,
     Kind.SETTLEMENT: Dispatcher._settlement,
 }
+
+
+def _waited_since(known: EffectRow | None) -> date | None:
+    return known.night if known and known.state in ("dropped", "later") else None
+
+
+def _by_lane(group: Iterable[Effect]) -> list[list[Effect]]:
+    lanes: dict[str, list[Effect]] = defaultdict(list)
+    for effect in group:
+        lanes[effect.lane].append(effect)
+    return [*lanes.values()]
 
 
 def _groups(lanes: Mapping[Kind, Mapping[str, Sequence[int]]], size: int) -> Iterator[list[int]]:

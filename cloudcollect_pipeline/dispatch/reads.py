@@ -22,6 +22,8 @@ from cloudcollect_pipeline.planning.plan import HERE as PLANNING
 from cloudcollect_pipeline.planning.plan import judge, prepare, raise_fence
 
 HERE = "cloudcollect_pipeline.dispatch.sql"
+MIRRORED_BENEATH = ("fresh_customer", "fresh_payment")
+"""Fresh reads that are laid over the mirror: what is left out of them stands as it was mirrored."""
 
 
 class LedgerReads:
@@ -105,9 +107,9 @@ class LedgerReads:
         *,
         broken: Literal["refuse", "leave out", "keep"] = "refuse",
     ) -> None:
-        """Raises `Unreadable` where a record breaks its contract and is not to be left out, or kept as it is.
+        """Raises `Unreadable` where a record breaks its contract and is neither to be left out nor to be kept.
 
-        What a person dismissed is left out.
+        One that a person dismissed is never refused: it is left out where the mirror's row stands beneath.
         """
         described = (self.erp if side == "erp" else self.agency).feeds[feed]
         spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
@@ -115,10 +117,10 @@ class LedgerReads:
         if broken == "keep":
             return
         contract = {"table": table, "key": key_of(described.table), "breaks": breaks(described.table)}
-        self.ledger.db.execute(
-            sql("leave_out_broken", HERE).format(**contract), {"feed": feed, "all": broken == "leave out"}
-        )
-        told = self.ledger.rows(sql("fresh_broken", HERE).format(**contract))
+        if table in MIRRORED_BENEATH:
+            values = {"feed": feed, "all": broken == "leave out"}
+            self.ledger.db.execute(sql("leave_out_broken", HERE).format(**contract), values)
+        told = self.ledger.rows(sql("fresh_broken", HERE).format(**contract), {"feed": feed})
         if told:
             named = ", ".join(row["key"] for row in told[:3])
             raise Unreadable(f"{side} {feed}: {named} does not keep its contract")

@@ -259,8 +259,8 @@ def _news(claim: ClaimState, entries: Mapping[str, EntryState], state: CustomerS
                     f"{display(write_off)} of {claim.document} was written off by {application.document}",
                     write_off,
                 )
-            if answer != "accept":
-                write_off = _told_with_the_transfer(application, write_off, claim.baseline)
+            if answer != "accept" and application.document not in claim.baseline:
+                write_off = 0
         net[application.document] += application.paid + write_off
         facts[application.document] = application
         if application.entry:
@@ -489,13 +489,6 @@ def _postings(state: CustomerState, reference: Reference, planned: Planned) -> N
             )
             continue
         _post(state, entry, reference, planned)
-
-
-def _told_with_the_transfer(application: Application, write_off: int, baseline: Mapping[str, int]) -> int:
-    """What of a write-off that nobody has accepted the claim was handed over without: nothing else counts."""
-    if application.document not in baseline:
-        return 0
-    return min(write_off, max(0, baseline[application.document] - application.paid))
 
 
 def _post(state: CustomerState, entry: EntryState, reference: Reference, planned: Planned) -> None:

@@ -130,7 +130,9 @@ def _lay(ledger: Ledger, facts: Facts) -> None:
             "given_back": [other.given_back for other in facts.elsewhere],
         },
     )
-    held = [h["subject"] for h in facts.holds if not h["until"] or date.fromisoformat(h["until"]) >= facts.night]
+    held = sorted(
+        {h["subject"] for h in facts.holds if not h["until"] or date.fromisoformat(h["until"]) >= facts.night}
+    )
     approved = [s for (code, s), action in facts.decisions.items() if code == "NEW_EPISODE" and action == "approve"]
     dismissed = [
         s for (code, s), action in facts.decisions.items() if code == "CONTRACT_BROKEN" and action == "dismiss"

@@ -1272,9 +1272,18 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_sent(run):
     ]
 
 
+def test_a_lane_is_not_taken_apart_for_what_another_one_cannot_read(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 2  # all four, then the first alone
+    alone, first, second, last = several(REDUCTION, 4)
+    first, second = (replace(effect, chain="c", lane="c") for effect in (first, second))
+    confirmed = [entry[1] for entry in run.send(alone, first, second, last) if entry[0] == "confirmed"]
+    assert confirmed == ["R2", "R3", "R4"]
+    assert len([each for each in run.reads.asked if each[0] == "claims"]) == 3
+
+
 def test_what_comes_after_something_unread_in_its_chain_is_not_sent_before_it(run):
     run.reads.fails["claims"] = [Transient("timeout")] * 2
-    first, second = (replace(effect, chain="c", lane="c") for effect in several(REDUCTION, 2))
+    first, second = (replace(effect, chain="c") for effect in several(REDUCTION, 2))
     assert run.send(first, second) == [("dropped", "R1", None, "the guard could not read: timeout")]
     assert [code for code, *_ in run.findings()] == ["EFFECT_BLOCKED"]
 
@@ -1286,20 +1295,40 @@ def test_where_nothing_can_be_read_groups_are_not_taken_apart_for_ever(run):
     assert len(run.reads.fails["claims"]) > 1000 - 40
 
 
-def test_what_was_not_sent_on_an_earlier_night_either_is_a_finding(run):
+def nights_ago(run, days):
+    run.journal.db.execute("update effect set night = ?", ((NIGHT - timedelta(days=days)).isoformat(),))
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, False), (1, True), (7, True), (8, False)])
+def test_what_was_not_sent_on_a_night_of_the_last_week_either_is_a_finding(run, days, told):
     run.reads.fails["claims"] = [Transient("timeout")] * 2
     run.send(REDUCTION)
     assert run.findings() == []
-    run.send(REDUCTION)
-    assert run.findings() == []  # the same night once more
-    run.journal.db.execute("update effect set night = ?", ((NIGHT - timedelta(days=1)).isoformat(),))
-    run.reads.fails["claims"] = [Transient("timeout")]
+    nights_ago(run, days)
     run.send(REDUCTION)
     text = (
-        f"reduction of 10,00 for Invoice 1 was not sent, nor was it in the night of {NIGHT - timedelta(days=1)}: "
+        f"reduction of 10,00 for Invoice 1 was not sent, nor was it in the night of {NIGHT - timedelta(days=days)}: "
         "the guard could not read: timeout"
     )
-    assert run.findings() == [("EFFECT_NOT_SENT", "R1", text, 1000)]
+    assert run.findings() == ([("EFFECT_NOT_SENT", "R1", text, 1000)] if told else [])
+
+
+def test_what_the_agency_did_not_take_on_two_nights_is_a_finding(run):
+    run.agency.fails["create_reduction"] = [NotSent("429")] * 2
+    run.send(REDUCTION)
+    run.clock.sleep(24 * 3600)
+    nights_ago(run, 1)
+    run.send(REDUCTION)
+    assert [found[:2] for found in run.findings()] == [("EFFECT_NOT_SENT", "R1")]
+
+
+def test_one_reason_that_keeps_many_waiting_is_told_once(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 100
+    run.send(*several(REDUCTION, 6))
+    nights_ago(run, 1)
+    run.send(*several(REDUCTION, 6))
+    text = "6 effects of this kind were not sent, nor were they the night before: the guard could not read: timeout"
+    assert run.findings() == [("EFFECT_NOT_SENT", "kind reduction", text, None)]
 
 
 @pytest.mark.parametrize("column", ["entry_id", "reverses", "root"])

@@ -141,19 +141,6 @@ NEWS: dict[str, tuple[dict, Any, list, list]] = {
         [],
         [],
     ),
-    "a large write-off by what had paid before the transfer": (
-        {"balance": 4000, "open": 8000, "applications": (paid(2000, write_off=4000),), "baseline": {"Payment 7": 2000}},
-        (),
-        [],
-        [
-            (
-                "WRITE_OFF_ABOVE_TOLERANCE",
-                "Invoice 1 Payment 7",
-                "40,00 of Invoice 1 was written off by Payment 7",
-                4000,
-            )
-        ],
-    ),
     "a large write-off that the claim was handed over without": (
         {"balance": 8000, "open": 8000, "applications": (written_off(2000),), "baseline": {"WriteOff 8": 2000}},
         (),

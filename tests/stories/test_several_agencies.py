@@ -142,11 +142,27 @@ def test_what_an_agency_gives_back_goes_to_another_one_only_when_a_person_says_s
     assert len(story.claims_at("nordlys" + OTHER, invoice)) == 1
 
 
+def held_at(story, slug, subject):
+    with story.opened(slug) as night:
+        night.journal.set_hold(subject, "disputed", None, "test", story.world.now)
+
+
+def test_what_both_agencies_lists_hold_is_held_once(tmp_path):
+    story = Agencies(tmp_path, ({}, {}), companies=("nordlys",))
+    invoice, waiting = transferred(story), story.receivable(7000)
+    for document in (invoice, waiting):
+        for slug in story.settings.companies:
+            held_at(story, slug, f"Invoice {document.number}")
+    told = story.all_nights()
+    assert told["nordlys"].dispatched.counts["hold"] == {"confirmed": 1}
+    assert [each.document for each in told["nordlys"].plan.plan.held_back] == [f"Invoice {waiting.number}"]
+    assert story.claims_at("nordlys", invoice)[0].hold == "PAUSED"
+
+
 def test_who_is_held_back_is_so_at_every_agency_of_the_creditor(tmp_path):
     story = Agencies(tmp_path, ({"below_amount": 50}, {"from_amount": 50}), companies=("nordlys",))
     customer = story.customer()
-    with story.opened("nordlys") as night:
-        night.journal.set_hold(f"customer {customer}", "disputed", None, "test", story.world.now)
+    held_at(story, "nordlys", f"customer {customer}")
     small, large = story.receivable(3000, customer=customer), story.receivable(9000, customer=customer)
     other = story.receivable(9000)
     story.all_nights(2)

@@ -145,6 +145,16 @@ def test_what_a_person_dismissed_is_no_more_to_the_guard_than_to_the_plan(story)
     assert story.agency.claim_for(story.slug, invoice.number) is not None
 
 
+def test_money_is_posted_on_an_invoice_whose_odd_record_was_dismissed(story):
+    invoice = transferred(story)
+    spoil(story, "erp", "/customerinvoice", lambda row: row.update(excludeDebtCollection="perhaps"), count=10**6)
+    story.night()
+    story.decide("CONTRACT_BROKEN", "dismiss", f"documents Invoice {invoice.number}")
+    story.collect(invoice, 1000)
+    story.night()
+    assert invoice.balance == 5000
+
+
 def carried_out_after(story, meanwhile):
     """A plan is made; something happens; a person approves it as it stands."""
     story.morning()
