@@ -1,8 +1,12 @@
 """The hold list."""
 
 import json
+import re
+from contextlib import closing
 
-from tests.cli.conftest import Command, Town
+from cloudcollect_pipeline.cli.context import write_private
+from cloudcollect_pipeline.dispatch.journal import Journal
+from tests.cli.conftest import FIRST, Command, Town
 
 
 def test_the_hold_list(approved: Town, cloudcollect: Command) -> None:
@@ -39,3 +43,23 @@ def test_a_hold_needs_a_known_subject_and_a_date(approved: Town, cloudcollect: C
     ):
         said = cloudcollect("hold", "add", *arguments, "--reason", "x")
         assert (said.code, text in said.err) == (2, True), said
+
+
+def test_a_creditor_with_two_agencies_has_one_hold_list(approved: Town, cloudcollect: Command) -> None:
+    told = approved.file.read_text()
+    second = told.replace("companies.nordlys", "companies.nordlys-fjord")
+    for name, value in (("suspense_cash_account", "1513"), ("suspense_account", "1513"), ("id", "fjord")):
+        second = re.sub(rf'^{name} = ".*"$', f'{name} = "{value}"', second, flags=re.MULTILINE)
+    write_private(approved.file, f"{told}\n{second}")
+    tenant = approved.world.companies["nordlys"].tenant_id
+    Journal(approved.folder / "data" / "nordlys-fjord", "nordlys-fjord", tenant, FIRST).close()
+
+    def listed(company: str) -> list[str]:
+        with closing(Journal(approved.folder / "data" / company, company, "", FIRST, read_only=True)) as journal:
+            return [hold["subject"] for hold in journal.holds()]
+
+    said = cloudcollect("hold", "add", "customer", "10002", "--reason", "disputed", "--company", "nordlys-fjord")
+    assert (said.code, "nordlys-fjord and nordlys" in said.out) == (0, True)
+    assert listed("nordlys") == listed("nordlys-fjord") == ["customer 10002"]
+    assert cloudcollect("hold", "remove", "customer", "10002", "--company", "nordlys").code == 0
+    assert listed("nordlys") == listed("nordlys-fjord") == []
