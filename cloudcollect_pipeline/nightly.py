@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim
 from cloudcollect_pipeline.agency.port import Agency, DerivedEntry, KnownEntry
@@ -374,7 +375,7 @@ class Night:
             more = f" and {len(in_turn) - MOST_UNREAD} more" if len(in_turn) > MOST_UNREAD else ""
             text = f"receivables whose turn it was could not be read by key: {named}{more}"
             self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
-        if sweeping and len(in_turn) <= MOST_UNREAD:
+        if sweeping and not in_turn:
             read_at[SWEEP] = self._by_the_erps_clock(self.clock.now())
 
     def _told(self, spools: Mapping[str, list[Spool]], keys: Sequence[DocumentKey]) -> set[DocumentKey]:
@@ -746,7 +747,8 @@ class Night:
 
     @property
     def _agency_told(self) -> str:
-        return f"{self.settings.agency.id} at {self.settings.agency.base_url}"
+        """Its name and host: another port is no other agency."""
+        return f"{self.settings.agency.id} at {urlsplit(str(self.settings.agency.base_url)).hostname}"
 
     def _merge(self, done: Dispatched) -> None:
         for kind, outcomes in done.counts.items():

@@ -183,7 +183,7 @@ def test_another_agency_in_the_place_of_one_that_has_claims_waits_for_a_person(t
     story.morning()
     with story.opened() as night:
         reasons = night.prepare_plan().reasons
-    assert "; ".join(reasons).startswith("claims are at agency inkasso at http")
+    assert "; ".join(reasons).startswith("claims are at agency inkasso at 127.0.0.1,")
 
 
 def test_a_transfer_of_unknown_outcome_keeps_the_other_agency_away(tmp_path):
