@@ -392,7 +392,8 @@ def _reduce(
     # for one, is open there already; a posting that gives way has not done so yet, and what one lacks here is paid.
     lacking = sum(max(0, claim.carried.get(entry, 0) - settles[entry]) for entry in claim.carried)
     owed = max(0, claim.balance - lacking)
-    lift = owed - claim.open + sum(amount for _, amount, _ in sendable)
+    # Where the list of entries lacks one, the claim says less than they do: that may be money not posted yet either.
+    lift = owed - max(claim.open, listed_open) + sum(amount for _, amount, _ in sendable)
     ours = [item for item in claim.listed if item.ours and not item.cancelled and item.kind != "RAISE"]
     can_take_back = max(0, sum(item.amount for item in ours))
     for fall in decreases:
