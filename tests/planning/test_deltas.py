@@ -421,11 +421,9 @@ def test_what_the_agency_has_received_is_not_raised_though_its_posting_settles_s
 
 @pytest.mark.parametrize(("open_there", "lifted"), [(9000, 1000), (8000, 1000)])
 def test_money_that_only_the_claim_tells_of_is_not_raised_over_either(open_there, lifted):
-    """Two payments to us were undone, one reduction was cancelled by the agency; at 8000 the list of entries lacks one."""
-    listed = (
-        replace(LISTED, amount=1000),
-        replace(LISTED, entry_id="x2", document="Payment 9", amount=1000, cancelled=True),
-    )
+    """Two payments to us were undone, one of them cancelled by the agency; at 8000 the list of entries lacks one."""
+    cancelled = replace(LISTED, entry_id="x2", document="Payment 9", amount=1000, cancelled=True)
+    listed = (replace(LISTED, amount=1000), cancelled)
     effects, _ = told(planned(replace(CLAIM, open=open_there, balance=10000, listed=listed)))
     assert sum(effect[3] for effect in effects) == -lifted
 
