@@ -250,7 +250,8 @@ def _figures(told: Mapping[str, Any]) -> list[str]:
             ),
             ("things that happened", told["events"]),
             ("effects carried out", sum(told["effects"].values())),
-            ("faults", f"{told['faults']} of {told['fault_kinds']} kinds"),
+            ("faults that changed something", f"{told['faults']} of {told['fault_kinds']} kinds"),
+            ("faults beside them that changed nothing", told.get("faults_that_changed_nothing", "not counted")),
             (
                 "fault × place: cells that were hit",
                 f"{told['matrix_hit']:.1%} of {told['matrix_cells']}, the rarest {told['matrix_least']} times",
