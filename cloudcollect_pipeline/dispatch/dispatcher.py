@@ -537,7 +537,7 @@ class Dispatcher:
                 text = f"{told} was not sent, nor was it in the night of {since}: {note}"
                 self._find("EFFECT_NOT_SENT", effect.reference, text, effect.content.amount)
             if len(those) > MOST_NAMED:
-                text = f"{len(those)} effects of this kind were not sent, nor were they the night before: {note}"
+                text = f"{len(those)} effects of this kind were not sent, nor were they earlier this week: {note}"
                 self._find("EFFECT_NOT_SENT", f"kind {kind}", text)
         self._waiting.clear()
 

@@ -1327,7 +1327,7 @@ def test_one_reason_that_keeps_many_waiting_is_told_once(run):
     run.send(*several(REDUCTION, 6))
     nights_ago(run, 1)
     run.send(*several(REDUCTION, 6))
-    text = "6 effects of this kind were not sent, nor were they the night before: the guard could not read: timeout"
+    text = "6 effects of this kind were not sent, nor were they earlier this week: the guard could not read: timeout"
     assert run.findings() == [("EFFECT_NOT_SENT", "kind reduction", text, None)]
 
 

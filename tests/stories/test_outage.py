@@ -67,12 +67,18 @@ def test_after_an_outage_the_balances_end_as_after_nightly_runs(tmp_path, missed
     assert not after_an_outage.double_effects
 
 
-def test_a_plan_that_makes_up_for_missed_nights_waits_until_it_was_looked_at_whatever_night_it_is(tmp_path) -> None:
+def after_two_missed_nights(tmp_path):
+    """A company whose agency received money on an invoice before two nights that nobody ran."""
     story = Story(tmp_path)
     invoice = story.receivable(6000)
     story.night()
     story.collect(invoice, 2000)
     story.morning(3)
+    return story, invoice
+
+
+def test_a_plan_that_makes_up_for_missed_nights_waits_until_it_was_looked_at_whatever_night_it_is(tmp_path) -> None:
+    story, invoice = after_two_missed_nights(tmp_path)
     missed = [story.world.today - timedelta(days=1), story.world.today - timedelta(days=2)]
     with story.opened() as night:
         night.makes_up_for = missed
@@ -100,11 +106,7 @@ def test_a_plan_that_makes_up_for_missed_nights_waits_until_it_was_looked_at_wha
 
 
 def test_a_plan_made_for_missed_nights_waits_though_the_run_that_made_it_went_no_further(tmp_path) -> None:
-    story = Story(tmp_path)
-    invoice = story.receivable(6000)
-    story.night()
-    story.collect(invoice, 2000)
-    story.morning(3)
+    story, _ = after_two_missed_nights(tmp_path)
     with story.opened() as night:
         night.makes_up_for = [story.world.today - timedelta(days=1)]
         assert night.prepare_plan().verdict == "approval"
