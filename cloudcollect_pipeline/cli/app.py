@@ -432,8 +432,9 @@ def simulate(
     exhaustive: Annotated[bool, typer.Option(help="One story, with every fault at every boundary.")] = False,
     pairs: Annotated[bool, typer.Option(help="With every two crashes too: a quarter of an hour.")] = False,
     states: Annotated[
-        int, typer.Option(min=0, metavar="WORDS", help="Every order of seven things and nights, at most so many words.")
+        int, typer.Option(min=0, metavar="WORDS", help="Every order of a few things and nights, at most so many words.")
     ] = 0,
+    things: Annotated[int, typer.Option(min=1, max=7, help="How many things happen in --states.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Simulate nights in which everything goes wrong, and judge them; no counterparty and no data are touched."""
@@ -444,7 +445,7 @@ def simulate(
     if exhaustive or pairs:
         raise typer.Exit(simulation.explore(processes, evidence, commit, pairs=pairs, as_json=as_json))
     if states:
-        raise typer.Exit(simulation.explore_states(states, processes, evidence, commit, as_json=as_json))
+        raise typer.Exit(simulation.explore_states(states, things, processes, evidence, commit, as_json=as_json))
     raise typer.Exit(
         simulation.survey(tier, seeds, first, nights, faults, processes, evidence, commit, as_json=as_json)
     )

@@ -125,8 +125,8 @@ def explore(processes: int, folder: Path | None, commit: str, *, pairs: bool, as
     return ERROR if found.violations else OK
 
 
-def explore_states(most: int, processes: int, folder: Path | None, commit: str, *, as_json: bool) -> int:
-    """Every order of a few things and every state they lead to; an error where something does not hold."""
+def explore_states(most: int, things: int, processes: int, folder: Path | None, commit: str, *, as_json: bool) -> int:
+    """Every order of so many things and every state they lead to; an error where something does not hold."""
     must_be_a_folder(folder)
     told = 0
 
@@ -136,9 +136,12 @@ def explore_states(most: int, processes: int, folder: Path | None, commit: str, 
             told = explored.words.total()
             say(f"{told} words lived, {explored.states.total()} states")
 
-    found = states.explore(most, processes=processes, tell=progress)
+    names = states.EVENTS[:things]
+    found = states.explore(most, events=names, processes=processes, tell=progress)
     if folder is not None:
-        evidence.write({"most": most, **found.as_json()}, folder, commit, "states")
+        evidence.write(
+            {"most": most, "things": names, "troubles": states.TROUBLES, **found.as_json()}, folder, commit, "states"
+        )
     if as_json:
         say_json(found.as_json())
     else:

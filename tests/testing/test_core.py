@@ -166,7 +166,7 @@ def test_the_command_writes_both_tiers_on_one_page(tmp_path):
 
 
 def test_what_other_commands_found_stands_on_the_same_page(tmp_path):
-    asked = ["simulate", "--states", "30", "--evidence", str(tmp_path), "--commit", "abc"]
+    asked = ["simulate", "--states", "30", "--things", "3", "--evidence", str(tmp_path), "--commit", "abc"]
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 0, told.output
     assert str(tmp_path / "evidence.md") in told.stdout
@@ -181,7 +181,7 @@ def test_what_other_commands_found_stands_on_the_same_page(tmp_path):
         "soak": ("ghi", 0),
     }
     text = (tmp_path / "evidence.md").read_text()
-    assert "cloudcollect simulate --states 30" in text
+    assert "cloudcollect simulate --states 30 --things 3" in text
     assert "cloudcollect soak --kills 9" in text
     assert "| whole nights | 40 |" in text
     assert "| pairs of crashes | 66 |" in text

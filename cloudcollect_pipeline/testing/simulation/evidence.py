@@ -292,10 +292,10 @@ def _states(told: Mapping[str, Any]) -> list[str]:
     return [
         "## Every order of a few things",
         "",
-        "Every order of a few things that happen, with a night after any of them, a crash, a lost request or answer, a "
-        "lost journal, and lists that lag; a state that was met before is not gone on from.",
+        f"Every order of these: {', '.join(told['things'])}; with a night after any of them, and in one night one of "
+        f"these: {', '.join(told['troubles'])}. A state that was met before is not gone on from.",
         "",
-        f"    cloudcollect simulate --states {told['most']}",
+        f"    cloudcollect simulate --states {told['most']} --things {len(told['things'])}",
         "",
         *_table(
             ("orders lived", words),

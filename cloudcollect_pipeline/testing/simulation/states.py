@@ -25,10 +25,11 @@ TROUBLES = (
     "killed after a write",
     "write lost",
     "write done answer lost",
+    "write done late",
     "journal lost",
     "nothing new is listed",
 )
-"""A crash, a lost request, a lost answer, a lost journal, and lists that lag behind."""
+"""A crash, a lost request, a lost answer, a request done late, a lost journal, and lists that lag behind."""
 SEED, BEFORE = 122, 2
 """The company of all words, and the nights in which its first claims are handed over."""
 DICE = 1298360814
