@@ -58,12 +58,15 @@ def _half_made(new: Sequence[Path]) -> None:
 
 def _unusable(path: Path, error: duckdb.Error) -> LedgerError:
     told = str(error).splitlines()[0]
-    full = any(os.strerror(number) in told for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
-    mend = (
-        "Free some space on its disk and run again."
-        if full
-        else "It is derived: move it away and the next run rebuilds the present from both systems."
-    )
+
+    def because_of(*numbers: int) -> bool:
+        return any(os.strerror(number) in told for number in numbers)
+
+    mend = "It is derived: move it away and the next run rebuilds the present from both systems."
+    if because_of(errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        mend = "Free some space on its disk and run again."
+    elif because_of(errno.EACCES, errno.EPERM, errno.EROFS):
+        mend = "Let this user write it and its folder, and run again."
     return LedgerError(f"{path} cannot be opened: {told}. {mend}")
 
 

@@ -1,7 +1,11 @@
 """A night that must not begin: it says what is wrong and how to go on, writes to nobody, and loses nothing."""
 
+import os
+import re
 import sqlite3
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -64,6 +68,9 @@ def a_file_in_place_of_the_folder(story, folder):
     folder.write_text("in the way")
 
 
+NOBODY = 65534
+
+
 REFUSALS = [
     (corrupted_journal, JournalError, r"journal rebuild"),
     (newer_journal, JournalError, r"newer version.*update cloudcollect-pipeline"),
@@ -93,6 +100,37 @@ def test_a_night_that_must_not_begin_says_why_and_writes_to_nobody(tmp_path, spo
     assert "\n" not in str(refusal.value)
     assert writes.seen == []
     assert _files(story.data) == before
+
+
+@pytest.mark.parametrize("files", [0o444, 0o666], ids=["files too", "the folder alone"])
+def test_a_folder_that_may_only_be_read_says_so_and_writes_to_nobody(files):
+    with tempfile.TemporaryDirectory() as data:
+        story = Story(Path(data))
+        invoice = transferred(story)
+        story.erp.pay(invoice, 1000)
+        story.morning()
+        writes = story.transport = Writes(world_transport(story.world))
+        before = _files(story.data)
+        everything = [Path(data), *Path(data).rglob("*")]
+        root = os.geteuid() == 0
+        for path in everything:
+            path.chmod(0o555 if path.is_dir() else files)
+            if root:  # whom no mode keeps from writing
+                os.chown(path, NOBODY, -1)
+        if root:
+            os.seteuid(NOBODY)
+        try:
+            with pytest.raises((LedgerError, JournalError, OSError)) as refusal, story.opened() as night:
+                night.run()
+        finally:
+            if root:
+                os.seteuid(0)
+            for path in everything:
+                path.chmod(0o755 if path.is_dir() else 0o600)
+        assert re.search(r"let this user write|Permission denied: '.*'$", str(refusal.value), re.IGNORECASE)
+        assert "move it away" not in str(refusal.value)
+        assert writes.seen == []
+        assert _files(story.data) == before
 
 
 def _files(data):

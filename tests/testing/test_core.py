@@ -34,6 +34,8 @@ MISSED_BY = {
     "no fresh read before a write": {"S2", "S4"},
     "no guard against echoes": {"S8", "C1"},
     "no hash chain": {"S12"},
+    "an older journal is trusted": {"S12"},
+    "an intent is of another amount": {"S5"},
     "no ceiling": {"S8"},
     "an intent is not committed": {"S5"},
     "an intent is about something else": {"S5"},

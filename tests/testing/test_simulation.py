@@ -75,7 +75,9 @@ CAUGHT: dict[str, tuple[Script, str]] = {
         "S1",
     ),
     "no guard against echoes": (Script.drawn(3, 5, 3.0), "S8"),
-    "no hash chain": (
+    "an intent is of another amount": (Script(0, 1, ()), "S5"),
+    "no hash chain": (Script(0, 4, (Step(1, "pay the agency"), Step(3, "bit flipped", 0, 6))), "S12"),
+    "an older journal is trusted": (
         Script(0, 6, (Step(1, "pay the agency"), Step(2, "pay the agency"), Step(4, "journal of an earlier night"))),
         "S12",
     ),

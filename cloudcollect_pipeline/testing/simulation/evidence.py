@@ -18,8 +18,9 @@ from cloudcollect_pipeline.testing.simulation.tiers import CORE, ELSEWHERE, TIER
 
 FOCUS: Mapping[str, tuple[str, ...]] = {
     "a 5xx counts as not done": ("write 500 done", "nothing new is listed"),
+    "no hash chain": ("bit flipped",),
 }
-"""Safeguards that are missed only where two faults meet: their lives are drawn of these alone."""
+"""Safeguards that are missed only where a rare fault strikes or two meet: their lives are drawn of these alone."""
 PARTS = ("full", "story", "states", "soak")
 """Of the file of evidence, beside the nights over values: whole nights, one story, every order, real processes."""
 THE_MODELS_OWN = dict.fromkeys(("L1", "L3", "L4"), " (the model's own)")

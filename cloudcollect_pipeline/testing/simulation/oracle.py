@@ -738,11 +738,22 @@ class Oracle:
             journal.close()
 
     def _announced(self, write: Write) -> bool:
-        """Whether the journal says that this is about to be done: under its reference, or to its subject."""
+        """Whether the journal says that just this is about to be done: under its reference, or to its subject."""
         kinds, mine, wanted = self._sought(write)
-        query = f"select count(*) from effect where state in ('intent', 'created') and kind in ({kinds}) and {mine}"
+        query = (
+            "select amount, party, document from effect "
+            f"where state in ('intent', 'created') and kind in ({kinds}) and {mine} order by reference"
+        )
         with self._journal() as journal:
-            return bool(journal.execute(query, [*_KINDS[write.operation], wanted]).fetchone()[0])
+            announced = journal.execute(query, [*_KINDS[write.operation], wanted]).fetchall()
+        if not write.reference:
+            return bool(announced)
+        return any(
+            amount == write.amount
+            and write.customer in ("", party)
+            and (write.operation != "transfer" or write.document == document)
+            for amount, party, document in announced
+        )
 
     def _posting(self, write: Write) -> None:
         name, customer, amount = write.reference, write.customer, write.amount

@@ -233,9 +233,12 @@ class Chaos:
                 self._left[place] = waiting[0].nth if waiting else -1
                 self.idle += 1
 
-    def strike(self, step: Step, operation: str = "a night") -> None:
-        """A fault of a whole night has struck."""
-        self.struck[step.what, operation] += 1
+    def strike(self, step: Step, operation: str = "a night", *, changed: bool = True) -> None:
+        """A fault of a whole night has struck, and `changed` something or nothing."""
+        if changed:
+            self.struck[step.what, operation] += 1
+        else:
+            self.idle += 1
 
     def awaits(self, what: str) -> bool:
         """Whether a fault of this kind is the next one at its place."""

@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -276,9 +276,8 @@ class Life:
             self.chaos.strike(whole["run again"])
             ran = self._attempt({}) or ran
         if "answered twice" in whole:
-            self.chaos.strike(whole["answered twice"])
-            for _ in range(2):
-                self._answer(Random(whole["answered twice"].dice))
+            answered = [self._answer(Random(whole["answered twice"].dice)) for _ in range(2)]
+            self.chaos.strike(whole["answered twice"], changed=any(answered))
         if whole:
             self._after(whole)
         self._calm = 0 if ran is None or self.chaos.struck.total() > struck else self._calm + 1
@@ -312,8 +311,13 @@ class Life:
         with TemporaryDirectory() as folder, company_lock(Path(folder), "simulation", self.clock):
             self.chaos.strike(whole["second run"])
             self.wire.at_next_write = lambda: self._second_run(Path(folder))
-            ran = self._guarded(Run.run)
-            self.wire.at_next_write = None
+            ran = None
+            # The journal takes back no effect that another run has carried out: without the lock this one dies of it.
+            with suppress(sqlite3.IntegrityError):
+                ran = self._guarded(Run.run)
+            if self.wire.at_next_write:  # nothing was written: it starts while the lock is still held
+                self.wire.at_next_write()
+                self.wire.at_next_write = None
             return ran
 
     def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:
@@ -322,18 +326,7 @@ class Life:
             self.journal = self._opened(*self.journal.image())
         self.clock.running = True
         try:
-            return what(
-                Run(
-                    self.journal,
-                    self.store,
-                    self.planner,
-                    self.erp,
-                    self.agency,
-                    self.settings,
-                    self.clock,
-                    self.clock.wrong,
-                )
-            )
+            return what(self._new_run(self.store, self.planner))
         except Killed:
             self._rise()
         except (JournalError, CounterpartyError, NothingSent):
@@ -350,13 +343,21 @@ class Life:
                 return ran
         return None
 
+    def _new_run(self, store: Store, planner: Planner) -> Run:
+        return Run(
+            self.journal, store, planner, self.erp, self.agency, self.settings, self.clock, self.clock.wrong
+        )
+
     def _second_run(self, folder: Path) -> None:
-        """Another process starts the night's run again while this one is about to write."""
+        """Another process starts the night's run again while this one is about to write: to its end, if it may."""
+        requests = self.wire.requests
         try:
             with company_lock(folder, "a second run", self.clock, patience=0):
-                self.oracle.violated("S11", "two runs were under way at once")
-        except CompanyBusy:
+                self._new_run(self.store.copy(), Planner(everything=True)).run()
+        except (CompanyBusy, JournalError, CounterpartyError, NothingSent):
             pass
+        if self.wire.requests != requests:
+            self.oracle.violated("S11", "two runs were under way at once")
 
     def _approve(self, ran: Ran, whole: Mapping[str, Step]) -> Ran | None:
         """A person approves in the morning what waits for it; life goes on meanwhile."""
@@ -382,11 +383,12 @@ class Life:
 
     def _before(self, whole: Mapping[str, Step]) -> None:
         for what, step in whole.items():
+            changed = True
             match what:
                 case "journal of an earlier night" | "everything of an earlier night" | "bit flipped":
                     if not self._kept:
                         continue
-                    self._restore(what, Random(step.dice))
+                    changed = self._restore(what, Random(step.dice))
                 case "journal lost" | "journal and mirrors lost":
                     if what != "journal lost":
                         self.store = Store()
@@ -400,6 +402,7 @@ class Life:
                         continue  # lists that lag for two nights, or when all is read anew, cannot be told
                     self._unlisted_on = self.oracle.night
                     self.wire.unlisted = self.oracle.sent_since(self.world.now - timedelta(hours=30))
+                    changed = bool(self.wire.unlisted)
                 case "clock an hour ahead" | "clock an hour behind" | "clock two days behind":
                     if self.clock.wrong or "run past midnight" in whole:
                         continue  # a clock that is wrong counts its days wrong around midnight
@@ -407,7 +410,7 @@ class Life:
                     self.oracle.may_write = what != "clock two days behind"
                 case _:
                     continue
-            self.chaos.strike(step)
+            self.chaos.strike(step, changed=changed)
         if "paused" in whole:  # by a person, whatever journal there is by now
             self.journal.pause(True, "simulation", self.world.now)
             self.oracle.may_write = False
@@ -420,25 +423,27 @@ class Life:
         if "paused" in whole:
             self.journal.pause(False, "simulation", self.world.now)
 
-    def _restore(self, what: str, dice: Random) -> None:
+    def _restore(self, what: str, dice: Random) -> bool:
+        """Put a copy back, or find a flipped bit; whether the journal is another one by that."""
         self.oracle.look_at_journal()
         image, head, store = self._kept[dice.randrange(len(self._kept))]
+        newest, newest_head = self.journal.image()
         if what == "everything of an earlier night":
             self.store = store.copy()
             self.journal = self._opened(image, head)
             self.oracle.forget_journal()  # nothing beside them is left that could tell
-            return
-        newest, head = self.journal.image()
+            return head != newest_head
         if what == "bit flipped":
             flipped = bytearray(newest)
             flipped[dice.randrange(len(flipped))] ^= 1 << dice.randrange(8)
             try:
-                self.journal = self._opened(bytes(flipped), head)
-                return
+                self.journal = self._opened(bytes(flipped), newest_head)
+                return False
             except JournalError:
                 image = self._kept[-1][0]  # what the message says: the newest copy is put back
-        self.journal = self._opened(image, head)
+        self.journal = self._opened(image, newest_head)
         self.oracle.look_at_journal()
+        return what == "bit flipped" or head != newest_head
 
     def _opened(self, image: bytes | None = None, head: bytes = b"") -> MemoryJournal:
         """A journal as a process finds it when it starts."""
