@@ -43,7 +43,7 @@ TURNS = 15
 """Effects that one guard judges for each write under way: a slow counterparty too takes them within a minute."""
 STOP_AFTER_UNCERTAIN = 3
 UNREADABLE_IN_A_ROW = 10
-"""Groups that the guard could not read, after which no further one is taken apart: it is not one record then."""
+"""Lanes that the guard could not read, after which no further group is taken apart: it is not one record then."""
 MOST_INTENTS = 3
 MOST_NAMED = 5
 """Effects that one reason keeps waiting, and that are told one by one."""
@@ -125,6 +125,8 @@ class Dispatcher:
         self._lanes: dict[Kind, dict[str, list[int]]] = {}
         """The places in the plan of what is to be sent, lane by lane."""
         self._sought = Sought()
+        self._looked_up: tuple[datetime, Index] | None = None
+        """When both were asked what they hold of it, and what they said."""
         self._entries: set[str] = set()
         """The agency's entries that the plan posts or takes back, and of these `_changed` since the plan."""
         self._changed: set[str] = set()
@@ -264,17 +266,14 @@ class Dispatcher:
         if plan is None:
             raise NothingSent(f"there is no plan {plan_hash[:12]} in the journal")
         self._must_be_as_named(plan)
+        self._looked_up = None
         if not self._take_up(plan_hash, set(kinds)):
             return self.result
         self.guard.reads.prepare()
-        index = self._index(self._sought)
-        indexed_at = self.clock.now()
+        self._look_up()
         self._version = plan["version"]
         for positions in _groups(self._lanes, max(GROUP, TURNS * self.parallel)):
-            if self.clock.now() - indexed_at > RECHECK:
-                index = self._index(self._sought)
-                indexed_at = self.clock.now()
-            self._guard_and_send([*map(from_text, self.journal.planned_at(plan_hash, positions))], index)
+            self._guard_and_send([*map(from_text, self.journal.planned_at(plan_hash, positions))])
             if self._stopped or self.journal.paused():
                 break
         self._tell_waiting()
@@ -307,6 +306,12 @@ class Dispatcher:
             if effect.kind in OF_ENTRIES:
                 self._entries.add(str(effect.details["entry"]))
         return bool(self._lanes)
+
+    def _look_up(self) -> Index:
+        """What both hold of the plan's effects; asked again where that was some time ago."""
+        if self._looked_up is None or self.clock.now() - self._looked_up[0] > RECHECK:
+            self._looked_up = self.clock.now(), self._index(self._sought)
+        return self._looked_up[1]
 
     def _index(self, sought: Sought) -> Index:
         try:
@@ -372,7 +377,7 @@ class Dispatcher:
                 self._blocked.add(effect.chain)
         return [effect for effect in effects if not which(effect)]
 
-    def _guard_and_send(self, group: Sequence[Effect], index: Index) -> None:
+    def _guard_and_send(self, group: Sequence[Effect]) -> None:
         """Read a group's ground again and send it; what was not sent within a minute of the reads is read once more.
 
         A group that cannot be read is taken apart, though no lane is: one unreadable record keeps nothing waiting but
@@ -385,16 +390,17 @@ class Dispatcher:
             if not left:
                 return
             looked_again = self._entries_at != looked_at
+            index = self._look_up()  # halves of a group may come long after the whole
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:
-                self._unreadable_in_a_row += 1
                 # Settlements wait for each other only where they say so.
                 lanes = [[one] for one in left] if left[0].kind == Kind.SETTLEMENT else _by_lane(left)
+                self._unreadable_in_a_row += len(lanes) == 1
                 if len(lanes) > 1 and self._unreadable_in_a_row <= UNREADABLE_IN_A_ROW:
                     half = len(lanes) // 2
                     for part in (lanes[:half], lanes[half:]):
-                        self._guard_and_send([effect for lane in part for effect in lane], index)
+                        self._guard_and_send([effect for lane in part for effect in lane])
                 else:
                     self._dropped(left, lambda _: True, f"the guard could not read: {error}")
                 return
@@ -524,28 +530,46 @@ class Dispatcher:
 
     def _note_waiting(self, effect: Effect, known: EffectRow | None, note: str) -> None:
         """Take note of what was not sent on a night of the last week either."""
-        before = self._waited.get(effect.reference) or _waited_since(known)
+        before = self._waited.get(effect.reference) or self._waited_since(known)
         if before and self.night - timedelta(days=7) <= before < self.night:
             with self._lock:
                 self._waiting[effect.kind, note].append((effect, before))
 
+    def _waited_since(self, known: EffectRow | None) -> date | None:
+        """The last night before this one on which it was not sent either; None where it waits for the first time."""
+        if known is None or known.state not in ("dropped", "later"):
+            return None
+        if known.night != self.night:
+            return known.night
+        # The night is run again: what it said itself says nothing of the nights before.
+        before = (
+            date.fromisoformat(event["data"]["night"])
+            for event in self.journal.events(known.reference)
+            if event["kind"] in ("dropped", "later")
+        )
+        return max((night for night in before if night < self.night), default=None)
+
     def _tell_waiting(self) -> None:
         """EFFECT_NOT_SENT: by effect, or by kind where one reason keeps many from being sent."""
-        for (kind, note), those in self._waiting.items():
+        many: dict[Kind, list[str]] = defaultdict(list)
+        for (kind, note), those in sorted(self._waiting.items()):
             for effect, since in those if len(those) <= MOST_NAMED else ():
                 told = f"{kind} of {display(effect.content.amount)} for {effect.content.document}"
                 text = f"{told} was not sent, nor was it in the night of {since}: {note}"
                 self._find("EFFECT_NOT_SENT", effect.reference, text, effect.content.amount)
             if len(those) > MOST_NAMED:
-                text = f"{len(those)} effects of this kind were not sent, nor were they earlier this week: {note}"
-                self._find("EFFECT_NOT_SENT", f"kind {kind}", text)
+                many[kind].append(
+                    f"{len(those)} effects of this kind were not sent, nor were they earlier this week: {note}"
+                )
+        for kind, told_of in many.items():
+            self._find("EFFECT_NOT_SENT", f"kind {kind}", "; ".join(told_of))
         self._waiting.clear()
 
     def _attempt(
         self, effect: Effect, details: Mapping[str, Any], write: Callable[[], str | None]
     ) -> tuple[str, str | None, str]:
         """Durable intent, one write, its outcome: (state, remote id, note)."""
-        since = _waited_since(self.journal.effect(effect.reference))
+        since = self._waited_since(self.journal.effect(effect.reference))
         if since:
             self._waited[effect.reference] = since
         self._journal(effect, "intent", details=details)
@@ -896,10 +920,6 @@ _SENDERS: Mapping[Kind, Callable[[Dispatcher, Effect, Fresh], str]] = {
     Kind.POSTING: Dispatcher._posting,
     Kind.SETTLEMENT: Dispatcher._settlement,
 }
-
-
-def _waited_since(known: EffectRow | None) -> date | None:
-    return known.night if known and known.state in ("dropped", "later") else None
 
 
 def _by_lane(group: Iterable[Effect]) -> list[list[Effect]]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from cloudcollect_pipeline.agency.port import Debtor
 from cloudcollect_pipeline.domain.clock import Clock
@@ -23,6 +23,10 @@ Row = dict[str, Any]
 """A record by column, as the ledger's tables name them; amounts are kroner."""
 
 
+Odd = Literal["refuse", "as mirrored"]
+"""What becomes of a fresh record that nobody understands: all that rests on it waits, or it counts as last mirrored."""
+
+
 class Reads(Protocol):
     """What a guard asks both sides for, right now. Methods raise what the reads raise."""
 
@@ -30,7 +34,7 @@ class Reads(Protocol):
         """Told once, before anything of a dispatch is read."""
         ...
 
-    def receivables(self, keys: Sequence[DocumentKey]) -> list[tuple[Row, bytes]]:
+    def receivables(self, keys: Sequence[DocumentKey], *, odd: Odd = "refuse") -> list[tuple[Row, bytes]]:
         """These documents by number with their raw records; one that the ERP does not list is left out."""
         ...
 
@@ -38,7 +42,7 @@ class Reads(Protocol):
         """Who they are, by number."""
         ...
 
-    def claims(self, ids: Sequence[str]) -> list[Row]:
+    def claims(self, ids: Sequence[str], *, odd: Odd = "refuse") -> list[Row]:
         """These claims by id; one that the agency does not list is left out."""
         ...
 
@@ -52,7 +56,7 @@ class Reads(Protocol):
         """Of the receivables read last: verdicts, what settles them per paying document (øre), and debtors."""
         ...
 
-    def must_stop(self, customers: Sequence[str]) -> Mapping[str, Row]:
+    def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> Mapping[str, Row]:
         """Of the receivables and claims read last: verdicts."""
         ...
 
@@ -92,7 +96,10 @@ class Guard:
         by_kind: dict[Kind, list[Effect]] = defaultdict(list)
         for effect in effects:
             by_kind[effect.kind].append(effect)
-        for row, record in self.reads.receivables(_keys(effects)):
+        # To pause is the safe side: an odd record must not keep anybody from it.
+        pausing = all(effect.kind == Kind.HOLD and effect.details["hold"] == "PAUSED" for effect in effects)
+        odd: Odd = "as mirrored" if pausing else "refuse"
+        for row, record in self.reads.receivables(_keys(effects), odd=odd):
             document = f"{row['document_type']} {row['number']}"
             fresh.records[document], fresh.receivables[document] = record, row
             if row["balance"] is not None:
@@ -103,11 +110,11 @@ class Guard:
         about_claims = [*by_kind[Kind.REDUCTION], *by_kind[Kind.HOLD]]
         if about_claims:
             ids = sorted({effect.details["claim_id"] for effect in about_claims})
-            fresh.claims |= {row["claim_id"]: row for row in self.reads.claims(ids)}
+            fresh.claims |= {row["claim_id"]: row for row in self.reads.claims(ids, odd=odd)}
         for effect in by_kind[Kind.REDUCTION]:
             self._reduction(effect, fresh)
         if by_kind[Kind.HOLD]:
-            self._holds(by_kind[Kind.HOLD], customers, fresh)
+            self._holds(by_kind[Kind.HOLD], self.reads.must_stop(customers, odd=odd), fresh)
         if by_kind[Kind.DEBTOR]:
             debtors = self.reads.customers(customers)
             for effect in by_kind[Kind.DEBTOR]:
@@ -118,9 +125,8 @@ class Guard:
             self._settlement(effect, fresh)
         return fresh
 
-    def _holds(self, effects: Sequence[Effect], customers: Sequence[str], fresh: Fresh) -> None:
+    def _holds(self, effects: Sequence[Effect], verdicts: Mapping[str, Row], fresh: Fresh) -> None:
         """A claim is held, let go or recalled only for what is still so."""
-        verdicts = self.reads.must_stop(customers)
         for effect in effects:
             document = effect.details["document"]
             verdict, claim = verdicts.get(document), fresh.claims.get(effect.details["claim_id"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from cloudcollect_pipeline.agency.port import Agency, Debtor
-from cloudcollect_pipeline.dispatch.guards import Row
+from cloudcollect_pipeline.dispatch.guards import Odd, Row
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.errors import Unreadable
 from cloudcollect_pipeline.domain.money import ore
@@ -17,6 +17,7 @@ from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
 from cloudcollect_pipeline.ledger.contracts import breaks, key_of
 from cloudcollect_pipeline.ledger.ledger import Ledger, sql
+from cloudcollect_pipeline.ledger.tables import TABLES
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import HERE as PLANNING
 from cloudcollect_pipeline.planning.plan import judge, prepare, raise_fence
@@ -38,10 +39,10 @@ class LedgerReads:
         prepare(self.ledger, self.facts)
         raise_fence(self.ledger)
 
-    def receivables(self, keys: Sequence[DocumentKey]) -> list[tuple[Row, bytes]]:
+    def receivables(self, keys: Sequence[DocumentKey], *, odd: Odd = "refuse") -> list[tuple[Row, bytes]]:
         """These documents by number; one that the ERP does not list is left out."""
         records = self.erp.documents(keys) if keys else []
-        self._load("erp", "documents", records, "fresh_receivable")
+        self._load("erp", "documents", records, "fresh_receivable", broken=odd)
         rows = self.ledger.rows("select * from fresh_receivable order by document_type, number")
         return [(row, records[row.pop("n") - 1]) for row in rows]
 
@@ -50,9 +51,9 @@ class LedgerReads:
         self._load("erp", "customers", self.erp.customers(numbers), "fresh_customer")
         return self._persons()
 
-    def claims(self, ids: Sequence[str]) -> list[Row]:
+    def claims(self, ids: Sequence[str], *, odd: Odd = "refuse") -> list[Row]:
         """These claims by id; one that the agency does not list is left out."""
-        self._load("agency", "claims", self.agency.claims(ids), "fresh_claim")
+        self._load("agency", "claims", self.agency.claims(ids), "fresh_claim", broken=odd)
         return self.ledger.rows("select * exclude (n) from fresh_claim order by claim_id")
 
     def settlement(self, settlement_id: str) -> Row | None:
@@ -76,12 +77,9 @@ class LedgerReads:
             persons = self._persons()
         return verdicts, settled, persons
 
-    def must_stop(self, customers: Sequence[str]) -> dict[str, Row]:
-        """Verdicts of the receivables and claims read last; a card that nobody understands counts as last mirrored.
-
-        To pause is the safe side: an odd card must not keep anybody from it.
-        """
-        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer", broken="leave out")
+    def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> dict[str, Row]:
+        """Verdicts of the receivables and claims read last."""
+        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer", broken=odd)
         self._load("erp", "payments", [], "fresh_payment")
         with self._laid_over("guard_views", "guard_claims"):
             return self._verdicts()
@@ -105,9 +103,9 @@ class LedgerReads:
         records: list[bytes],
         table: str,
         *,
-        broken: Literal["refuse", "leave out", "keep"] = "refuse",
+        broken: Odd | Literal["keep"] = "refuse",
     ) -> None:
-        """Raises `Unreadable` where a record breaks its contract and is neither to be left out nor to be kept.
+        """Raises `Unreadable` where a record breaks its contract, and is not to count as last mirrored or to be kept.
 
         One that a person dismissed is never refused: it is left out where the mirror's row stands beneath.
         """
@@ -117,8 +115,15 @@ class LedgerReads:
         if broken == "keep":
             return
         contract = {"table": table, "key": key_of(described.table), "breaks": breaks(described.table)}
-        if table in MIRRORED_BENEATH:
-            values = {"feed": feed, "all": broken == "leave out"}
+        if broken == "as mirrored" and table not in MIRRORED_BENEATH:
+            mirrored = TABLES[described.table]
+            columns = ", ".join(column.name for column in mirrored.stored)
+            keys = ", ".join(mirrored.key)
+            self.ledger.db.execute(
+                sql("as_mirrored", HERE).format(**contract, mirrored=mirrored.name, columns=columns, keys=keys)
+            )
+        if broken == "as mirrored" or table in MIRRORED_BENEATH:
+            values = {"feed": feed, "all": broken == "as mirrored"}
             self.ledger.db.execute(sql("leave_out_broken", HERE).format(**contract), values)
         told = self.ledger.rows(sql("fresh_broken", HERE).format(**contract), {"feed": feed})
         if told:

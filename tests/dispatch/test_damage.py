@@ -179,6 +179,15 @@ def test_a_torn_tail_of_any_length_is_refused_or_quiet(copied, tmp_path):
         assert line or not known[0], length
 
 
+FRAME = 4096 + 24
+"""Bytes of a page in SQLite's write-ahead log, with its header."""
+
+
+def around(log):
+    """Where a frame of the log ends, and a byte before and after it."""
+    return (end + by for end in range(32, len(log), FRAME) for by in (-1, 0, 1) if end + by < len(log))
+
+
 def test_a_torn_write_ahead_log_keeps_its_good_beginning_and_is_quiet(copied, tmp_path):
     origin, tenant, at = copied
     laid(origin, tmp_path)
@@ -189,7 +198,10 @@ def test_a_torn_write_ahead_log_keeps_its_good_beginning_and_is_quiet(copied, tm
     log = (tmp_path / "journal.sqlite-wal").read_bytes()
     main, head = (tmp_path / "journal.sqlite").read_bytes(), (tmp_path / "journal.head").read_bytes()
     journal.close()
-    for length in range(0, len(log), len(log) // 40):
+    last = log[-2 * FRAME :]
+    for length in sorted(
+        {*range(0, len(log), len(log) // 40), *range(len(log) - len(last), len(log), 7), *around(log)}
+    ):
         for path in tmp_path.glob("journal.sqlite*"):
             path.unlink()
         (tmp_path / "journal.sqlite").write_bytes(main)

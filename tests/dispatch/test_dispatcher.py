@@ -184,7 +184,7 @@ class Read(Side):
     def prepare(self):
         self.ask("prepare")
 
-    def receivables(self, keys):
+    def receivables(self, keys, *, odd="refuse"):
         self.ask("receivables", *keys)
         self.clock.sleep(self.takes.total_seconds())
         return [(dict(row), b"raw") for key in keys if (row := self.documents.get(key.number))]
@@ -193,7 +193,7 @@ class Read(Side):
         self.ask("customers", *numbers)
         return self.debtors
 
-    def claims(self, ids):
+    def claims(self, ids, *, odd="refuse"):
         self.ask("claims", *ids)
         return [self.listed[name] for name in ids if name in self.listed]
 
@@ -204,7 +204,7 @@ class Read(Side):
         self.ask("may_be_transferred", *customers)
         return self.verdicts, self.settled, self.debtors
 
-    def must_stop(self, customers):
+    def must_stop(self, customers, *, odd="refuse"):
         self.ask("must_stop", *customers)
         return self.verdicts
 
@@ -1329,6 +1329,30 @@ def test_one_reason_that_keeps_many_waiting_is_told_once(run):
     run.send(*several(REDUCTION, 6))
     text = "6 effects of this kind were not sent, nor were they earlier this week: the guard could not read: timeout"
     assert run.findings() == [("EFFECT_NOT_SENT", "kind reduction", text, None)]
+
+
+def test_reasons_that_keep_many_of_a_kind_waiting_are_all_told(run):
+    effects = several(REDUCTION, 13)
+    for _ in range(2):
+        run.agency.fails["create_reduction"] = [NotSent("no connection")] * 6 + [NotSent("429")] * 7
+        run.send(*effects)
+        run.clock.sleep(24 * 3600)
+        nights_ago(run, 1)
+    [(_, subject, text, _)] = run.findings()
+    assert subject == "kind reduction"
+    assert "6 effects of this kind were not sent" in text
+    assert "7 effects of this kind were not sent" in text
+
+
+def test_what_was_not_sent_is_told_still_when_its_night_is_run_again(run):
+    run.reads.fails["claims"] = [Transient("timeout")] * 3
+    run.send(REDUCTION)
+    run.journal.db.executescript("drop trigger event_is_append_only_update")
+    run.journal.db.execute("update event set data = json_set(data, '$.night', ?)", (str(NIGHT - timedelta(days=1)),))
+    nights_ago(run, 1)
+    for _ in range(2):
+        run.send(REDUCTION)
+        assert [found[:2] for found in run.findings()] == [("EFFECT_NOT_SENT", "R1")]
 
 
 @pytest.mark.parametrize("column", ["entry_id", "reverses", "root"])

@@ -140,9 +140,7 @@ def _about_something_else(
     return _attempt(self, effect, details, write)
 
 
-def _of_an_ore_more(
-    self: Dispatcher, effect: Effect, details: Mapping[str, Any], write: Callable[[], Any]
-) -> Attempt:
+def _of_an_ore_more(self: Dispatcher, effect: Effect, details: Mapping[str, Any], write: Callable[[], Any]) -> Attempt:
     return _attempt(
         self, replace(effect, content=replace(effect.content, amount=effect.content.amount + 1)), details, write
     )

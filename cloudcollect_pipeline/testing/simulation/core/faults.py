@@ -127,7 +127,7 @@ FAULTS: Mapping[str, Fault] = {
             "clock an hour ahead": "the machine's clock is an hour ahead",
             "clock an hour behind": "the machine's clock is an hour behind",
             "clock two days behind": "the machine's clock is two days behind",
-            "run past midnight": "the run starts at five to midnight",
+            "run past midnight": "the run starts at five to midnight, or at half past two",
             "approved twice": "a person approves the plan twice",
             "answered twice": "a person answers every question twice",
             "paused": "a person has paused the company for a night",

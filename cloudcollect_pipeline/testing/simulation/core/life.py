@@ -49,7 +49,8 @@ from cloudcollect_pipeline.testing.simulation.script import Script, Step, set_in
 
 SEED = 7
 """All lives are of one company with one tenant: only scripts differ."""
-AT_NIGHT, BEFORE_MIDNIGHT = time(4), time(23, 55)
+AT_NIGHT, BEFORE_MIDNIGHT, SMALL_HOURS = time(4), time(23, 55), time(2, 30)
+"""Half past two is on one night of the year twice, and on one never."""
 LOOK_EVERY = 8
 """All books are looked through after so many nights with news; each write is judged when it is sent."""
 FORGETFUL = {"everything of an earlier night", "mirrors lost", "journal and mirrors lost"}
@@ -223,11 +224,12 @@ class Life:
             else:
                 self.chaos.arm([step])
         late = "run past midnight" in whole
-        self.stage.until(BEFORE_MIDNIGHT if late else AT_NIGHT)
         if late:
+            self.stage.until(SMALL_HOURS if whole["run past midnight"].dice % 2 else BEFORE_MIDNIGHT)
             self.chaos.strike(whole["run past midnight"])
             self.wire.latency = SLOW
         else:
+            self.stage.until(AT_NIGHT)
             self._batches()
         if "outage" in whole and not self._away:
             self.chaos.strike(whole["outage"])
@@ -315,9 +317,9 @@ class Life:
             # The journal takes back no effect that another run has carried out: without the lock this one dies of it.
             with suppress(sqlite3.IntegrityError):
                 ran = self._guarded(Run.run)
-            if self.wire.at_next_write:  # nothing was written: it starts while the lock is still held
-                self.wire.at_next_write()
-                self.wire.at_next_write = None
+            starts, self.wire.at_next_write = self.wire.at_next_write, None
+            if starts is not None:  # nothing was written: it starts while the lock is still held
+                starts()
             return ran
 
     def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:
@@ -344,9 +346,7 @@ class Life:
         return None
 
     def _new_run(self, store: Store, planner: Planner) -> Run:
-        return Run(
-            self.journal, store, planner, self.erp, self.agency, self.settings, self.clock, self.clock.wrong
-        )
+        return Run(self.journal, store, planner, self.erp, self.agency, self.settings, self.clock, self.clock.wrong)
 
     def _second_run(self, folder: Path) -> None:
         """Another process starts the night's run again while this one is about to write: to its end, if it may."""

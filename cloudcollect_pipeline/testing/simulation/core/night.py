@@ -14,7 +14,7 @@ from cloudcollect_pipeline.agency.port import AgencyCapabilities, Debtor
 from cloudcollect_pipeline.dispatch.caps import breaches
 from cloudcollect_pipeline.dispatch.dispatcher import Dispatcher, NothingSent
 from cloudcollect_pipeline.dispatch.gate import dispatchable
-from cloudcollect_pipeline.dispatch.guards import Guard, Row
+from cloudcollect_pipeline.dispatch.guards import Guard, Odd, Row
 from cloudcollect_pipeline.dispatch.lookup import VOUCHER_LOOKBACK
 from cloudcollect_pipeline.dispatch.recognise import (
     after_a_crash,
@@ -62,8 +62,8 @@ class StoreReads:
     def prepare(self) -> None:
         """See `Reads`: everything is at hand."""
 
-    def receivables(self, keys: Sequence[DocumentKey]) -> list[tuple[Row, bytes]]:
-        """See `Reads`."""
+    def receivables(self, keys: Sequence[DocumentKey], *, odd: Odd = "refuse") -> list[tuple[Row, bytes]]:
+        """See `Reads`: no record of these books is odd."""
         names = [f"{key.document_type} {key.number}" for key in keys]
         self._receivables = self.erp.receivables("guard receivables", names) if names else ()
         return [(_receivable_row(r), b"%d" % r.revision) for r in sorted(self._receivables)]
@@ -72,7 +72,7 @@ class StoreReads:
         """See `Reads`."""
         return {card.name: card.debtor for card in self.erp.customers(numbers)}
 
-    def claims(self, ids: Sequence[str]) -> list[Row]:
+    def claims(self, ids: Sequence[str], *, odd: Odd = "refuse") -> list[Row]:
         """See `Reads`."""
         self._claims = self.agency.claims(ids)
         return [
@@ -108,7 +108,7 @@ class StoreReads:
         verdicts = {receivable.name: view.verdict(receivable, self.facts) for receivable in read}
         return verdicts, settled, {card.name: card.debtor for card in cards}
 
-    def must_stop(self, customers: Sequence[str]) -> Mapping[str, Row]:
+    def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> Mapping[str, Row]:
         """See `Reads`."""
         view = self.store.over(self._receivables, self.erp.customers(customers), self._claims)
         return {receivable.name: view.verdict(receivable, self.facts) for receivable in self._receivables}

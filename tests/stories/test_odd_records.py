@@ -1,0 +1,80 @@
+"""Claims that must stop, or may go on, when a record of theirs says something that nobody understands."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from cloudcollect_pipeline.dispatch.dispatcher import RECHECK
+from tests.story import Story, spoil, transferred
+
+ODD = {
+    "the invoice's exclusion": ("erp", "/customerinvoice", lambda row: row.update(excludeDebtCollection="perhaps")),
+    "the customer's exclusion": ("erp", "/customer(/|$)", lambda row: row.update(excludeDebtCollection="yes")),
+    "the claim's status": ("agency", "/claims", lambda row: row.update(status="PAYMENT_PLAN")),
+}
+
+
+@pytest.mark.parametrize(("side", "path", "odd"), ODD.values(), ids=ODD)
+def test_a_claim_on_the_hold_list_is_paused_whatever_else_nobody_understands(story, side, path, odd):
+    invoice = transferred(story)
+    story.night()
+    spoil(story, side, path, odd, count=10**6)
+    story.with_journal(
+        lambda journal: journal.set_hold(f"Invoice {invoice.number}", "disputed", None, "person", story.world.now)
+    )
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+@pytest.mark.parametrize(("side", "path", "odd"), ODD.values(), ids=ODD)
+def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
+    """Its customer is no longer excluded when the plan is made, and is again before it is carried out."""
+    story = Story(tmp_path, excluded_after_transfer="pause")
+    invoice = transferred(story)
+    customer = story.erp.customer(invoice.customer)
+    story.erp.exclude(customer)
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    story.erp.exclude(customer, False)
+    story.morning()
+    with story.opened() as night:
+        plan = night.prepare_plan().plan
+        assert plan.totals["hold"]
+        story.erp.exclude(customer)
+        spoil(story, side, path, odd, count=10**6)
+        night.carry_out(night.approve(plan.hash))
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+class Slow(httpx.BaseTransport):
+    """To ask for one invoice by its number takes long, and fails. Notes how old the look-up was at each posting."""
+
+    def __init__(self, story, number):
+        self.beneath, self.story, self.path = story.transport, story, f"/customerinvoice/{number}"
+        self.looked_up, self.ages = story.world.now, []
+
+    def handle_request(self, request):
+        now, path = self.story.world.now, request.url.path
+        if path.endswith(self.path):
+            self.story.world.advance(now + timedelta(seconds=110))
+            raise httpx.ReadTimeout("slow")
+        if path.endswith("/customerPayment"):
+            if request.method == "POST":
+                self.ages.append(now - self.looked_up)
+            elif b"docDate" in request.url.query:
+                self.looked_up = now
+        return self.beneath.handle_request(request)
+
+
+def test_what_is_posted_long_after_its_group_was_taken_apart_is_looked_up_again(story):
+    documents = [transferred(story) for _ in range(8)]
+    for _ in range(9):  # until no list brings their dunning as news
+        story.night()
+    for document in documents:
+        story.collect(document, 1000)
+    story.transport = slow = Slow(story, documents[0].number)
+    story.night()
+    assert [document.balance for document in documents] == [6000, *[5000] * 7]
+    assert len(slow.ages) == 7
+    assert max(slow.ages) <= RECHECK
