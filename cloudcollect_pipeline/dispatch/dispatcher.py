@@ -779,13 +779,17 @@ class Dispatcher:
         return any(row.lane == lane and row.intent_at is not None and row.intent_at > since for row in voids)
 
     def _booking_day(self, effect: Effect, wanted: str, what: str) -> date:
-        """The wanted day (yyyy-MM-dd), or with a finding the first day of the first open period after it."""
+        """The wanted day (yyyy-MM-dd), or with a finding the first day of the first open period after it.
+
+        Nothing is booked before go-live: what the account held then stands in its opening balance.
+        """
         if self._periods is None:
             with self._lock:
                 if self._periods is None:
                     self._periods = self.erp.periods()
         day = date.fromisoformat(wanted)
-        on = next((max(day, period.start) for period in self._periods if period.end >= day and period.open), day)
+        first = max(day, self.facts.settings.go_live)
+        on = next((max(first, period.start) for period in self._periods if period.end >= first and period.open), first)
         if on != day:
             text = f"{what} of {wanted} is booked on {on}"
             self._find("POSTING_IN_CLOSED_PERIOD", effect.reference, text, effect.content.amount)

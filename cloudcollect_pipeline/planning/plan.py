@@ -385,7 +385,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             "where customer in (select customer from planned_customer)"
         )
     }
-    foreign = {r[0] for r in ledger.db.execute("select distinct customer from foreign_suspense_payment").fetchall()}
+    foreign = {r[0] for r in ledger.db.execute("select distinct customer from foreign_payer").fetchall()}
     states: dict[str, list[ClaimState]] = defaultdict(list)
     for row in claims:
         details = json.loads(row["details"])
@@ -531,6 +531,9 @@ def _standing_findings(ledger: Ledger, facts: Facts, findings: list[Finding]) ->
         if facts.decisions.get(("CLAIM_MERGED", row["claim_id"])) != "dismiss":
             text = f"claim {row['claim_id']} for {row['document']} was merged into another at the agency"
             findings.append(Finding("CLAIM_MERGED", row["claim_id"], text, ore(row["principal_open"])))
+    for row in ledger.rows(sql("live_twice", HERE)):
+        text = f"{row['document']} is collected twice: {row['claims']}"
+        findings.append(Finding("CLAIM_LIVE_TWICE", row["document"], text, ore(row["principal_open"])))
     for row in ledger.rows(sql("claims_without_receivable", HERE)):
         findings.append(
             Finding(

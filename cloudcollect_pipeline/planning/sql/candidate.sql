@@ -67,19 +67,27 @@ kids as (
         on live.document_type = other.document_type and live.document_number = other.number
     where other.kid <> '' and other.kid in (select kid from subject)
 ),
--- What credit notes and write-offs have settled of receivables that are at the agency and paid up.
-made_up as (
-    select a.receivable_type, a.receivable_number, sum(a.paid) filter (a.document_type = 'CreditNote') as credited,
-           sum(a.write_off) as written_off
-    from application a
-    where (a.receivable_type, a.receivable_number) in (
-        select r.document_type, r.number
-        from subject r join claims c on c.document_type = r.document_type and c.document_number = r.number
-        where c.live > 0 and r.balance = 0)
-    group by all
+-- What credit notes and write-offs have settled, since they were handed over, of receivables that are at the agency and
+-- paid up: what each document had settled before stands in the transfer, and is no part of the claim.
+handed_over as (
+    select e.document, arg_max(e.details, e.ordinal) as details
+    from effect e
+    join claim_now c on c.reference = e.reference and c.status not in ('WITHDRAWN', 'REJECTED') and c.hold <> 'RECALLED'
+    where e.kind = 'transfer'
+      and e.document in (select document_type || ' ' || number from subject where balance = 0)
+    group by e.document
 ),
-foreign_payment as (
-    select distinct customer from foreign_suspense_payment
+settled as (
+    select a.*, coalesce(try_cast(json_extract_string(
+               h.details, '$.baseline."' || a.document_type || ' ' || a.number || '"') as decimal(18, 2)), 0) / 100 as before
+    from application a
+    join handed_over h on h.document = a.receivable_type || ' ' || a.receivable_number
+),
+made_up as (
+    select receivable_type, receivable_number, sum(paid - before) filter (document_type = 'CreditNote') as credited,
+           sum(write_off - least(greatest(write_off, 0), before)) as written_off
+    from settled
+    group by all
 )
 select r.*,
        coalesce(cu.excluded, false) as customer_excluded,
@@ -125,7 +133,7 @@ left join kids on kids.kid = r.kid
 left join episode_approved approved
     on approved.subject = r.document_type || ' ' || r.number || ' episode '
         || (coalesce(claims.past, 0) + coalesce(elsewhere.given_back, 0) + 1)
-left join foreign_payment on foreign_payment.customer = r.customer
+left join (select distinct customer from foreign_payer) foreign_payment on foreign_payment.customer = r.customer
 left join (select distinct receivable from fence where receivable is not null) fenced
     on fenced.receivable = r.document_type || ' ' || r.number
 left join (select distinct customer from fence where customer is not null) fenced_customer

@@ -8,6 +8,12 @@ where p.cash_account = policy.suspense_cash_account and p.document_type in ('Pay
   and p.status <> 'Voided'
   and not exists (select 1 from effect e where e.reference = p.reference and e.kind = 'posting');
 
+-- Whose receivables such a payment may settle: its customer's, and those of the customers beneath.
+create or replace temp view foreign_payer as
+select customer from foreign_suspense_payment
+union
+select cu.number from foreign_suspense_payment f join customer_now cu on cu.parent = f.customer where f.customer <> '';
+
 -- Claims that somebody handed over by hand for receivables issued before go-live: not ours to mirror.
 create or replace temp view by_hand_claim as
 select c.claim_id

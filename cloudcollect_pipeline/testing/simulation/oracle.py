@@ -282,34 +282,41 @@ class Oracle:
         # A later due date pauses until it is past too, which the free days decide, and a lost journal knows none.
         later = document.due is not None and document.due > claim.order.due_date
         later = later and document.due is not None and (self._tonight - document.due).days < COMING_OF_AGE.stop
-        wanted, asked = "NONE", set[str]()
-        for why, says in self._reasons(document, claim):
+        possible, asked = {"NONE"}, set[str]()
+        for why, says, certain in self._reasons(document, claim):
             subject = f"{document.type} {document.number} {why}"
             hold = POLICY[(self._answer_to(subject, document) or says) if says == "ask" else says]
-            wanted = max(wanted, hold, key=HOLDS.index)
+            stronger = {max(wanted, hold, key=HOLDS.index) for wanted in possible}
+            possible = stronger if certain else possible | stronger
             if hold == "ASK":
                 asked.add(subject)
-        possible = {wanted, max(wanted, "PAUSED", key=HOLDS.index)} if later else {wanted}
+        if later:
+            possible |= {max(wanted, "PAUSED", key=HOLDS.index) for wanted in possible}
         return Wanted(frozenset(possible), frozenset(asked))
 
-    def _reasons(self, document: Document, claim: Claim) -> Iterator[tuple[str, str]]:
-        """Why a claim should stop, as a person is asked, and what the settings say then."""
+    def _reasons(self, document: Document, claim: Claim) -> Iterator[tuple[str, str, bool]]:
+        """Why a claim should stop, as a person is asked, what the settings say then, and whether that is certain.
+
+        Of what was credited or written off before the claim was made the books do not tell it from what was after.
+        """
         policy, claims = self.policy, [each for each in self._claims(document) if not _over(each)]
         # One that was recalled may be disputed still, and with it the debt.
         if self._held_back(document) or any(c.disputed and c.status not in ENDED for c in self._claims(document)):
-            yield "disputed", policy.disputed_after_transfer
+            yield "disputed", policy.disputed_after_transfer, True
         if document.excluded or document.revoked or document.customer.excluded:
-            yield "excluded", policy.excluded_after_transfer
+            yield "excluded", policy.excluded_after_transfer, True
         if document.balance or claim.principal_open > 0:
             return  # what is credited or written off is first of all reported, and closes the claim
         rows = [row for row in document.settled_by if row.released and not row.voided]
         principal = sum(each.principal for each in claims)
+        before = document.amount - principal
         off = {DocumentType.WRITE_OFF}
-        if sum(row.net if row.paying.type in off else row.write_off for row in rows) >= principal:
-            yield "written off in full", policy.written_off_after_transfer
-        credited = (row.net - row.write_off for row in rows if row.paying.type is DocumentType.CREDIT_NOTE)
-        if sum(credited) >= principal:
-            yield "credited in full", policy.credited_after_transfer
+        written_off = sum(row.net if row.paying.type in off else row.write_off for row in rows)
+        if written_off >= principal:
+            yield "written off in full", policy.written_off_after_transfer, written_off - before >= principal
+        credited = sum(row.net - row.write_off for row in rows if row.paying.type is DocumentType.CREDIT_NOTE)
+        if credited >= principal:
+            yield "credited in full", policy.credited_after_transfer, credited - before >= principal
 
     def _answer_to(self, subject: str, document: Document) -> str:
         """What a person answered last to this very reason, as the journal's log has it; "" once it is used up.
@@ -515,7 +522,7 @@ class Oracle:
             if document is None or _over(claim):
                 continue
             closed = claim.principal_open <= 0
-            if closed and not {why for why, _ in self._reasons(document, claim)} - {"disputed", "excluded"}:
+            if closed and not {why for why, *_ in self._reasons(document, claim)} - {"disputed", "excluded"}:
                 continue
             wanted = self._wanted(claim)
             if not (closed and "PAUSED" in wanted.holds):  # there is nothing to pause

@@ -317,9 +317,9 @@ class Life:
             # The journal takes back no effect that another run has carried out: without the lock this one dies of it.
             with suppress(sqlite3.IntegrityError):
                 ran = self._guarded(Run.run)
-            starts, self.wire.at_next_write = self.wire.at_next_write, None
-            if starts is not None:  # nothing was written: it starts while the lock is still held
-                starts()
+            if self.wire.at_next_write is not None:  # nothing was written: it starts while the lock is still held
+                self._second_run(Path(folder))
+            self.wire.at_next_write = None
             return ran
 
     def _guarded(self, what: Callable[[Run], Ran]) -> Ran | None:

@@ -296,9 +296,11 @@ class Store:
         )
         credited = written = 0
         if live and receivable.balance == 0:
-            for paid, off, payment in self.applications(receivable).values():
-                credited += paid if payment.document_type == "CreditNote" else 0
-                written += off
+            handed = [row for claim in live if (row := self.transfer_of(claim))]
+            before = max(handed, key=lambda row: row["ordinal"])["details"].get("baseline") or {} if handed else {}
+            for name, (paid, off, payment) in self.applications(receivable).items():
+                credited += paid - before.get(name, 0) if payment.document_type == "CreditNote" else 0
+                written += off - min(max(off, 0), before.get(name, 0))
         principal = sum(claim.principal for claim in live)
         over = {self.cases[c.case].number for c in past if c.case in self.cases}
         episode = f"{receivable.name} episode {len(past) + 1}"
@@ -558,10 +560,11 @@ class Store:
                 for other in self.entries.values()
                 if other.name < entry.name
                 and other.kind == entry.kind == "AGENCY_PAYMENT"
-                and (other.value_date, other.amount, other.lines) == (entry.value_date, entry.amount, entry.lines)
+                and (other.value_date, other.amount) == (entry.value_date, entry.amount)
+                and sorted(other.lines) == sorted(entry.lines)
                 and not other.cancelled
                 and not entry.cancelled
-                and not any(each.reverses == other.name for each in self.entries.values())
+                and self._left(other) > 0
             ),
             None,
         )
@@ -569,6 +572,15 @@ class Store:
             text = f"entry {entry.name} repeats {earlier.name}"
             return Finding("ENTRY_REPEATED", entry.name, text, entry.amount)
         return None
+
+    def _left(self, entry: Entry) -> int:
+        """What an original entry still carries after its reversals."""
+        return sum(
+            amount
+            for each in self.entries.values()
+            if self.root(each).name == entry.name and not each.cancelled
+            for _, _, amount in each.lines
+        )
 
     # -- after the transfer --------------------------------------------------------------------------------------
 

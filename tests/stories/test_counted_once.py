@@ -1,0 +1,145 @@
+"""Money and claims that count once, however they are told: by a parent, twice, from before, or again."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.stories.test_several_agencies import OTHER, Agencies
+from tests.story import Story, ends_equal, transferred
+
+
+def test_what_a_bookkeeper_posted_for_the_parent_is_not_posted_once_more(story):
+    parent = story.customer(name="Konsernet AS")
+    invoice = story.receivable(6000, customer=story.customer(name="Datteren AS", parent=parent))
+    story.night()
+    story.collect(invoice, 2000)
+    by_hand = story.erp.pay(invoice, 2000, cash_account="1510", customer=parent)
+    story.night()
+    assert invoice.balance == 4000
+    assert {"EFFECT_BLOCKED", "FOREIGN_SUSPENSE_PAYMENT"} <= story.findings().keys()
+    story.erp.void(by_hand)
+    ends_equal(story, invoice)
+    assert invoice.balance == story.open_at_agency(invoice) == 4000
+
+
+def test_who_may_have_paid_by_the_parent_is_not_handed_over(story):
+    parent = story.customer(name="Konsernet AS")
+    invoice = story.receivable(6000, customer=story.customer(name="Datteren AS", parent=parent))
+    by_hand = story.erp.pay(invoice, 2000, cash_account="1510", customer=parent)
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    story.erp.void(by_hand)
+    story.night()
+    assert story.agency.claim_for(story.slug, invoice.number) is not None
+
+
+def taken_up_again(story, claim):
+    claim.rejected = False
+    story.agency._changed(claim)
+
+
+def test_a_claim_that_the_agency_takes_up_again_beside_a_new_one_is_told(story):
+    invoice = transferred(story)
+    first = story.claim(invoice)
+    story.agency.reject(first)
+    story.night()
+    story.decide("NEW_EPISODE", "approve")
+    story.night()
+    assert "CLAIM_LIVE_TWICE" not in story.findings()
+    taken_up_again(story, first)
+    story.night()
+    assert story.findings()["CLAIM_LIVE_TWICE"] == [f"Invoice {invoice.number}"]
+    story.agency.reject(first)
+    story.night()
+    assert "CLAIM_LIVE_TWICE" not in story.findings()
+
+
+def test_a_claim_that_is_taken_up_again_beside_one_at_another_agency_is_told_by_both(tmp_path):
+    story = Agencies(tmp_path, ({}, {}), companies=("nordlys",))
+    invoice = transferred(story)
+    [first] = story.claims_at("nordlys", invoice)
+    story.all_nights()
+    story.agency.reject(first)
+    story.all_nights(2)
+    other = "nordlys" + OTHER
+    with story.opened(other) as night:
+        subject = f"Invoice {invoice.number} episode 2"
+        night.journal.decide("NEW_EPISODE", subject, "approve", "", "person", story.world.now)
+    story.night(slug=other)
+    taken_up_again(story, first)
+    story.all_nights(2)
+    for slug in ("nordlys", other):
+        with story.opened(slug) as night:
+            assert [f["subject"] for f in night.journal.findings() if f["code"] == "CLAIM_LIVE_TWICE"] == [
+                f"Invoice {invoice.number}"
+            ]
+
+
+def credited(story, invoice, amount):
+    story.erp.match(story.erp.credit_note(invoice.customer, amount, story.world.today), invoice, amount)
+
+
+def written_off(story, invoice, amount):
+    story.erp.write_off(invoice, amount)
+
+
+@pytest.mark.parametrize("settled", [credited, written_off])
+def test_a_claim_is_not_recalled_for_what_was_settled_before_it_was_made(tmp_path, settled):
+    story = Story(tmp_path, credited_after_transfer="recall", written_off_after_transfer="recall")
+    before = story.receivable(10_000)
+    settled(story, before, 5000)
+    after = transferred(story, 10_000)
+    assert story.claim(before).principal == 5000
+    story.collect(before, 5000)
+    settled(story, after, 10_000)
+    for _ in range(4):
+        story.night()
+        for subject in story.findings().get("WRITE_OFF_ABOVE_TOLERANCE", ()):
+            story.decide("WRITE_OFF_ABOVE_TOLERANCE", "accept", subject)
+    assert before.balance == after.balance == 0
+    assert (story.claim(before).hold, story.claim(after).hold) == ("NONE", "RECALLED")
+
+
+def received_twice(story, *amounts):
+    """The same money under two entries, the second a minute later."""
+    first = story.agency.receive_many(dict(amounts), on=story.world.today)
+    story.world.advance(story.world.now + timedelta(minutes=1))
+    story.agency.receive_many(dict(reversed(amounts)), on=story.world.today)
+    return first
+
+
+def test_what_repeats_an_entry_waits_though_some_of_the_first_is_taken_back(story):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    story.night()
+    story.agency.reverse(first, 100)
+    story.night()
+    assert "ENTRY_REPEATED" in story.findings()
+    assert story.world.truth()[story.slug].suspense_balance == 1900
+    story.agency.reverse(first, 1900)
+    story.night()
+    story.night()
+    assert "ENTRY_REPEATED" not in story.findings()
+    assert story.world.truth()[story.slug].suspense_balance == 2000
+
+
+def test_what_repeats_an_entry_is_known_by_its_lines_in_any_order(story):
+    customer = story.customer()
+    one, two = (story.receivable(6000, customer=customer) for _ in range(2))
+    story.night()
+    received_twice(story, (story.claim(one), 1000), (story.claim(two), 500))
+    story.night()
+    assert "ENTRY_REPEATED" in story.findings()
+    assert story.world.truth()[story.slug].suspense_balance == 1500
+
+
+def test_money_of_before_go_live_is_booked_on_that_day_so_that_the_account_ties(story):
+    invoice = transferred(story)
+    go_live = story.settings.companies[story.slug].go_live
+    story.agency.receive(story.claim(invoice), 2000, on=go_live - timedelta(days=12))
+    story.night()
+    [posting] = [payment for payment in story.erp.documents("Payment") if payment.reference]
+    assert posting.on == go_live > date(2000, 1, 1)
+    assert "POSTING_IN_CLOSED_PERIOD" in story.findings()
+    story.quiet()
+    story.assert_ties()
