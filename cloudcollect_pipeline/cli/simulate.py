@@ -146,7 +146,8 @@ def explore_states(most: int, things: int, processes: int, folder: Path | None, 
         say_json(found.as_json())
     else:
         say(
-            f"{found.states.total()} states by {found.words.total()} words, every word of up to {found.whole} events: "
+            f"{found.states.total()} states by {found.words.total()} words, every word of up to "
+            f"{' and '.join(map(str, found.whole))} events of {len(found.whole)} companies: "
             f"{len(found.violations)} violations"
         )
         say_where(folder)

@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
 
 from cloudcollect_pipeline.cli.app import app
-from cloudcollect_pipeline.cli.exits import USAGE, Stop
+from cloudcollect_pipeline.cli.exits import ERROR, USAGE, Stop
 from cloudcollect_pipeline.testing.simulation import exhaustive
-from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted
+from cloudcollect_pipeline.testing.simulation.ablation import ABLATIONS, substituted, without
 from cloudcollect_pipeline.testing.simulation.core.faults import CELLS, FAULTS
 from cloudcollect_pipeline.testing.simulation.core.life import Life, live
 from cloudcollect_pipeline.testing.simulation.core.night import Run
 from cloudcollect_pipeline.testing.simulation.core.store import Store
 from cloudcollect_pipeline.testing.simulation.evidence import FOCUS, PARTS, page, seeds_needed, survey, write
+from cloudcollect_pipeline.testing.simulation.oracle import INVARIANTS
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 from cloudcollect_pipeline.testing.soak import Soaked
@@ -165,6 +170,71 @@ def test_the_command_writes_both_tiers_on_one_page(tmp_path):
     with pytest.raises(Stop, match="no tier") as stopped:
         CliRunner().invoke(app, ["simulate", "--tier", "half"], catch_exceptions=False)
     assert stopped.value.code == USAGE
+
+
+def test_a_violation_says_where_it_is_and_how_to_live_it_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = ["simulate", "--tier", "core", "--seeds", "1", "--nights", "6", "--processes", "1"]
+    with without("an intent is of another amount"):
+        told = CliRunner().invoke(app, asked)
+        assert told.exit_code == ERROR
+        assert re.search(r"seed 0, night \d+, request \d+: S5 transfer \w+ has no intent in the journal", told.output)
+        assert f"S5: {INVARIANTS['S5']}" in told.output
+        command = "cloudcollect simulate --replay simulation-0.json"
+        assert command in told.output
+        short = Script.from_json((tmp_path / "simulation-0.json").read_text())
+        assert len(short.steps) < len(CORE.drawn(0, 6).steps)
+        again = CliRunner().invoke(app, command.split()[1:])
+        assert (again.exit_code, "S5" in again.output) == (ERROR, True)
+    whole = CliRunner().invoke(app, command.split()[1:])
+    assert whole.exit_code == 0, whole.output
+
+
+def test_a_history_does_not_depend_on_how_a_process_hashes():
+    script = (
+        "from cloudcollect_pipeline.testing.simulation.tiers import CORE;"
+        "print([CORE.live(CORE.drawn(seed, 20, 3.0)).hash for seed in range(4)])"
+    )
+    one, two = (
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    )
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("seed", "night", "hours"),
+    [(0, 82, 23), (1, 47, 25)],
+    ids=["an hour is lost", "an hour comes twice"],
+)
+def test_a_run_in_the_hour_that_is_lost_or_comes_twice_is_like_any_other(seed, night, hours):
+    """Lives begin on 5 January and on 7 September: these nights end on 29 March and on 25 October."""
+    nights = tuple(Step(night + by, "run past midnight", 0, 1) for by in (-1, 0, 1))
+    happening = tuple(Step(night + by, what, 0, 7) for by in (-2, -1, 0, 1) for what in ("pay the agency", "pay"))
+    began = []
+
+    day, runs = Life.day, Run.run
+
+    def noted(self):
+        self.store.begun = self.clock.now()
+        return runs(self)
+
+    def spy(self, number, steps):
+        day(self, number, steps)
+        began.append((number, self.store.begun))
+
+    with substituted((Life, "day", spy), (Run, "run", noted)):
+        lived = live(Script(seed, night + 3, (*happening, *nights), "core"))
+    assert lived.violations == []
+    assert lived.struck["run past midnight", "a night"] == 3
+    at = dict(began)
+    assert timedelta(hours=hours) in {at[night] - at[night - 1], at[night + 1] - at[night]}
 
 
 def test_what_other_commands_found_stands_on_the_same_page(tmp_path):

@@ -229,7 +229,11 @@ def page(told: Mapping[str, Any]) -> str:
         "unknown, or that stands when all files are put back, may be taken for ours.",
         "",
         "Of the nights over values: the rules of transfer and the joins of the ledger are a model in Python there, the "
-        "journal is SQLite in memory, and L2, S9, S13 to S15 are not asked. The whole night has all of these.",
+        "journal is SQLite in memory, and that an adapter notices what its list lacks, where it counts, is taken for "
+        "granted: a row that is missing there is an answer that cannot be read. L2 is asked of whole nights alone, "
+        "and there, as the verdicts of the rules, after two nights without a fault. S9 is the ERP's own: its books "
+        "refuse what is more than owed. S13 and S14 are a test of every artefact, and of S15 only that a night makes "
+        "no more than so many requests.",
         "",
         "L1, L3 and L4 are the model's own: the sandbox's books are compared with themselves, which shows that the "
         "model is sound and says nothing of the product.",
@@ -301,7 +305,8 @@ def _states(told: Mapping[str, Any]) -> list[str]:
         *_table(
             ("orders lived", words),
             ("different states", found),
-            ("no order left out of up to", f"{told['whole_up_to_events']} events"),
+            ("small companies", len(told["whole_up_to_events"])),
+            ("no order left out of up to", f"{' and '.join(map(str, told['whole_up_to_events']))} events"),
             ("violations", told["violations"]),
             ("commit", f"`{told['commit']}`"),
         ),

@@ -1,4 +1,4 @@
-"""Every order in which a few things can happen to a small company, and every state that they lead to, brought to rest.
+"""Every order in which a few things can happen to small companies, and every state that they lead to, brought to rest.
 
 A word is some of `EVENTS`, each at most once and in any order; after any of them a night may pass, and in one of these
 nights one of `TROUBLES` may strike. Words are lived in the order of their length. Two that leave books, mirrors and
@@ -30,8 +30,8 @@ TROUBLES = (
     "nothing new is listed",
 )
 """A crash, a lost request, a lost answer, a request done late, a lost journal, and lists that lag behind."""
-SEED, BEFORE = 122, 2
-"""The company of all words, and the nights in which its first claims are handed over."""
+COMPANIES, BEFORE = (122, 5), 2
+"""The companies of the words, by their seeds, and the nights in which their first claims are handed over."""
 DICE = 1298360814
 
 
@@ -43,6 +43,8 @@ class Day(NamedTuple):
 
 
 Word = tuple[Day, ...]
+Brought = tuple[str, list[Violation]]
+"""The state that a word leads to, and what did not hold on the way and at rest."""
 
 
 @dataclass
@@ -51,8 +53,8 @@ class Explored:
 
     words: Counter[int] = field(default_factory=Counter)
     states: Counter[int] = field(default_factory=Counter)
-    whole: int = 0
-    """Up to so many events no word was left out."""
+    whole: list[int] = field(default_factory=list[int])
+    """Of each company: up to so many events no word was left out."""
     violations: list[tuple[Script, Violation]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -66,51 +68,70 @@ class Explored:
         }
 
 
-def script_of(word: Word) -> Script:
+def script_of(word: Word, company: int = COMPANIES[0]) -> Script:
     """A word as a script of the core tier."""
     steps = []
     for night, day in enumerate(word, start=BEFORE):
         steps += [Step(night, name, 0, DICE) for name in day.events]
         steps += [Step(night, day.trouble, 0, DICE)] if day.trouble else []
-    return Script(SEED, BEFORE + len(word), tuple(steps), tier="core")
+    return Script(company, BEFORE + len(word), tuple(steps), tier="core")
 
 
 def explore(
     most_words: int,
     *,
+    companies: Sequence[int] = COMPANIES,
     events: Sequence[str] = EVENTS,
     troubles: Sequence[str] = TROUBLES,
     processes: int = 0,
     tell: Callable[[Explored], None] = lambda _: None,
 ) -> Explored:
-    """Live words in the order of their length, at most so many; the same words whatever the number of processes."""
+    """Live words in the order of their length, company by company and at most so many; on any number of processes."""
     explored = Explored()
+    with _many(processes or os.cpu_count() or 1) as live_all:
+        for company in companies:
+            left = most_words - explored.words.total()
+            if left > 0:
+                _explore(company, left, events, troubles, partial(live_all, company), explored, tell)
+    return explored
+
+
+def _explore(
+    company: int,
+    most_words: int,
+    events: Sequence[str],
+    troubles: Sequence[str],
+    live_all: Callable[[Sequence[Word]], Iterable[Brought]],
+    explored: Explored,
+    tell: Callable[[Explored], None],
+) -> None:
+    """What can happen to one company."""
     seen: set[tuple[str, frozenset[str], bool]] = set()
     first: list[list[Word]] = [[()]]  # by number of events, the first word that led to each state
-    with _many(processes or os.cpu_count() or 1) as live_all:
-        for length in range(1, len(events) + 1):
-            words = [
-                longer
-                for shorter, known in enumerate(first)
-                for word in known
-                for longer in _longer(word, length - shorter, events, troubles)
-            ]
-            left = most_words - explored.words.total()
-            found = []
-            for word, (state, violations) in zip(words[:left], live_all(words[:left]), strict=True):
-                explored.words[length] += 1
-                explored.violations += [(script_of(word), violation) for violation in violations]
-                reached = state, frozenset(_left(word, events)), _troubled(word)
-                if reached not in seen:
-                    seen.add(reached)
-                    explored.states[length] += 1
-                    found.append(word)
-                tell(explored)
-            if len(words) > left:
-                return explored
-            explored.whole = length
-            first.append(found)
-    return explored
+    explored.whole.append(0)
+    for length in range(1, len(events) + 1):
+        words = [
+            longer
+            for shorter, known in enumerate(first)
+            for word in known
+            for longer in _longer(word, length - shorter, events, troubles)
+        ]
+        some = words[:most_words]
+        most_words -= len(some)
+        found = []
+        for word, (state, violations) in zip(some, live_all(some), strict=True):
+            explored.words[length] += 1
+            explored.violations += [(script_of(word, company), violation) for violation in violations]
+            reached = state, frozenset(_left(word, events)), _troubled(word)
+            if reached not in seen:
+                seen.add(reached)
+                explored.states[length] += 1
+                found.append(word)
+            tell(explored)
+        if len(words) > len(some):
+            return
+        explored.whole[-1] = length
+        first.append(found)
 
 
 def _longer(word: Word, more: int, events: Iterable[str], troubles: Sequence[str]) -> Iterator[Word]:
@@ -133,17 +154,17 @@ _known: set[str] = set()
 
 
 @contextmanager
-def _many(processes: int) -> Iterator[Callable[[Sequence[Word]], Iterable[tuple[str, list[Violation]]]]]:
-    """What lives many words, in this process alone or in several."""
+def _many(processes: int) -> Iterator[Callable[[int, Sequence[Word]], Iterable[Brought]]]:
+    """What lives many words of a company, in this process alone or in several."""
     _known.clear()
     if processes == 1:
-        yield partial(map, _lived)
+        yield lambda company, words: map(partial(_lived, company), words)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield partial(pool.map, _lived, chunksize=32)
+        yield lambda company, words: pool.map(partial(_lived, company), words, chunksize=32)
 
 
-def _lived(word: Word) -> tuple[str, list[Violation]]:
-    lived = Life(script_of(word), known=_known).live()
+def _lived(company: int, word: Word) -> Brought:
+    lived = Life(script_of(word, company), known=_known).live()
     _known.add(lived.state)
     return lived.state, lived.violations
