@@ -1,4 +1,7 @@
-"""Every debtor is a canary: after nights full of trouble nothing that is not made for persons holds a word of one."""
+"""Every debtor is a canary: after nights full of trouble nothing that is not made for persons holds a word of one.
+
+Nor does anything but the settings hold a secret.
+"""
 
 import io
 import json
@@ -163,8 +166,13 @@ def test_no_artefact_that_is_not_made_for_persons_names_one(
     assert any(name.endswith(".zip: manifest.json") for name in artefacts)
     assert any(path.endswith(".db") for path in artefacts)
     assert len([name for name in artefacts if "ledger.duckdb" in name]) > 20
+    secrets = [s.encode().lower() for c in aviary.world.companies.values() for s in (c.client_secret, c.api_key)]
+    secrets += [token.encode().lower() for token in aviary.world.erp_api._tokens]
+    assert len(secrets) > 3
+    assert all(secret in (aviary.folder / "cloudcollect.toml").read_bytes().lower() for secret in secrets[:2])
     found = {name: told for name, content in artefacts.items() if (told := _told([content]))}
     assert found == {}
+    assert [name for name, content in artefacts.items() for secret in secrets if secret in content.lower()] == []
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
