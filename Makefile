@@ -7,12 +7,12 @@ SIZE   ?= full
 ROWS   ?=
 SEEDS  ?= 10000
 NIGHTS ?= 90
-FAULTS ?= $(if $(filter whole,$(TIER)),2,7)
+FAULTS ?= $(if $(filter whole,$(TIER)),2,9.4)
 KILLS  ?= 1000
 SAMPLE ?= 400
 SEED   ?= 1
 CHILDREN ?= 1
-EVIDENCE = --evidence docs --commit "$$(git rev-parse --short=12 HEAD)"
+EVIDENCE = --evidence docs --commit "$$(git describe --always --exclude "*" --abbrev=12 --dirty)"
 READY := .venv/.ready
 UV     = $(shell command -v uv || echo .venv/bin/uv)
 export UV_LINK_MODE ?= copy
