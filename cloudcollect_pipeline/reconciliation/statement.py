@@ -7,8 +7,8 @@ Second, by agency date: closing + what entries carry beyond what is posted + wha
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -110,9 +110,6 @@ class Statement:
 
     def findings(self) -> list[Finding]:
         """What a person must see."""
-        left: dict[tuple[str, str], int] = defaultdict(int)
-        for m in self.foreign_movements:
-            left[m["module"], m["document"]] += m["amount"]
         found = [
             Finding(
                 "FOREIGN_MOVEMENT",
@@ -120,8 +117,7 @@ class Statement:
                 f"{display(m['amount'])} on {m['posting_date']} from document {m['document']}",
                 m["amount"],
             )
-            for m in self.foreign_movements
-            if left[m["module"], m["document"]]  # what was voided leaves nothing to look at
+            for m in _not_reversed(self.foreign_movements)
         ]
         for payout in self.payouts:
             found += payout.findings()
@@ -142,6 +138,28 @@ class Statement:
                 )
             )
         return found
+
+
+def _not_reversed(foreign: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Movements that still ask for a look: neither voided in their own document nor reversed by another movement.
+
+    What a person reverses by hand does not say what it reverses, so the amount tells: the oldest movement of an amount
+    goes with the oldest of the opposite amount, each with one only.
+    """
+    left: dict[tuple[str, str], int] = defaultdict(int)
+    for m in foreign:
+        left[m["module"], m["document"]] += m["amount"]
+    standing: dict[int, dict[str, Any]] = {}
+    places: dict[int, deque[int]] = defaultdict(deque)
+    for place, m in enumerate(foreign):
+        if not left[m["module"], m["document"]]:
+            continue
+        if places[-m["amount"]]:
+            del standing[places[-m["amount"]].popleft()]
+        else:
+            standing[place] = m
+            places[m["amount"]].append(place)
+    return list(standing.values())
 
 
 def keep_movements(ledger: Ledger, movements: Iterable[Movement], night: date) -> None:
