@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from cloudcollect_pipeline.agency.balances import EntriesOfBalances, KnownOfClaim
@@ -67,6 +67,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
 }
 SWEEP = "sweep"
 """The name under which the ledger keeps up to which night receivables have been read by key in turn."""
+TOUCHED = "touched"
+"""Receivables that are read by key because a changed payment names them."""
 OF_THE_ACCOUNT = (
     "FOREIGN_MOVEMENT",
     "STATEMENT_DOES_NOT_TIE",
@@ -88,6 +90,8 @@ STILL_ASKED_FOR = 14
 MOST_UNREAD = 5
 """Receivables that can be left out of a night by name; where more cannot be read, it is the ERP and not they."""
 ALL_PHASES = tuple(phase for phase, _ in PHASES)
+Wanted = TypeVar("Wanted")
+"""What is asked for by key: the key of a document, or a row that names a record."""
 
 
 class Progress(Protocol):
@@ -213,7 +217,8 @@ class Night:
         self.makes_up_for = ()
         self._spools: dict[str, list[tuple[str, Spool, datetime]]] = {"erp": [], "agency": []}
         self._incomplete: list[str] = []
-        self._unread: tuple[str, ...] = ()
+        self._swept = False
+        """Whether this run has read what was due to be read by key: what could not be waits for the next one."""
         self._stopped = ""
         """Why dispatch stopped in an earlier phase of this run: the later ones are not begun."""
         self._vouchers_read = not self.agency.capabilities.settlements
@@ -318,8 +323,7 @@ class Night:
         port: Erp | Agency = self.erp if side == "erp" else self.agency
         spools: dict[str, list[Spool]] = {feed: [spool] for feed, spool, _ in landed}
         read_at = {feed: at for feed, _, at in landed}
-        if side == "erp":
-            self._read_untold(spools, read_at)
+        unread = self._read_untold(spools, read_at) if side == "erp" else {}
         self._ask_again(side, spools)
         gone = self._deleted_drafts(spools) if side == "erp" else []
         if side == "agency":
@@ -331,6 +335,7 @@ class Night:
             [(port.feeds[feed], files) for feed, files in spools.items()],
             read_at,
             gone,
+            unread,
         )
         self.result.mirrored[side] = mirrored
         self.progress(
@@ -343,40 +348,44 @@ class Night:
         feeds = [(side, feed) for side, feeds in FEEDS.items() for feed in feeds]
         return self._vouchers_read and all(self._read_to(*feed) for feed in feeds)
 
-    def _read_untold(self, spools: dict[str, list[Spool]], read_at: dict[str, datetime]) -> None:
+    def _read_untold(self, spools: dict[str, list[Spool]], read_at: dict[str, datetime]) -> dict[str, list[str]]:
         """Read by key the receivables that may have changed though their own clock need not have moved.
 
-        Those that changed payments name, at once, and of the transferred ones those whose turn it is. What could not
-        be read is read on the next run: `read_at`, how far each feed and the sweep have come, is left behind for it.
+        Those that changed payments name, at once, and of the transferred ones those whose turn it is. The few that
+        cannot be read are returned, to be asked for every night until they are: nothing else waits for them. Where many
+        cannot, how far the payments or the sweep have come is left behind in `read_at`, and the next run reads as much.
         """
-        if self._read_to("erp", "documents") is None:
-            return  # all of them are being read
-        touched: list[DocumentKey] = []
+        if self._read_to("erp", "documents") is None:  # all of them are being read
+            return {TOUCHED: [], SWEEP: []} if "documents" in spools else {}
+        named = {DocumentKey.named(document) for document in self.ledger.unread(TOUCHED)}
         if any(spool.records for spool in spools.get("payments", ())):
             self.ledger.map(self.erp.feeds["payments"], spools["payments"], "delta_payment")
-            touched = self._keys("touched")
-        swept = self.ledger.read_on("erp", SWEEP)
+            named |= set(self._keys("touched"))
+        swept, late = self.ledger.read_on("erp", SWEEP), self.ledger.unread(SWEEP)
         if swept is not None and swept > self.night:
             swept = None  # by a clock that was ahead
-        sweeping = swept is None or swept < self.night
-        turn = self._keys("swept", {"last": swept, "tonight": self.night}) if sweeping else []
-        told = self._told(spools, [*touched, *turn])
-        unread = self._read_by_key(spools, [key for key in touched if key not in told], "touched")
-        if unread:
-            read_at.pop("payments", None)
+        sweeping, self._swept = not self._swept, True
+        turn = self._keys("swept", {"last": swept, "tonight": self.night, "late": late}) if sweeping else []
+        told = self._told(spools, [*named, *turn])
+        unread = self._read_by_key(spools, sorted(named - told), TOUCHED)
         if len(unread) > MOST_UNREAD:
             self._incomplete.append("erp documents")
-        else:
-            self._unread = tuple(f"{key.document_type} {key.number}" for key in unread)
-        turn = [key for key in turn if key not in told | set(touched)]
-        in_turn = turn if len(unread) > MOST_UNREAD else self._read_by_key(spools, turn, "sweep")
+            self._could_not_be_read("that payments name", unread)
+            read_at.pop("payments", None)
+            return {}
+        left = {TOUCHED: unread}
+        in_turn = self._read_by_key(spools, [key for key in turn if key not in told | named], SWEEP)
         if in_turn:
-            named = ", ".join(f"{key.document_type} {key.number}" for key in in_turn[:MOST_UNREAD])
-            more = f" and {len(in_turn) - MOST_UNREAD} more" if len(in_turn) > MOST_UNREAD else ""
-            text = f"receivables whose turn it was could not be read by key: {named}{more}"
-            self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
-        if sweeping and not in_turn:
+            self._could_not_be_read("whose turn it was", in_turn)
+        if sweeping and len(set(in_turn) - set(late)) <= MOST_UNREAD:
             read_at[SWEEP] = self._by_the_erps_clock(self.clock.now())
+            left[SWEEP] = in_turn
+        return left
+
+    def _could_not_be_read(self, which: str, documents: Sequence[str]) -> None:
+        more = f" and {len(documents) - MOST_UNREAD} more" if len(documents) > MOST_UNREAD else ""
+        text = f"receivables {which} could not be read by key: {', '.join(documents[:MOST_UNREAD])}{more}"
+        self._extra.append(Finding("FEED_INCOMPLETE", "erp documents by key", text))
 
     def _told(self, spools: Mapping[str, list[Spool]], keys: Sequence[DocumentKey]) -> set[DocumentKey]:
         """Which of these documents the feed itself brought."""
@@ -388,37 +397,45 @@ class Night:
     def _keys(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[DocumentKey]:
         return [DocumentKey(*row) for row in self.ledger.db.execute(sql(name), parameters or {}).fetchall()]
 
-    def _read_by_key(
-        self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str
-    ) -> list[DocumentKey]:
-        """Land these documents after what their feed brought; returns those that could not be read."""
-        if not keys:
-            return []
+    def _read_by_key(self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str) -> list[str]:
+        """Land these documents; returns those that could not be read, by name."""
+        records, unread = self._read_in_halves(self.erp.documents, keys, f"erp documents: {purpose}")
+        if records:
+            self._land_after("erp", "documents", spools, records, purpose)
+        return [f"{key.document_type} {key.number}" for key in unread]
+
+    def _read_in_halves(
+        self, read: Callable[[list[Wanted]], list[bytes]], wanted: Sequence[Wanted], what: str
+    ) -> tuple[list[bytes], list[Wanted]]:
+        """What is read of these, and those that cannot be: one alone may be at fault, so what fails is halved."""
         records: list[bytes] = []
-        unread: list[DocumentKey] = []
+        unread: list[Wanted] = []
         failures = 0
-        waiting = [list(keys)]
+        waiting = [list(wanted)] if wanted else []
         while waiting:
             part = waiting.pop()
             try:
-                records += self.erp.documents(part)
+                records += read(part)
                 failures = 0
             except CounterpartyError as error:
                 failures += 1
                 half = len(part) // 2
-                if half and failures <= UNREADABLE_IN_A_ROW:  # one of them alone may be at fault
+                if half and failures <= UNREADABLE_IN_A_ROW:
                     waiting += [part[half:], part[:half]]
                 else:
                     unread += part
-                    self.progress("land", f"erp documents: {len(part)} {purpose} could not be read: {error}")
-        if not records:
-            return unread
-        documents = spools.setdefault("documents", [])
-        first = sum(spool.records for spool in documents) + 1
-        documents.append(
-            self.landing.land("erp", "documents", self.night, self.clock.now(), [records], purpose=purpose, first=first)
-        )
-        return unread
+                    self.progress("land", f"{what}: {len(part)} could not be read by key: {error}")
+        return records, unread
+
+    def _land_after(
+        self, side: str, feed: str, spools: dict[str, list[Spool]], records: list[bytes], purpose: str
+    ) -> Spool:
+        """Land what was read by key after what its feed brought: it is the newer."""
+        landed = spools.setdefault(feed, [])
+        first = sum(spool.records for spool in landed) + 1
+        spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose=purpose, first=first)
+        landed.append(spool)
+        return spool
 
     def _deleted_drafts(self, spools: dict[str, list[Spool]]) -> list[tuple[str, str]]:
         """Read unreleased payments again by key: a list of changes does not tell that one was deleted.
@@ -440,11 +457,7 @@ class Night:
         except CounterpartyError as error:
             self.progress("land", f"erp payments: unreleased ones could not be read again: {error}")
             return []
-        first = sum(spool.records for spool in spools["payments"]) + 1
-        spool = self.landing.land(
-            "erp", "payments", self.night, self.clock.now(), [records], purpose="unreleased", first=first
-        )
-        spools["payments"].append(spool)
+        spool = self._land_after("erp", "payments", spools, records, "unreleased")
         self.ledger.map(self.erp.feeds["payments"], [spool], "read_again")
         found = set(self.ledger.db.execute("select document_type, number from read_again").fetchall())
         return [(kind, number) for kind, number, mirrored in drafts if mirrored and (kind, number) not in found]
@@ -468,17 +481,9 @@ class Night:
                 [side, feed],
             )
             wanted = aside + self._found_changed(feed)
-            if not wanted:
-                continue
-            try:
-                records = read(wanted)
-            except CounterpartyError as error:
-                self.progress("land", f"{side} {feed}: what was set aside or has changed could not be read: {error}")
-                continue
-            first = sum(spool.records for spool in spools[feed]) + 1
-            spools[feed].append(
-                self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="again", first=first)
-            )
+            records, _ = self._read_in_halves(read, wanted, f"{side} {feed}: what was set aside or has changed")
+            if records:
+                self._land_after(side, feed, spools, records, "again")
 
     def _found_changed(self, feed: str) -> list[dict[str, Any]]:
         """What tonight's dropped effects rest on: a list that left a change out once may never tell it.
@@ -547,7 +552,7 @@ class Night:
             tuple(sorted(set(self._incomplete))),
             self.journal.forgot(),
             self._elsewhere,
-            self._unread,
+            self.ledger.unread(TOUCHED),
         )
 
     @cached_property
@@ -620,9 +625,12 @@ class Night:
         return stored
 
     def _not_looked_at(self) -> list[date]:
-        """Missed nights that the plan before made up for, if it waited and nobody approved it: this one still does."""
+        """Missed nights that the plan before made up for, if it waited and nobody approved it: this one still does.
+
+        A plan without effects passes them on: it may be that nothing could be read, and nobody had anything to look at.
+        """
         for plan in self.journal.plans(1):
-            if plan["verdict"] == "approval" and plan["state"] in ("stored", "superseded"):
+            if not plan["totals"] or (plan["verdict"] == "approval" and plan["state"] in ("stored", "superseded")):
                 made = [event for event in self.journal.events(plan["hash"]) if event["kind"] == "planned"]
                 return [date.fromisoformat(day) for day in made[-1]["data"].get("makes_up_for", ())]
         return []

@@ -349,10 +349,12 @@ class Ledger:
         landed: Sequence[tuple[Feed, Sequence[Spool]]],
         watermarks: Mapping[str, datetime],
         gone: Sequence[tuple[str, str]] = (),
+        unread: Mapping[str, Sequence[str]] | None = None,
     ) -> Mirrored:
         """Stage every landed delta and commit it in one transaction with the watermarks. `at` is UTC.
 
-        `gone` are payments, by type and number, that the ERP no longer has. The version is the history's clock: a row
+        `gone` are payments, by type and number, that the ERP no longer has; `unread`, by why they are read by key, the
+        documents that could not be read, in place of those kept before. The version is the history's clock: a row
         is valid from the commit that brought it to the one that changed it.
         """
         self.db.execute(sql("staged_aside"))
@@ -378,6 +380,10 @@ class Ledger:
                 "insert or replace into watermark select $side, unnest($feeds), unnest($moments), $night",
                 {"side": side, "feeds": list(watermarks), "moments": list(watermarks.values()), "night": night},
             )
+            for why, documents in (unread or {}).items():
+                self.db.execute(
+                    "insert or replace into meta values (?, ?)", [f"unread {why}", json.dumps(list(documents))]
+                )
         return Mirrored(version, staged, changed, tuple(aside))
 
     def _apply(self, table: Table, version: int) -> int:
@@ -427,6 +433,11 @@ class Ledger:
         """The night on which a feed was last read, or None before the first."""
         night: date | None = self.value("select night from watermark where side = ? and feed = ?", [side, feed])
         return night
+
+    def unread(self, why: str) -> tuple[str, ...]:
+        """Documents that could not be read by key when they were last asked for because of this."""
+        kept = self.value("select value from meta where name = ?", [f"unread {why}"])
+        return tuple(json.loads(kept)) if kept else ()
 
     def version(self) -> int:
         """The newest mirror version, 0 before the first."""

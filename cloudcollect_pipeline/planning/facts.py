@@ -45,7 +45,7 @@ class Facts:
     """Receivables that were handed to another agency of the same creditor."""
 
     unread: Sequence[str] = ()
-    """Receivables with news tonight that could not be read: nothing is built on them."""
+    """Receivables whose news could not be read, tonight or on nights before: nothing is built on them until it is."""
 
     def missing(self, *feeds: str) -> set[str]:
         """Which of these feeds could not be read tonight."""

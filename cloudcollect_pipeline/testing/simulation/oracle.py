@@ -522,7 +522,8 @@ class Oracle:
             if document is None or _over(claim):
                 continue
             closed = claim.principal_open <= 0
-            if closed and not {why for why, _, certain in self._reasons(document, claim) if certain} - {"disputed", "excluded"}:
+            certain = {why for why, _, sure in self._reasons(document, claim) if sure}
+            if closed and not certain - {"disputed", "excluded"}:
                 continue
             wanted = self._wanted(claim)
             if not (closed and "PAUSED" in wanted.holds):  # there is nothing to pause

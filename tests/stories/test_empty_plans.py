@@ -1,0 +1,53 @@
+"""Plans without an effect: nobody needs to look at them, and they let nothing go out unseen."""
+
+from datetime import timedelta
+
+from tests.story import transferred
+
+
+def run(story, *missed_days_ago):
+    """The next night, with these nights before it made up for; nobody approves anything."""
+    with story.opened() as night:
+        night.makes_up_for = [story.world.today - timedelta(days=days) for days in missed_days_ago]
+        return night.run()
+
+
+def erp_is_down(story):
+    story.world.erp_faults.add("status_before", "GET", "/v1/customerinvoice", count=10**6, status=503)
+
+
+def test_a_plan_that_waits_for_a_look_at_missed_nights_is_not_sent_after_a_night_that_could_plan_nothing(story):
+    transferred(story)
+    story.quiet(2)
+    story.morning(3)
+    invoice = story.receivable(5000)
+    assert "waits for approval" in run(story, 1, 2).not_sent
+    erp_is_down(story)
+    story.morning()
+    empty = run(story)
+    assert empty.plan.plan.totals == {}
+    story.world.erp_faults.clear()
+    story.morning()
+    following = run(story)
+    assert "waits for approval" in following.not_sent
+    assert "makes up for 2 nights" in following.plan.reasons[0]
+    assert following.made_up_for == empty.made_up_for
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+    assert not story.night(approve=True).not_sent
+    story.claim(invoice)
+    story.receivable(4000)
+    after = story.night(approve=False)
+    assert (after.not_sent, after.made_up_for) == ("", ())
+
+
+def test_what_a_run_for_missed_nights_could_not_read_waits_for_a_look_on_the_night_that_can(story):
+    transferred(story)
+    story.quiet(2)
+    story.morning(3)
+    invoice = story.receivable(5000)
+    erp_is_down(story)
+    assert run(story, 1, 2).plan.plan.totals == {}
+    story.world.erp_faults.clear()
+    story.morning()
+    assert "waits for approval" in run(story).not_sent
+    assert story.agency.claim_for(story.slug, invoice.number) is None
