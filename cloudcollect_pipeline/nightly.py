@@ -357,7 +357,8 @@ class Night:
         """
         if self._read_to("erp", "documents") is None:  # all of them are being read
             return {TOUCHED: [], SWEEP: []} if "documents" in spools else {}
-        named = {DocumentKey.named(document) for document in self.ledger.unread(TOUCHED)}
+        kept = self.ledger.unread(TOUCHED)
+        named = {DocumentKey.named(document) for document in kept}
         if any(spool.records for spool in spools.get("payments", ())):
             self.ledger.map(self.erp.feeds["payments"], spools["payments"], "delta_payment")
             named |= set(self._keys("touched"))
@@ -368,7 +369,7 @@ class Night:
         turn = self._keys("swept", {"last": swept, "tonight": self.night, "late": late}) if sweeping else []
         told = self._told(spools, [*named, *turn])
         unread = self._read_by_key(spools, sorted(named - told), TOUCHED)
-        if len(unread) > MOST_UNREAD:
+        if len(set(unread) - set(kept)) > MOST_UNREAD:
             self._incomplete.append("erp documents")
             self._could_not_be_read("that payments name", unread)
             read_at.pop("payments", None)
@@ -418,7 +419,7 @@ class Night:
                 records += read(part)
                 failures = 0
             except CounterpartyError as error:
-                failures += 1
+                failures += len(part) == 1
                 half = len(part) // 2
                 if half and failures <= UNREADABLE_IN_A_ROW:
                     waiting += [part[half:], part[:half]]
@@ -609,6 +610,8 @@ class Night:
         self.makes_up_for = sorted({*self.makes_up_for, *self._not_looked_at()})
         plan = make_plan(self.ledger, self.facts())
         stored = StoredPlan(plan, tuple(self._reasons(plan)))
+        if not plan.effects and not self._incomplete:
+            self.makes_up_for = ()  # all was read, and there was nothing to make up for
         self.journal.store_plan(
             plan.hash,
             self.night,
@@ -627,7 +630,7 @@ class Night:
     def _not_looked_at(self) -> list[date]:
         """Missed nights that the plan before made up for, if it waited and nobody approved it: this one still does.
 
-        A plan without effects passes them on: it may be that nothing could be read, and nobody had anything to look at.
+        A plan without effects passes on what it could not read enough to make up for.
         """
         for plan in self.journal.plans(1):
             if not plan["totals"] or (plan["verdict"] == "approval" and plan["state"] in ("stored", "superseded")):

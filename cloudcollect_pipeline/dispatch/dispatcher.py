@@ -310,7 +310,8 @@ class Dispatcher:
     def _look_up(self) -> Index:
         """What both hold of the plan's effects; asked again where that was some time ago."""
         if self._looked_up is None or self.clock.now() - self._looked_up[0] > RECHECK:
-            self._looked_up = self.clock.now(), self._index(self._sought)
+            index = self._index(self._sought)  # one that takes long is not old at once
+            self._looked_up = self.clock.now(), index
         return self._looked_up[1]
 
     def _index(self, sought: Sought) -> Index:
@@ -385,12 +386,12 @@ class Dispatcher:
         """
         left = list(group)
         while not (self._stopped or self.journal.paused()):
+            index = self._look_up()  # halves of a group may come long after the whole
             looked_at = self._entries_at
             left = self._without_changed_entries(left)
             if not left:
                 return
             looked_again = self._entries_at != looked_at
-            index = self._look_up()  # halves of a group may come long after the whole
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:

@@ -410,7 +410,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
         )
     entries: dict[str, list[EntryState]] = defaultdict(list)
     for (customer, root), entry in per_entry.items():
-        problem = None
+        problem, source = None, f"{root}:{customer}"
+        # Once it is posted, what a repeat is or was is past: its posting follows the entry like any other.
+        posted_as_it_is = any(posting.status != "Voided" for posting in postings[source])
         if root in unallocated:
             problem = Finding("ENTRY_UNALLOCATED", root, f"entry {root} is not allocated to claims of ours")
         elif former := renumbered.get((customer, root)):
@@ -418,10 +420,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
             )
             problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
-        elif root in repeated and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
+        elif root in repeated and not posted_as_it_is and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
             again = repeated[root]
             problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {again['earlier']}", ore(again["amount"]))
-        source = f"{root}:{customer}"
         if source in astray and problem is None:
             text = f"payment {astray[source]} for entry {root} stands on another cash account"
             problem = Finding("POSTING_ON_OTHER_ACCOUNT", root, text, sum(entry["carried"].values()))

@@ -4,6 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from cloudcollect_pipeline.cli import explain
+from cloudcollect_pipeline.reporting.published import snapshot
 from tests.stories.test_several_agencies import OTHER, Agencies
 from tests.story import Story, ends_equal, transferred
 
@@ -28,6 +30,8 @@ def test_who_may_have_paid_by_the_parent_is_not_handed_over(story):
     by_hand = story.erp.pay(invoice, 2000, cash_account="1510", customer=parent)
     story.night()
     assert story.agency.claim_for(story.slug, invoice.number) is None
+    with snapshot(story.settings, story.slug) as seen:
+        assert "NO_FOREIGN_PAYMENT: void it" in str(explain._explained(seen, invoice.number).as_json())
     story.erp.void(by_hand)
     story.night()
     assert story.agency.claim_for(story.slug, invoice.number) is not None
@@ -121,6 +125,20 @@ def test_what_repeats_an_entry_waits_though_some_of_the_first_is_taken_back(stor
     story.night()
     assert "ENTRY_REPEATED" not in story.findings()
     assert story.world.truth()[story.slug].suspense_balance == 2000
+
+
+def test_what_was_posted_as_no_repeat_follows_its_entry_though_it_is_one_again(story):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    reversal = story.agency.reverse(first)
+    story.night()
+    assert story.world.truth()[story.slug].suspense_balance == 2000
+    reversal.cancelled = True
+    story.agency._weigh(reversal.lines, -1)
+    story.agency._publish_entry(reversal)
+    story.night()
+    assert "ENTRY_REPEATED" not in story.findings()
+    assert story.world.truth()[story.slug].suspense_balance == 4000
 
 
 def test_what_repeats_an_entry_is_known_by_its_lines_in_any_order(story):

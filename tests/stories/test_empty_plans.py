@@ -51,3 +51,14 @@ def test_what_a_run_for_missed_nights_could_not_read_waits_for_a_look_on_the_nig
     story.morning()
     assert "waits for approval" in run(story).not_sent
     assert story.agency.claim_for(story.slug, invoice.number) is None
+
+
+def test_missed_nights_in_which_there_was_nothing_to_do_are_over_once_all_was_read(story):
+    transferred(story)
+    story.quiet(2)
+    story.morning(3)
+    assert run(story, 1, 2).made_up_for == ()
+    story.quiet(2)
+    story.receivable(5000)
+    following = story.night(approve=False)
+    assert (following.not_sent, following.made_up_for) == ("", ())

@@ -78,3 +78,30 @@ def test_what_is_posted_long_after_its_group_was_taken_apart_is_looked_up_again(
     assert [document.balance for document in documents] == [6000, *[5000] * 7]
     assert len(slow.ages) == 7
     assert max(slow.ages) <= RECHECK
+
+
+class SlowList(httpx.BaseTransport):
+    """To look up what the ERP holds of the plan's postings takes eleven minutes."""
+
+    def __init__(self, story):
+        self.beneath, self.story, self.asked = story.transport, story, 0
+
+    def handle_request(self, request):
+        if (
+            request.method == "GET"
+            and request.url.path.endswith("/customerPayment")
+            and b"docDate" in request.url.query
+        ):
+            self.asked += 1
+            self.story.world.advance(self.story.world.now + timedelta(minutes=11))
+        return self.beneath.handle_request(request)
+
+
+def test_a_look_up_that_takes_long_is_not_too_old_for_what_is_sent_on_it(story):
+    documents = [transferred(story) for _ in range(3)]
+    for document in documents:
+        story.collect(document, 1000)
+    story.transport = slow = SlowList(story)
+    story.night()
+    assert [document.balance for document in documents] == [5000] * 3
+    assert slow.asked == 1

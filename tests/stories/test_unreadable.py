@@ -304,3 +304,19 @@ def carried_out_after(story, meanwhile):
         assert plan.effects
         meanwhile()
         night.carry_out(night.approve(plan.hash))
+
+
+def test_invoices_that_become_unreadable_one_by_one_never_keep_the_others_waiting(story):
+    documents = [story.receivable(6000) for _ in range(9)]
+    story.night()
+    story.morning(9)  # until no list brings their dunning as news
+    story.night()
+    for document in documents[:6]:
+        not_to_be_read(story, document)
+        story.erp.pay(document, 100)
+        story.night()
+    story.erp.pay(documents[7], 50)
+    story.collect(documents[8], 1000)
+    story.night()
+    assert (story.open_at_agency(documents[7]), documents[8].balance) == (5950, 5000)
+    assert len(story.findings()["FEED_INCOMPLETE"]) == 6

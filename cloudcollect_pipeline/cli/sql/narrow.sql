@@ -1,10 +1,12 @@
 -- The mirrors cut to a few customers, under the names of the whole: every view and rule built on them follows. With
--- theirs go the receivables of others that carry a KID of theirs, which a rule asks about.
+-- theirs go the receivables of others that carry a KID of theirs, and the money of their parents, which rules ask about.
+create temp table their_payer as
+from about union select parent from customer_now where number in (from about) and parent <> '';
 create temp table their_receivable as select * from receivable_now where customer in (from about);
 insert into their_receivable
 select * from receivable_now
 where kid in (select kid from their_receivable where kid <> '') and customer not in (from about);
-create temp table their_payment as select * from payment_now where customer in (from about);
+create temp table their_payment as select * from payment_now where customer in (from their_payer);
 create temp table their_claim as
 select c.* from claim_now c semi join their_receivable r on r.document_type = c.document_type and r.number = c.document_number;
 create temp table their_case as select * from agency_case_now where case_id in (select case_id from their_claim);
@@ -24,7 +26,7 @@ with named as (
 ),
 -- One by one: each is a look through one column.
 known as (
-    select reference from effect where party in (from about)
+    select reference from effect where party in (from their_payer)
     union select reference from effect where document in (from named)
     union select reference from effect where source in (from named)
     union select reference from effect where reference in (from named)

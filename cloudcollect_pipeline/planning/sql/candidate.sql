@@ -78,8 +78,8 @@ handed_over as (
     group by e.document
 ),
 settled as (
-    select a.*, coalesce(try_cast(json_extract_string(
-               h.details, '$.baseline."' || a.document_type || ' ' || a.number || '"') as decimal(18, 2)), 0) / 100 as before
+    select a.*, coalesce(try_cast(json_extract_string(h.details, '/baseline/' || replace(replace(
+               a.document_type || ' ' || a.number, '~', '~0'), '/', '~1')) as decimal(18, 2)), 0) / 100 as before
     from application a
     join handed_over h on h.document = a.receivable_type || ' ' || a.receivable_number
 ),

@@ -538,11 +538,11 @@ class Store:
             tuple(postings),
             self.known(Kind.POSTING, source, posted),
             {posting.reference: self.known(Kind.VOID, posting.reference) for posting in postings},
-            self._problem(entry, facts),
+            self._problem(entry, facts, posted=any(posting.status != "Voided" for posting in postings)),
         )
 
-    def _problem(self, entry: Entry, facts: Facts) -> Finding | None:
-        """Money that cannot be tied to claims of ours, or an entry that repeats an earlier one."""
+    def _problem(self, entry: Entry, facts: Facts, *, posted: bool) -> Finding | None:
+        """Money that cannot be tied to claims of ours, or an entry that repeats an earlier one and is not posted."""
         astray: dict[str, int] = defaultdict(int)
         for each in self.entries.values():
             if self.root(each).name == entry.name and not each.cancelled:
@@ -568,7 +568,7 @@ class Store:
             ),
             None,
         )
-        if earlier and facts.decisions.get(("ENTRY_REPEATED", entry.name)) != "post":
+        if earlier and not posted and facts.decisions.get(("ENTRY_REPEATED", entry.name)) != "post":
             text = f"entry {entry.name} repeats {earlier.name}"
             return Finding("ENTRY_REPEATED", entry.name, text, entry.amount)
         return None
