@@ -80,3 +80,10 @@ def test_settings_are_read_without_loading_what_is_slow():
     code = "import sys, cloudcollect_pipeline.settings; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
     assert {"dagster", "pandas", "duckdb", "httpx"}.isdisjoint(loaded.split())
+
+
+def test_no_sql_divides_ore_into_kroner():
+    """DuckDB makes a float of it; a product with 0.01 stays a decimal."""
+    texts = {path: path.read_text() for path in sorted(PACKAGE.rglob("*.sql"))}
+    assert len(texts) > 50
+    assert [path.name for path, text in texts.items() if re.search(r"/\s*100(\.0)?\b", text)] == []

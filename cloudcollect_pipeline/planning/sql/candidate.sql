@@ -21,7 +21,7 @@ unapplied as (
           and not exists (select 1 from effect e where e.kind = 'posting' and e.reference = payment_now.reference)
         union all
         -- What we post and do not yet see as posted may be more than is owed when it is.
-        select e.party, cast(e.amount as decimal(18, 2)) / 100
+        select e.party, cast(e.amount as decimal(18, 0)) * 0.01
         from effect e
         where e.kind = 'posting' and e.state in ('intent', 'uncertain', 'created')
           and not exists (select 1 from payment_now p where p.reference = e.reference and p.status in ('Open', 'Closed', 'Voided'))
@@ -79,7 +79,7 @@ handed_over as (
 ),
 settled as (
     select a.*, coalesce(try_cast(json_extract_string(h.details, '/baseline/' || replace(replace(
-               a.document_type || ' ' || a.number, '~', '~0'), '/', '~1')) as decimal(18, 2)), 0) / 100 as before
+               a.document_type || ' ' || a.number, '~', '~0'), '/', '~1')) as decimal(18, 0)), 0) * 0.01 as before
     from application a
     join handed_over h on h.document = a.receivable_type || ' ' || a.receivable_number
 ),

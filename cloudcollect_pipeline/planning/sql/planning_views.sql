@@ -61,7 +61,7 @@ where p.document_type = 'Payment';
 create or replace temp view customer_to_plan as
 select r.customer
 from our_claim c join claimed_receivable r on r.document_type = c.document_type and r.number = c.document_number
-where c.live and (r.balance <> c.principal_open or c.principal <> cast(c.transferred as decimal(18, 2)) / 100)
+where c.live and (r.balance <> c.principal_open or c.principal <> cast(c.transferred as decimal(18, 0)) * 0.01)
 union
 select desired.customer
 from (select root, customer, sum(carried) as carried from entry_principal where customer is not null group by all) desired

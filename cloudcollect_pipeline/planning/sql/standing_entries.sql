@@ -4,7 +4,7 @@ from entry_now e
 where e.kind in ('AGENCY_PAYMENT', 'DIRECT_PAYMENT') and not e.cancelled
 union all
 -- Posted by us and not mirrored: the ledger was lost. The newest posting of an entry counts, unless it was voided.
-select p.entry_id, p.claim_id, 'AGENCY', p.currency, cast(p.amount as decimal(18, 2)) / 100, p.value_date,
+select p.entry_id, p.claim_id, 'AGENCY', p.currency, cast(p.amount as decimal(18, 0)) * 0.01, p.value_date,
        cast(p.value_date as timestamptz)
 from (
     select json_extract_string(e.details, '$.entry') as entry_id, t.remote_id as claim_id, e.currency, e.amount,
