@@ -610,8 +610,8 @@ class Night:
         self.makes_up_for = sorted({*self.makes_up_for, *self._not_looked_at()})
         plan = make_plan(self.ledger, self.facts())
         stored = StoredPlan(plan, tuple(self._reasons(plan)))
-        if not plan.effects and not self._incomplete:
-            self.makes_up_for = ()  # all was read, and there was nothing to make up for
+        # Where all was read and there was nothing to do, no later plan stands for the missed nights.
+        done = not plan.effects and not self._incomplete
         self.journal.store_plan(
             plan.hash,
             self.night,
@@ -620,7 +620,7 @@ class Night:
             stored.verdict,
             plan.totals,
             plan.effects.texts(),
-            self.makes_up_for,
+            () if done else self.makes_up_for,
         )
         self.result.plan, self.result.made_up_for = stored, tuple(self.makes_up_for)
         counts = ", ".join(f"{total['count']} {kind}" for kind, total in plan.totals.items()) or "nothing to do"
