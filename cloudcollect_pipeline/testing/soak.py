@@ -110,7 +110,7 @@ class KilledLife(Life):
         self.world.erp_handler = self._watched("erp", self.world.erp_handler)
         self.world.agency_handler = self._watched("agency", self.world.agency_handler)
         with serve(self.world) as servers:
-            self.settings = settings_of(self.world, self._data, servers)
+            self.settings = settings_of(self.world, self._data, servers, chosen=self.script.settings)
             return super().live()
 
     def _watched(self, side: str, handler: Handler) -> Handler:

@@ -105,7 +105,7 @@ def test_a_claim_is_not_recalled_for_what_was_settled_before_it_was_made(tmp_pat
 
 
 def test_what_several_credit_notes_credit_in_full_is_so_to_the_ore(tmp_path):
-    """Found by runs that were killed: a division had made floats of kroner, and 3253,11 was not reached by an atom."""
+    """A division had made floats of kroner, and 3253,11 was not reached by an atom."""
     story = Story(tmp_path, credited_after_transfer="recall")
     invoice = transferred(story, 325_311)
     for amount in (26_458, 130_654, 133_428, 34_771):
