@@ -430,7 +430,7 @@ def simulate(
     commit: Annotated[str, typer.Option(help="The commit that the evidence is of.")] = "",
     replay: Annotated[Path | None, typer.Option(help="Live this script again instead.")] = None,
     exhaustive: Annotated[bool, typer.Option(help="One story, with every fault at every boundary.")] = False,
-    pairs: Annotated[bool, typer.Option(help="With every two crashes too: a quarter of an hour.")] = False,
+    pairs: Annotated[bool, typer.Option(help="With every two crashes too, which takes long.")] = False,
     states: Annotated[
         int, typer.Option(min=0, metavar="WORDS", help="Every order of a few things and nights, at most so many words.")
     ] = 0,
