@@ -125,7 +125,7 @@ def test_how_many_processes_share_the_work_changes_nothing():
 
 
 def test_runs_that_die_are_started_again_so_that_a_night_has_room_for_more_than_two_faults():
-    surveyed = survey(CORE, range(10), 60, 7.0, 1)
+    surveyed = survey(CORE, range(10), 60, 9.4, 1)  # as many as the published figure draws
     assert surveyed.violations == []
     assert surveyed.struck.total() + surveyed.idle > 2 * surveyed.lived
     assert surveyed.struck.total() > 1.5 * surveyed.lived
