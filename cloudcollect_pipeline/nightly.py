@@ -5,7 +5,7 @@ Dagster's assets, the command line and the tests all drive a `Night`; nothing he
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -368,14 +368,14 @@ class Night:
         sweeping, self._swept = not self._swept, True
         turn = self._keys("swept", {"last": swept, "tonight": self.night, "late": late}) if sweeping else []
         told = self._told(spools, [*named, *turn])
-        unread = self._read_by_key(spools, sorted(named - told), TOUCHED)
+        unread = self._read_by_key(spools, sorted(named - told), TOUCHED, kept)
         if len(set(unread) - set(kept)) > MOST_UNREAD:
             self._incomplete.append("erp documents")
             self._could_not_be_read("that payments name", unread)
             read_at.pop("payments", None)
             return {}
         left = {TOUCHED: unread}
-        in_turn = self._read_by_key(spools, [key for key in turn if key not in told | named], SWEEP)
+        in_turn = self._read_by_key(spools, [key for key in turn if key not in told | named], SWEEP, late)
         if in_turn:
             self._could_not_be_read("whose turn it was", in_turn)
         if sweeping and len(set(in_turn) - set(late)) <= MOST_UNREAD:
@@ -398,21 +398,33 @@ class Night:
     def _keys(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[DocumentKey]:
         return [DocumentKey(*row) for row in self.ledger.db.execute(sql(name), parameters or {}).fetchall()]
 
-    def _read_by_key(self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str) -> list[str]:
-        """Land these documents; returns those that could not be read, by name."""
-        records, unread = self._read_in_halves(self.erp.documents, keys, f"erp documents: {purpose}")
+    def _read_by_key(
+        self, spools: dict[str, list[Spool]], keys: Sequence[DocumentKey], purpose: str, before: Sequence[str]
+    ) -> list[str]:
+        """Land these documents; returns those that could not be read, by name. `before`: which could not before."""
+        alone = {DocumentKey.named(document) for document in before}
+        records, unread = self._read_in_halves(self.erp.documents, keys, f"erp documents: {purpose}", alone)
         if records:
             self._land_after("erp", "documents", spools, records, purpose)
         return [f"{key.document_type} {key.number}" for key in unread]
 
     def _read_in_halves(
-        self, read: Callable[[list[Wanted]], list[bytes]], wanted: Sequence[Wanted], what: str
+        self,
+        read: Callable[[list[Wanted]], list[bytes]],
+        wanted: Sequence[Wanted],
+        what: str,
+        alone: Collection[Wanted] = (),
     ) -> tuple[list[bytes], list[Wanted]]:
-        """What is read of these, and those that cannot be: one alone may be at fault, so what fails is halved."""
+        """What is read of these, and those that cannot be: one alone may be at fault, so what fails is halved.
+
+        Those of them that could not be read before are read after the others, each `alone`.
+        """
         records: list[bytes] = []
         unread: list[Wanted] = []
         failures = 0
-        waiting = [list(wanted)] if wanted else []
+        waiting = [[one] for one in wanted if one in alone]
+        if others := [one for one in wanted if one not in alone]:
+            waiting.append(others)
         while waiting:
             part = waiting.pop()
             try:
@@ -611,7 +623,8 @@ class Night:
         plan = make_plan(self.ledger, self.facts())
         stored = StoredPlan(plan, tuple(self._reasons(plan)))
         # Where all was read and there was nothing to do, no later plan stands for the missed nights.
-        done = not plan.effects and not self._incomplete
+        fenced = self.ledger.unread(SWEEP) or self.ledger.value("select exists (from fence)")
+        done = not (plan.effects or self._incomplete or fenced)
         self.journal.store_plan(
             plan.hash,
             self.night,

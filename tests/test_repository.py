@@ -82,6 +82,13 @@ def test_settings_are_read_without_loading_what_is_slow():
     assert {"dagster", "pandas", "duckdb", "httpx"}.isdisjoint(loaded.split())
 
 
+def test_no_sql_puts_what_is_looked_for_between_the_quotes_of_a_path():
+    """A number with a quote in it would end the path; a pointer has two signs to escape, and no quotes."""
+    texts = {path: path.read_text() for path in sorted(PACKAGE.rglob("*.sql"))}
+    assert len(texts) > 50
+    assert [path.name for path, text in texts.items() if re.search(r"'\$[^']*'\s*\|\|", text)] == []
+
+
 def test_no_sql_divides_ore_into_kroner():
     """DuckDB makes a float of it; a product with 0.01 stays a decimal."""
     texts = {path: path.read_text() for path in sorted(PACKAGE.rglob("*.sql"))}

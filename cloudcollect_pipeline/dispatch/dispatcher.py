@@ -386,12 +386,13 @@ class Dispatcher:
         """
         left = list(group)
         while not (self._stopped or self.journal.paused()):
-            index = self._look_up()  # halves of a group may come long after the whole
+            self._look_up()  # halves of a group may come long after the whole
             looked_at = self._entries_at
             left = self._without_changed_entries(left)
             if not left:
                 return
             looked_again = self._entries_at != looked_at
+            index = self._look_up()  # entries may be listed for longer than what was looked up stays good
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:

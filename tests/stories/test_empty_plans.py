@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from tests.story import transferred
+from tests.stories.test_unreadable import known_for_long, not_to_be_read
+from tests.story import spoil, transferred
 
 
 def run(story, *missed_days_ago):
@@ -62,3 +63,30 @@ def test_missed_nights_in_which_there_was_nothing_to_do_are_over_once_all_was_re
     story.receivable(5000)
     following = story.night(approve=False)
     assert (following.not_sent, following.made_up_for) == ("", ())
+
+
+def test_what_a_run_for_missed_nights_had_to_set_aside_waits_for_a_look_once_it_is_understood(story):
+    transferred(story)
+    story.quiet(2)
+    story.morning(3)
+    invoice = story.receivable(5000)
+    spoil(story, "erp", "/customerinvoice", lambda row: row.update(excludeDebtCollection="perhaps"), count=10**6)
+    assert run(story, 1, 2).plan.plan.totals == {}
+    story.world.erp_faults.clear()
+    story.morning()
+    after = run(story)
+    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    assert story.agency.claim_for(story.slug, invoice.number) is None
+
+
+def test_a_receivable_that_a_run_for_missed_nights_could_not_read_by_its_number_waits_for_a_look(story):
+    named, _ = known_for_long(story, 2)
+    story.morning(3)
+    story.erp.pay(named, 500)
+    not_to_be_read(story, named)
+    assert run(story, 1, 2).plan.plan.totals == {}
+    story.world.erp_faults.clear()
+    story.morning()
+    after = run(story)
+    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    assert story.open_at_agency(named) == 6000

@@ -105,3 +105,46 @@ def test_a_look_up_that_takes_long_is_not_too_old_for_what_is_sent_on_it(story):
     story.night()
     assert [document.balance for document in documents] == [5000] * 3
     assert slow.asked == 1
+
+
+class SlowEntries(httpx.BaseTransport):
+    """Each request for entries takes eleven minutes once it was looked up what the ERP holds of the plan's postings.
+
+    Within the first of them a bookkeeper posts what the agency received.
+    """
+
+    def __init__(self, story, document):
+        self.beneath, self.story, self.document = story.transport, story, document
+        self.looked_at, self.asked = None, 0
+
+    def handle_request(self, request):
+        path = request.url.path
+        if request.method == "GET" and path.endswith("/customerPayment") and b"docDate" in request.url.query:
+            self.looked_at = self.story.world.now
+        elif request.method == "GET" and "entries" in path and self.looked_at:
+            self.asked += 1
+            if self.asked == 1:
+                self.story.erp.pay(self.document, 1000, cash_account="1510")
+            self.story.world.advance(self.story.world.now + timedelta(minutes=11))
+        elif request.method == "POST" and path.endswith("/customerPayment"):
+            assert self.story.world.now - self.looked_at <= RECHECK
+        return self.beneath.handle_request(request)
+
+
+def test_what_a_bookkeeper_posted_while_entries_were_read_for_long_is_not_posted_once_more(story):
+    document = transferred(story)
+    story.collect(document, 1000)
+    story.transport = slow = SlowEntries(story, document)
+    story.night()
+    assert slow.asked > 1
+    assert document.balance == 5000
+    assert story.world.truth()[story.slug].suspense_balance == 1000
+
+
+@pytest.mark.parametrize("number", ['10"1', "10'1", "10\\1", "10/1", "10~1"])
+def test_money_on_an_invoice_of_any_number_is_posted(story, number):
+    invoice = transferred(story, number=number, kid="")
+    story.collect(invoice, 1000)
+    story.night()
+    assert invoice.balance == 5000
+    story.quiet()

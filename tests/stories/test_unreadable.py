@@ -320,3 +320,19 @@ def test_invoices_that_become_unreadable_one_by_one_never_keep_the_others_waitin
     story.night()
     assert (story.open_at_agency(documents[7]), documents[8].balance) == (5950, 5000)
     assert len(story.findings()["FEED_INCOMPLETE"]) == 6
+
+
+def test_however_many_have_long_been_unreadable_the_others_are_read(story):
+    documents = known_for_long(story, 24)
+    unreadable, paid, collected = documents[:13], documents[13:23], documents[23]
+    for document in unreadable:
+        not_to_be_read(story, document)
+        story.erp.pay(document, 100)
+        story.night()
+    for document in paid:
+        story.erp.pay(document, 50)
+    story.collect(collected, 1000)
+    story.night()
+    assert [story.open_at_agency(document) for document in paid] == [5950] * 10
+    assert [story.open_at_agency(document) for document in unreadable] == [6000] * 13
+    assert collected.balance == 5000

@@ -1,7 +1,7 @@
 -- What one payment settles: per receivable its net, what counted before the transfer, and what was reported of it.
 select l.receivable_type || ' ' || l.receivable_number as document, sum(l.paid + l.write_off) as net,
        any_value(c.claim_id) as claim_id,
-       coalesce(max(try_cast(json_extract_string(t.details, '$.baseline."' || $document_type || ' ' || $number || '"') as bigint)), 0) as baseline,
+       coalesce(max(try_cast(json_extract_string(t.details, '/baseline/' || replace(replace($document_type || ' ' || $number, '~', '~0'), '/', '~1')) as bigint)), 0) as baseline,
        coalesce(max(told.reported), 0) as reported
 from payment_line l
 left join our_claim c on c.document_type = l.receivable_type and c.document_number = l.receivable_number and c.live

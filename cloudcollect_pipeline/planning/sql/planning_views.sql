@@ -75,7 +75,7 @@ select shared.customer
 from (select root, customer, document, sum(carried) as carried from entry_principal where customer is not null group by all) shared
 join own_posting o on o.source = shared.root || ':' || shared.customer and o.status in ('Open', 'Closed')
 where json_exists(o.details, '$.carried')
-  and coalesce(try_cast(json_extract_string(o.details, '$.carried."' || shared.document || '"') as bigint), 0)
+  and coalesce(try_cast(json_extract_string(o.details, '/carried/' || replace(replace(shared.document, '~', '~0'), '/', '~1')) as bigint), 0)
       <> cast(shared.carried * 100 as bigint)
 union
 select customer from own_posting where status in ('Balanced', 'Hold')

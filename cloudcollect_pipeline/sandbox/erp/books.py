@@ -237,6 +237,7 @@ class ErpCompany:
         kid: str | None = None,
         released: bool = True,
         text: str = "",
+        number: str | None = None,
     ) -> Document:
         """An invoice, debit note or overdue charge, due 14 days after its date unless told; `kid=""` gives it none."""
         kind = DocumentType(document_type)
@@ -244,7 +245,7 @@ class ErpCompany:
             raise BooksError(f"{kind} is not a receivable.")
         on = on or self.today()
         owner = self.customer(customer)
-        document = self._new(kind, owner, amount, on, due or on + timedelta(days=DUNNING_DAYS), currency, text)
+        document = self._new(kind, owner, amount, on, due or on + timedelta(days=DUNNING_DAYS), currency, text, number)
         document.kid = numbers.kid(f"{owner.internal_id:05d}{document.number}") if kid is None else kid
         if released:
             self.release(document)
