@@ -98,6 +98,19 @@ class PostingState:
     voided_by_us: bool = False
 
 
+def follows(postings: Sequence[PostingState], voids: Mapping[str, Sequence[Known]]) -> bool:
+    """Whether an entry's posting stands, or gave way to another that is still to come: repeat or not, it follows on.
+
+    `postings` by ordinal, `voids` of ours by the posting's reference. One voided because its entry carried nothing
+    any more is over, as is one voided by hand.
+    """
+    return any(posting.status != "Voided" for posting in postings) or any(
+        void.state == "confirmed" and not void.facts.endswith("/0")
+        for posting in postings[-1:]
+        for void in voids.get(posting.reference, ())
+    )
+
+
 @dataclass(frozen=True)
 class EntryState:
     """Money the agency received, with its reversals and reallocations. `carried` ERP document -> principal now."""

@@ -30,6 +30,7 @@ from cloudcollect_pipeline.planning.deltas import (
     Known,
     Listed,
     PostingState,
+    follows,
     next_ordinal,
     plan_customer,
     refused_before,
@@ -346,7 +347,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             {"currency": row["currency"], "value_date": row["value_date"], "carried": defaultdict(int)},
         )
         entry["carried"][row["document"]] += ore(row["carried"])
-    repeated = {row["entry_id"]: row for row in ledger.rows(sql("repeated_entries", HERE))}
+    twins: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in ledger.rows(sql("repeated_entries", HERE)):
+        twins[row["entry_id"]].append(row)
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
     renumbered = {
         (row["customer"], row["root"]): row["former"] for row in ledger.rows(sql("posted_under_another_number", HERE))
@@ -408,11 +411,12 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 row["fenced"],
             )
         )
+    following = {source for source, those in postings.items() if follows(those, voids)}
     entries: dict[str, list[EntryState]] = defaultdict(list)
     for (customer, root), entry in per_entry.items():
         problem, source = None, f"{root}:{customer}"
-        # Once it is posted, what a repeat is or was is past: its posting follows the entry like any other.
-        posted_as_it_is = any(posting.status != "Voided" for posting in postings[source])
+        # Of twins the one recorded later waits, or the one that is not posted where the other one is.
+        repeats = next((t for t in twins[root] if t["first"] or f"{t['twin']}:{customer}" in following), None)
         if root in unallocated:
             problem = Finding("ENTRY_UNALLOCATED", root, f"entry {root} is not allocated to claims of ours")
         elif former := renumbered.get((customer, root)):
@@ -420,9 +424,9 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
             )
             problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
-        elif root in repeated and not posted_as_it_is and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
-            again = repeated[root]
-            problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {again['earlier']}", ore(again["amount"]))
+        elif repeats and source not in following and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
+            text = f"entry {root} repeats {repeats['twin']}"
+            problem = Finding("ENTRY_REPEATED", root, text, ore(repeats["amount"]))
         if source in astray and problem is None:
             text = f"payment {astray[source]} for entry {root} stands on another cash account"
             problem = Finding("POSTING_ON_OTHER_ACCOUNT", root, text, sum(entry["carried"].values()))

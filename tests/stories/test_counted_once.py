@@ -37,6 +37,18 @@ def test_who_may_have_paid_by_the_parent_is_not_handed_over(story):
     assert story.agency.claim_for(story.slug, invoice.number) is not None
 
 
+def test_what_is_told_of_a_parents_payment_names_what_was_reported_of_it(story):
+    parent = story.customer(name="Konsernet AS")
+    invoice = transferred(story, customer=story.customer(name="Datteren AS", parent=parent))
+    payment = story.erp.pay(invoice, 2000, customer=parent)
+    story.night()
+    assert story.open_at_agency(invoice) == 4000
+    with snapshot(story.settings, story.slug) as seen:
+        told = str(explain._explained(seen, payment.number).as_json())
+    assert "reported 20,00 = 0,00" in told
+    assert "settles no receivable at the agency" not in told
+
+
 def taken_up_again(story, claim):
     claim.rejected = False
     story.agency._changed(claim)
@@ -139,7 +151,7 @@ def test_what_repeats_an_entry_waits_though_some_of_the_first_is_taken_back(stor
     assert story.world.truth()[story.slug].suspense_balance == 2000
 
 
-def test_what_was_posted_as_no_repeat_follows_its_entry_though_it_is_one_again(story):
+def test_of_two_entries_alike_the_one_that_is_not_posted_waits_whichever_came_first(story):
     invoice = transferred(story)
     first = received_twice(story, (story.claim(invoice), 2000))
     reversal = story.agency.reverse(first)
@@ -148,9 +160,42 @@ def test_what_was_posted_as_no_repeat_follows_its_entry_though_it_is_one_again(s
     reversal.cancelled = True
     story.agency._weigh(reversal.lines, -1)
     story.agency._publish_entry(reversal)
+    for _ in range(2):
+        story.night()
+        assert story.findings()["ENTRY_REPEATED"] == [first.id]
+        assert story.world.truth()[story.slug].suspense_balance == 2000
+    story.decide("ENTRY_REPEATED", "post")
     story.night()
     assert "ENTRY_REPEATED" not in story.findings()
     assert story.world.truth()[story.slug].suspense_balance == 4000
+
+
+def test_an_entry_that_is_told_late_waits_where_one_like_it_is_posted(story):
+    invoice = transferred(story)
+    posted = story.agency.receive_many({story.claim(invoice): 2000}, on=story.world.today)
+    story.night()
+    late = story.agency.receive_many({story.claim(invoice): 2000}, on=posted.value_date)
+    late.recorded_at = posted.recorded_at - timedelta(minutes=1)
+    story.agency._publish_entry(late)
+    for _ in range(2):
+        story.night()
+        assert story.findings()["ENTRY_REPEATED"] == [late.id]
+        assert story.world.truth()[story.slug].suspense_balance == 2000
+
+
+def test_a_posting_that_gave_way_to_a_smaller_one_is_no_repeat_until_that_is_made(story):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    story.night()
+    story.decide("ENTRY_REPEATED", "post")
+    story.night()
+    story.agency.reverse(first, 500)
+    story.world.erp_faults.add("status_before", "POST", r"/v1/customerPayment$", count=10**6, status=503)
+    story.night()
+    assert story.world.truth()[story.slug].suspense_balance == 2000
+    story.world.erp_faults.clear()
+    ends_equal(story, invoice)
+    assert story.world.truth()[story.slug].suspense_balance == 3500
 
 
 def test_what_repeats_an_entry_is_known_by_its_lines_in_any_order(story):

@@ -4,6 +4,11 @@ select customer from receivable_now where $kind = 'receivable' and document_type
 union
 select customer from payment_now where $kind = 'payment' and document_type = $document_type and number = $number
 union
+-- A parent's payment is about the children whose receivables it settles too.
+select r.customer
+from payment_line l join receivable_now r on r.document_type = l.receivable_type and r.number = l.receivable_number
+where $kind = 'payment' and l.document_type = $document_type and l.number = $number
+union
 select r.customer
 from receivable_now r
 semi join (

@@ -1,21 +1,21 @@
--- A new entry id that repeats another's claims, date and amount, as long as the other one still carries something.
+-- Entries that are alike in claims, date and amount, each with every twin that still carries something. `first`: the
+-- twin was recorded before it.
 with pairs as (
-    select later.entry_id, earlier.entry_id as earlier, later.amount
-    from entry_now later
-    join entry_now earlier
-      on earlier.entry_id <> later.entry_id and earlier.kind = 'AGENCY_PAYMENT' and earlier.value_date = later.value_date
-     and earlier.amount = later.amount and list_sort(earlier.lines) = list_sort(later.lines)
-     and (earlier.recorded_at, earlier.entry_id) < (later.recorded_at, later.entry_id)
-    where later.kind = 'AGENCY_PAYMENT' and not later.cancelled and not earlier.cancelled
+    select one.entry_id, other.entry_id as twin, one.amount,
+           (other.recorded_at, other.entry_id) < (one.recorded_at, one.entry_id) as first
+    from entry_now one
+    join entry_now other
+      on other.entry_id <> one.entry_id and other.kind = 'AGENCY_PAYMENT' and other.value_date = one.value_date
+     and other.amount = one.amount and list_sort(other.lines) = list_sort(one.lines)
+    where one.kind = 'AGENCY_PAYMENT' and not one.cancelled and not other.cancelled
 ),
 carried as (
     select er.root, sum(l.amount) as amount
     from entry_root er join entry_line l using (entry_id)
-    where er.root in (select earlier from pairs) and not l.cancelled
+    where er.root in (select twin from pairs) and not l.cancelled
     group by er.root
 )
-select pairs.entry_id, min(pairs.earlier) as earlier, any_value(pairs.amount) as amount
-from pairs join carried on carried.root = pairs.earlier
+select pairs.entry_id, pairs.twin, pairs.amount, pairs.first
+from pairs join carried on carried.root = pairs.twin
 where carried.amount > 0
-group by pairs.entry_id
-order by pairs.entry_id;
+order by pairs.entry_id, pairs.twin;

@@ -22,6 +22,7 @@ from cloudcollect_pipeline.planning.deltas import (
     Known,
     Listed,
     PostingState,
+    follows,
 )
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import TRANSFER_FEEDS
@@ -508,9 +509,8 @@ class Store:
             if source.startswith(prefix)
         }
 
-    def _entry_state(self, customer: str, name: str, carried: Mapping[str, int], facts: Facts) -> EntryState:
-        entry = self.entries[name]
-        source = f"{name}:{customer}"
+    def _postings(self, customer: str, source: str) -> tuple[list[PostingState], dict[str, tuple[Known, ...]]]:
+        """The postings of an entry's share by ordinal, and the voids of each."""
         postings: list[PostingState] = []
         for payment in self.payments_of(customer):
             row = self.effects.get(payment.reference)
@@ -529,6 +529,12 @@ class Store:
                 )
             )
         postings.sort(key=lambda posting: posting.ordinal)
+        return postings, {posting.reference: self.known(Kind.VOID, posting.reference) for posting in postings}
+
+    def _entry_state(self, customer: str, name: str, carried: Mapping[str, int], facts: Facts) -> EntryState:
+        entry = self.entries[name]
+        source = f"{name}:{customer}"
+        postings, voids = self._postings(customer, source)
         posted = {payment.reference for payment in self.payments_of(customer)}
         return EntryState(
             name,
@@ -537,12 +543,12 @@ class Store:
             dict(carried),
             tuple(postings),
             self.known(Kind.POSTING, source, posted),
-            {posting.reference: self.known(Kind.VOID, posting.reference) for posting in postings},
-            self._problem(entry, facts, posted=any(posting.status != "Voided" for posting in postings)),
+            voids,
+            self._problem(customer, entry, facts, follows(postings, voids)),
         )
 
-    def _problem(self, entry: Entry, facts: Facts, *, posted: bool) -> Finding | None:
-        """Money that cannot be tied to claims of ours, or an entry that repeats an earlier one and is not posted."""
+    def _problem(self, customer: str, entry: Entry, facts: Facts, following: bool) -> Finding | None:
+        """Money that cannot be tied to claims of ours, or an entry that repeats another one and is not posted."""
         astray: dict[str, int] = defaultdict(int)
         for each in self.entries.values():
             if self.root(each).name == entry.name and not each.cancelled:
@@ -554,22 +560,23 @@ class Store:
                         astray[name] += amount
         if any(astray.values()):
             return Finding("ENTRY_UNALLOCATED", entry.name, f"entry {entry.name} is not allocated to claims of ours")
-        earlier = next(
+        twin = next(
             (
                 other
                 for other in self.entries.values()
-                if other.name < entry.name
+                if other.name != entry.name
                 and other.kind == entry.kind == "AGENCY_PAYMENT"
                 and (other.value_date, other.amount) == (entry.value_date, entry.amount)
                 and sorted(other.lines) == sorted(entry.lines)
                 and not other.cancelled
                 and not entry.cancelled
                 and self._left(other) > 0
+                and (other.name < entry.name or follows(*self._postings(customer, f"{other.name}:{customer}")))
             ),
             None,
         )
-        if earlier and not posted and facts.decisions.get(("ENTRY_REPEATED", entry.name)) != "post":
-            text = f"entry {entry.name} repeats {earlier.name}"
+        if twin and not following and facts.decisions.get(("ENTRY_REPEATED", entry.name)) != "post":
+            text = f"entry {entry.name} repeats {twin.name}"
             return Finding("ENTRY_REPEATED", entry.name, text, entry.amount)
         return None
 
