@@ -219,6 +219,8 @@ class Night:
         self._incomplete: list[str] = []
         self._swept = False
         """Whether this run has read what was due to be read by key: what could not be waits for the next one."""
+        self._unread_in_turn = False
+        """Whether receivables could not be read on their turn in this run."""
         self._stopped = ""
         """Why dispatch stopped in an earlier phase of this run: the later ones are not begun."""
         self._vouchers_read = not self.agency.capabilities.settlements
@@ -368,14 +370,15 @@ class Night:
         sweeping, self._swept = not self._swept, True
         turn = self._keys("swept", {"last": swept, "tonight": self.night, "late": late}) if sweeping else []
         told = self._told(spools, [*named, *turn])
-        unread = self._read_by_key(spools, sorted(named - told), TOUCHED, kept)
-        if len(set(unread) - set(kept)) > MOST_UNREAD:
+        unread = self._read_by_key(spools, sorted(named - told), TOUCHED, [*kept, *late])
+        if len(set(unread) - {*kept, *late}) > MOST_UNREAD:
             self._incomplete.append("erp documents")
             self._could_not_be_read("that payments name", unread)
             read_at.pop("payments", None)
             return {}
         left = {TOUCHED: unread}
         in_turn = self._read_by_key(spools, [key for key in turn if key not in told | named], SWEEP, late)
+        self._unread_in_turn = self._unread_in_turn or bool(in_turn)
         if in_turn:
             self._could_not_be_read("whose turn it was", in_turn)
         if sweeping and len(set(in_turn) - set(late)) <= MOST_UNREAD:
@@ -623,8 +626,8 @@ class Night:
         plan = make_plan(self.ledger, self.facts())
         stored = StoredPlan(plan, tuple(self._reasons(plan)))
         # Where all was read and there was nothing to do, no later plan stands for the missed nights.
-        fenced = self.ledger.unread(SWEEP) or self.ledger.value("select exists (from fence)")
-        done = not (plan.effects or self._incomplete or fenced)
+        kept_back = self._incomplete or self._unread_in_turn or self.ledger.value(sql("kept_back", HERE))
+        done = not (plan.effects or kept_back)
         self.journal.store_plan(
             plan.hash,
             self.night,

@@ -392,7 +392,10 @@ class Dispatcher:
             if not left:
                 return
             looked_again = self._entries_at != looked_at
+            before = self._looked_up
             index = self._look_up()  # entries may be listed for longer than what was looked up stays good
+            if looked_again and self._looked_up is not before:
+                self._entries_at = self.clock.now()  # nor are they old at once, or nothing would ever be posted
             try:
                 fresh = self.guard.read(left)
             except CounterpartyError as error:

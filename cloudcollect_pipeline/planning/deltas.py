@@ -98,17 +98,31 @@ class PostingState:
     voided_by_us: bool = False
 
 
-def follows(postings: Sequence[PostingState], voids: Mapping[str, Sequence[Known]]) -> bool:
-    """Whether an entry's posting stands, or gave way to another that is still to come: repeat or not, it follows on.
-
-    `postings` by ordinal, `voids` of ours by the posting's reference. One voided because its entry carried nothing
-    any more is over, as is one voided by hand.
-    """
+def is_posted(postings: Iterable[PostingState], known: Iterable[Known]) -> bool:
+    """Whether a posting of an entry stands, or may be about to: its outcome is unknown, or no list shows it yet."""
     return any(posting.status != "Voided" for posting in postings) or any(
-        void.state == "confirmed" and not void.facts.endswith("/0")
-        for posting in postings[-1:]
-        for void in voids.get(posting.reference, ())
+        each.state in FROZEN - {"confirmed"} or (each.state == "confirmed" and not each.listed) for each in known
     )
+
+
+def repeated(
+    entry: str, alike: Sequence[tuple[str, bool]], posted: Callable[[str], bool], second: Callable[[str], bool]
+) -> str | None:
+    """Which entry another one repeats, so that it waits for an answer; None where it repeats none.
+
+    `alike`: entries of equal claims, date and amount in the order in which they were recorded, and whether anything is
+    left of each; `posted` whether one `is_posted`, `second` whether a person answered that it is a payment of its own.
+    The one recorded later waits, or the one that is not posted where the other one is. What is posted waits no more.
+    """
+    if posted(entry) or second(entry):
+        return None
+    earlier = True
+    for other, carries in alike:
+        if other == entry:
+            earlier = False
+        elif carries and (earlier or (posted(other) and not second(other))):
+            return other
+    return None
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ class Facts:
         """Which of these feeds could not be read tonight."""
         return set(feeds) & set(self.incomplete_feeds)
 
+    def is_second(self, entry: str) -> bool:
+        """Whether a person answered that this entry, though it repeats another one, is a payment of its own."""
+        return self.decisions.get(("ENTRY_REPEATED", entry)) == "post"
+
     def name(self, kind: str, source: str, ordinal: int) -> str:
         """The reference of an effect of this company at this agency."""
         return reference(self.tenant, self.agency, kind, source, ordinal)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from cloudcollect_pipeline.agency.port import AgencyCapabilities
@@ -30,10 +31,11 @@ from cloudcollect_pipeline.planning.deltas import (
     Known,
     Listed,
     PostingState,
-    follows,
+    is_posted,
     next_ordinal,
     plan_customer,
     refused_before,
+    repeated,
 )
 from cloudcollect_pipeline.planning.effects import Effects, Sink, Totals, plan_hash, totals
 from cloudcollect_pipeline.planning.facts import Facts
@@ -347,9 +349,11 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
             {"currency": row["currency"], "value_date": row["value_date"], "carried": defaultdict(int)},
         )
         entry["carried"][row["document"]] += ore(row["carried"])
-    twins: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    alike: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    again: dict[str, dict[str, Any]] = {}
     for row in ledger.rows(sql("repeated_entries", HERE)):
-        twins[row["entry_id"]].append(row)
+        alike[row["first"]].append((row["entry_id"], row["carries"]))
+        again[row["entry_id"]] = row
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
     renumbered = {
         (row["customer"], row["root"]): row["former"] for row in ledger.rows(sql("posted_under_another_number", HERE))
@@ -411,12 +415,15 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 row["fenced"],
             )
         )
-    following = {source for source, those in postings.items() if follows(those, voids)}
+
+    def posted_for(customer: str, root: str) -> bool:
+        source = f"{root}:{customer}"
+        known = _listed(postings_known.get(source, ()), posted)
+        return (customer, root) in renumbered or is_posted(postings[source], known)
+
     entries: dict[str, list[EntryState]] = defaultdict(list)
     for (customer, root), entry in per_entry.items():
         problem, source = None, f"{root}:{customer}"
-        # Of twins the one recorded later waits, or the one that is not posted where the other one is.
-        repeats = next((t for t in twins[root] if t["first"] or f"{t['twin']}:{customer}" in following), None)
         if root in unallocated:
             problem = Finding("ENTRY_UNALLOCATED", root, f"entry {root} is not allocated to claims of ours")
         elif former := renumbered.get((customer, root)):
@@ -424,9 +431,10 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
             )
             problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
-        elif repeats and source not in following and facts.decisions.get(("ENTRY_REPEATED", root)) != "post":
-            text = f"entry {root} repeats {repeats['twin']}"
-            problem = Finding("ENTRY_REPEATED", root, text, ore(repeats["amount"]))
+        elif root in again and (
+            twin := repeated(root, alike[again[root]["first"]], partial(posted_for, customer), facts.is_second)
+        ):
+            problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {twin}", ore(again[root]["amount"]))
         if source in astray and problem is None:
             text = f"payment {astray[source]} for entry {root} stands on another cash account"
             problem = Finding("POSTING_ON_OTHER_ACCOUNT", root, text, sum(entry["carried"].values()))

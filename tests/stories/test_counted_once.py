@@ -1,11 +1,14 @@
 """Money and claims that count once, however they are told: by a parent, twice, from before, or again."""
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from cloudcollect_pipeline.cli import explain
 from cloudcollect_pipeline.reporting.published import snapshot
+from cloudcollect_pipeline.sandbox.agency.books import Line
 from tests.stories.test_several_agencies import OTHER, Agencies
 from tests.story import Story, ends_equal, transferred
 
@@ -157,9 +160,7 @@ def test_of_two_entries_alike_the_one_that_is_not_posted_waits_whichever_came_fi
     reversal = story.agency.reverse(first)
     story.night()
     assert story.world.truth()[story.slug].suspense_balance == 2000
-    reversal.cancelled = True
-    story.agency._weigh(reversal.lines, -1)
-    story.agency._publish_entry(reversal)
+    goes_back(story, reversal)
     for _ in range(2):
         story.night()
         assert story.findings()["ENTRY_REPEATED"] == [first.id]
@@ -196,6 +197,66 @@ def test_a_posting_that_gave_way_to_a_smaller_one_is_no_repeat_until_that_is_mad
     story.world.erp_faults.clear()
     ends_equal(story, invoice)
     assert story.world.truth()[story.slug].suspense_balance == 3500
+
+
+def goes_back(story, reversal):
+    """What was taken back was not, says the agency."""
+    reversal.cancelled = True
+    story.agency._weigh(reversal.lines, -1)
+    story.agency._publish_entry(reversal)
+
+
+@pytest.mark.parametrize("too_much", [0, 500])
+def test_an_entry_that_comes_back_waits_where_one_like_it_was_posted_meanwhile(story, too_much):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    story.night()
+    reversals = [story.agency.reverse(first)]
+    if too_much:
+        line = Line(story.claim(invoice), "principal", -too_much)
+        reversals.append(story.agency._correct(first, "REVERSAL", [line]))
+    story.quiet(2)
+    for reversal in reversed(reversals):
+        goes_back(story, reversal)
+    for _ in range(2):
+        story.night()
+        assert story.findings()["ENTRY_REPEATED"] == [first.id]
+        assert story.world.truth()[story.slug].suspense_balance == 2000
+
+
+def test_an_entry_that_comes_back_waits_where_one_like_it_is_posted_under_the_customers_former_number(story):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    reversal = story.agency.reverse(first)
+    story.night()
+    goes_back(story, reversal)
+    story.erp.renumber(invoice.customer, "20002")
+    for _ in range(2):
+        story.night()
+        assert story.findings()["ENTRY_REPEATED"] == [first.id]
+        assert story.world.truth()[story.slug].suspense_balance == 2000
+
+
+def test_an_entry_that_comes_back_waits_where_one_like_it_may_have_been_posted(story):
+    """The answer to its posting was lost, and the ERP's list lags for a night."""
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    reversal = story.agency.reverse(first)
+    story.world.erp_faults.add("lost_after", "POST", r"/v1/customerPayment$", count=1)
+    story.night()
+    goes_back(story, reversal)
+    [posting] = story.erp.documents("Payment")
+
+    def without_it(answer):
+        rows = json.loads(answer.body)
+        return replace(answer, body=json.dumps([row for row in rows if row["refNbr"] != posting.number]).encode())
+
+    story.world.erp_faults.add("mutate", "GET", r"/customerPayment$", count=10**6, mutate=without_it)
+    story.night()
+    story.world.erp_faults.clear()
+    story.quiet()
+    assert story.findings()["ENTRY_REPEATED"] == [first.id]
+    assert story.world.truth()[story.slug].suspense_balance == 2000
 
 
 def test_what_repeats_an_entry_is_known_by_its_lines_in_any_order(story):

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from tests.stories.test_settlements import collected, settle
 from tests.stories.test_unreadable import known_for_long, not_to_be_read
 from tests.story import spoil, transferred
 
@@ -90,3 +93,34 @@ def test_a_receivable_that_a_run_for_missed_nights_could_not_read_by_its_number_
     after = run(story)
     assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
     assert story.open_at_agency(named) == 6000
+
+
+def test_a_settlement_that_a_run_for_missed_nights_had_to_set_aside_waits_for_a_look(story):
+    collected(story)
+    story.quiet(2)
+    story.morning(3)
+    settle(story)
+    spoil(story, "agency", "/v1/settlements$", lambda row: row.update(status="PERHAPS"), count=10**6)
+    assert run(story, 1, 2).plan.plan.totals == {}
+    story.world.agency_faults.clear()
+    story.morning()
+    after = run(story)
+    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    assert story.world.truth()[story.slug].vouchers == {}
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_what_a_run_for_missed_nights_could_not_read_on_its_turn_waits_for_a_look(story, count):
+    """Its due date was moved, which moves no clock in the ERP: its turn alone tells."""
+    documents = known_for_long(story, count)
+    story.erp.settings.document_touched_by_edit = False
+    story.morning(7)
+    for document in documents:
+        not_to_be_read(story, document)
+        story.erp.set_due_date(document, story.world.today + timedelta(days=60))
+    assert run(story, *range(1, 8)).plan.plan.totals == {}
+    story.world.erp_faults.clear()
+    story.morning()
+    after = run(story)
+    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 7)
+    assert {story.claim(document).hold for document in documents} == {"NONE"}

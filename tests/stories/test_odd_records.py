@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cloudcollect_pipeline.dispatch.dispatcher import RECHECK
+from cloudcollect_pipeline.planning.plan import make_plan
 from tests.story import Story, spoil, transferred
 
 ODD = {
@@ -110,20 +111,21 @@ def test_a_look_up_that_takes_long_is_not_too_old_for_what_is_sent_on_it(story):
 class SlowEntries(httpx.BaseTransport):
     """Each request for entries takes eleven minutes once it was looked up what the ERP holds of the plan's postings.
 
-    Within the first of them a bookkeeper posts what the agency received.
+    Within the first of them a bookkeeper may post what the agency received.
     """
 
-    def __init__(self, story, document):
-        self.beneath, self.story, self.document = story.transport, story, document
+    def __init__(self, story, document=None, looking=timedelta(0)):
+        self.beneath, self.story, self.document, self.looking = story.transport, story, document, looking
         self.looked_at, self.asked = None, 0
 
     def handle_request(self, request):
         path = request.url.path
         if request.method == "GET" and path.endswith("/customerPayment") and b"docDate" in request.url.query:
             self.looked_at = self.story.world.now
+            self.story.world.advance(self.story.world.now + self.looking)
         elif request.method == "GET" and "entries" in path and self.looked_at:
             self.asked += 1
-            if self.asked == 1:
+            if self.document and self.asked == 1:
                 self.story.erp.pay(self.document, 1000, cash_account="1510")
             self.story.world.advance(self.story.world.now + timedelta(minutes=11))
         elif request.method == "POST" and path.endswith("/customerPayment"):
@@ -141,6 +143,14 @@ def test_what_a_bookkeeper_posted_while_entries_were_read_for_long_is_not_posted
     assert story.world.truth()[story.slug].suspense_balance == 1000
 
 
+def test_money_is_posted_though_both_entries_and_what_is_looked_up_take_long(story):
+    document = transferred(story)
+    story.collect(document, 1000)
+    story.transport = SlowEntries(story, looking=timedelta(minutes=2))
+    story.night()
+    assert document.balance == 5000
+
+
 @pytest.mark.parametrize("number", ['10"1', "10'1", "10\\1", "10/1", "10~1"])
 def test_money_on_an_invoice_of_any_number_is_posted(story, number):
     invoice = transferred(story, number=number, kid="")
@@ -148,3 +158,6 @@ def test_money_on_an_invoice_of_any_number_is_posted(story, number):
     story.night()
     assert invoice.balance == 5000
     story.quiet()
+    with story.opened() as night:
+        make_plan(night.ledger, night.facts())
+        assert night.ledger.rows("from customer_to_plan") == []

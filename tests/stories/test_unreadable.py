@@ -336,3 +336,19 @@ def test_however_many_have_long_been_unreadable_the_others_are_read(story):
     assert [story.open_at_agency(document) for document in paid] == [5950] * 10
     assert [story.open_at_agency(document) for document in unreadable] == [6000] * 13
     assert collected.balance == 5000
+
+
+def test_what_was_long_unreadable_on_its_turn_keeps_no_other_waiting_once_payments_name_it(story):
+    documents = known_for_long(story, 9)
+    unreadable, paid, collected = documents[:7], documents[7], documents[8]
+    for some in (unreadable[:4], unreadable[4:]):
+        for document in some:
+            not_to_be_read(story, document)
+        for _ in range(8):
+            story.night()
+    for document in unreadable:
+        story.erp.pay(document, 100)
+    story.erp.pay(paid, 50)
+    story.collect(collected, 1000)
+    story.night()
+    assert (story.open_at_agency(paid), collected.balance) == (5950, 5000)

@@ -1,21 +1,21 @@
--- Entries that are alike in claims, date and amount, each with every twin that still carries something. `first`: the
--- twin was recorded before it.
-with pairs as (
-    select one.entry_id, other.entry_id as twin, one.amount,
-           (other.recorded_at, other.entry_id) < (one.recorded_at, one.entry_id) as first
-    from entry_now one
-    join entry_now other
-      on other.entry_id <> one.entry_id and other.kind = 'AGENCY_PAYMENT' and other.value_date = one.value_date
-     and other.amount = one.amount and list_sort(other.lines) = list_sort(one.lines)
-    where one.kind = 'AGENCY_PAYMENT' and not one.cancelled and not other.cancelled
+-- Entries alike in claims, date and amount, by group, in the order in which they were recorded. `carries`: something is
+-- left after what was taken back.
+with alike as (
+    select list(entry_id order by recorded_at, entry_id) as entries, amount
+    from entry_now
+    where kind = 'AGENCY_PAYMENT' and not cancelled
+    group by value_date, amount, list_sort(lines)
+    having count(*) > 1
+),
+each as (
+    select entries[1] as first, amount, unnest(entries) as entry_id, generate_subscripts(entries, 1) as position from alike
 ),
 carried as (
     select er.root, sum(l.amount) as amount
     from entry_root er join entry_line l using (entry_id)
-    where er.root in (select twin from pairs) and not l.cancelled
+    where er.root in (select entry_id from each) and not l.cancelled
     group by er.root
 )
-select pairs.entry_id, pairs.twin, pairs.amount, pairs.first
-from pairs join carried on carried.root = pairs.twin
-where carried.amount > 0
-order by pairs.entry_id, pairs.twin;
+select each.first, each.entry_id, each.amount, coalesce(carried.amount, 0) > 0 as carries
+from each left join carried on carried.root = each.entry_id
+order by each.first, each.position;

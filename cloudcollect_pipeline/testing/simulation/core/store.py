@@ -8,7 +8,7 @@ company can break them. What it gives to production code (`CustomerState`, rows 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from cloudcollect_pipeline.domain.calendar import latest_due_date, transferable_from
@@ -22,7 +22,8 @@ from cloudcollect_pipeline.planning.deltas import (
     Known,
     Listed,
     PostingState,
-    follows,
+    is_posted,
+    repeated,
 )
 from cloudcollect_pipeline.planning.facts import Facts
 from cloudcollect_pipeline.planning.plan import TRANSFER_FEEDS
@@ -509,8 +510,8 @@ class Store:
             if source.startswith(prefix)
         }
 
-    def _postings(self, customer: str, source: str) -> tuple[list[PostingState], dict[str, tuple[Known, ...]]]:
-        """The postings of an entry's share by ordinal, and the voids of each."""
+    def _postings(self, customer: str, source: str) -> list[PostingState]:
+        """The postings of an entry's share by ordinal."""
         postings: list[PostingState] = []
         for payment in self.payments_of(customer):
             row = self.effects.get(payment.reference)
@@ -529,12 +530,12 @@ class Store:
                 )
             )
         postings.sort(key=lambda posting: posting.ordinal)
-        return postings, {posting.reference: self.known(Kind.VOID, posting.reference) for posting in postings}
+        return postings
 
     def _entry_state(self, customer: str, name: str, carried: Mapping[str, int], facts: Facts) -> EntryState:
         entry = self.entries[name]
         source = f"{name}:{customer}"
-        postings, voids = self._postings(customer, source)
+        postings = self._postings(customer, source)
         posted = {payment.reference for payment in self.payments_of(customer)}
         return EntryState(
             name,
@@ -543,11 +544,11 @@ class Store:
             dict(carried),
             tuple(postings),
             self.known(Kind.POSTING, source, posted),
-            voids,
-            self._problem(customer, entry, facts, follows(postings, voids)),
+            {posting.reference: self.known(Kind.VOID, posting.reference) for posting in postings},
+            self._problem(customer, entry, facts),
         )
 
-    def _problem(self, customer: str, entry: Entry, facts: Facts, following: bool) -> Finding | None:
+    def _problem(self, customer: str, entry: Entry, facts: Facts) -> Finding | None:
         """Money that cannot be tied to claims of ours, or an entry that repeats another one and is not posted."""
         astray: dict[str, int] = defaultdict(int)
         for each in self.entries.values():
@@ -560,25 +561,24 @@ class Store:
                         astray[name] += amount
         if any(astray.values()):
             return Finding("ENTRY_UNALLOCATED", entry.name, f"entry {entry.name} is not allocated to claims of ours")
-        twin = next(
-            (
-                other
-                for other in self.entries.values()
-                if other.name != entry.name
-                and other.kind == entry.kind == "AGENCY_PAYMENT"
-                and (other.value_date, other.amount) == (entry.value_date, entry.amount)
-                and sorted(other.lines) == sorted(entry.lines)
-                and not other.cancelled
-                and not entry.cancelled
-                and self._left(other) > 0
-                and (other.name < entry.name or follows(*self._postings(customer, f"{other.name}:{customer}")))
-            ),
-            None,
-        )
-        if twin and not following and facts.decisions.get(("ENTRY_REPEATED", entry.name)) != "post":
-            text = f"entry {entry.name} repeats {twin.name}"
-            return Finding("ENTRY_REPEATED", entry.name, text, entry.amount)
+        alike = [
+            (other.name, self._left(other) > 0)
+            for _, other in sorted(self.entries.items())
+            if other.kind == entry.kind == "AGENCY_PAYMENT"
+            and (other.value_date, other.amount) == (entry.value_date, entry.amount)
+            and sorted(other.lines) == sorted(entry.lines)
+            and not other.cancelled
+            and not entry.cancelled
+        ]
+        twin = repeated(entry.name, alike, partial(self._is_posted, customer), facts.is_second) if alike[1:] else None
+        if twin:
+            return Finding("ENTRY_REPEATED", entry.name, f"entry {entry.name} repeats {twin}", entry.amount)
         return None
+
+    def _is_posted(self, customer: str, name: str) -> bool:
+        source = f"{name}:{customer}"
+        listed = {payment.reference for payment in self.payments_of(customer)}
+        return is_posted(self._postings(customer, source), self.known(Kind.POSTING, source, listed))
 
     def _left(self, entry: Entry) -> int:
         """What an original entry still carries after its reversals."""
