@@ -57,7 +57,7 @@ class Reads(Protocol):
         ...
 
     def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> Mapping[str, Row]:
-        """Of the receivables and claims read last: verdicts."""
+        """Of the receivables and claims read last: verdicts, but for those whose customer the ERP does not list."""
         ...
 
     def changed_entries(self, version: int) -> Sequence[Row]:
@@ -131,7 +131,7 @@ class Guard:
             document = effect.details["document"]
             verdict, claim = verdicts.get(document), fresh.claims.get(effect.details["claim_id"])
             if verdict is None or verdict["due_date"] is None:
-                fresh.refused[effect.reference] = "its receivable could not be read again"
+                fresh.refused[effect.reference] = "its receivable or its customer could not be read again"
                 continue
             if claim is None or claim["principal_open"] is None:
                 fresh.refused[effect.reference] = "the agency no longer lists the claim"

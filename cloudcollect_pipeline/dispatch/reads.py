@@ -12,6 +12,7 @@ from cloudcollect_pipeline.agency.port import Agency, Debtor
 from cloudcollect_pipeline.dispatch.guards import Odd, Row
 from cloudcollect_pipeline.domain.clock import Clock
 from cloudcollect_pipeline.domain.errors import Unreadable
+from cloudcollect_pipeline.domain.feed import Feed
 from cloudcollect_pipeline.domain.money import ore
 from cloudcollect_pipeline.erp.port import DocumentKey, Erp
 from cloudcollect_pipeline.landing import Landing
@@ -78,11 +79,14 @@ class LedgerReads:
         return verdicts, settled, persons
 
     def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> dict[str, Row]:
-        """Verdicts of the receivables and claims read last."""
-        self._load("erp", "customers", self.erp.customers(customers), "fresh_customer", broken=odd)
+        """Verdicts of the receivables and claims read last, but for those whose customer the ERP does not list."""
+        self._land("erp", "customers", self.erp.customers(customers), "fresh_customer")
+        listed = {row["number"] for row in self.ledger.rows("select number from fresh_customer")}
+        self._keep_to_contract("erp", "customers", "fresh_customer", broken=odd)
         self._load("erp", "payments", [], "fresh_payment")
         with self._laid_over("guard_views", "guard_claims"):
-            return self._verdicts()
+            verdicts = self._verdicts()
+        return {name: row for name, row in verdicts.items() if row["customer"] is None or row["customer"] in listed}
 
     def changed_entries(self, version: int) -> list[Row]:
         """Entries with news since a mirror version: the entry, what it reverses, and its root."""
@@ -105,15 +109,23 @@ class LedgerReads:
         *,
         broken: Odd | Literal["keep"] = "refuse",
     ) -> None:
-        """Raises `Unreadable` where a record breaks its contract, and is not to count as last mirrored or to be kept.
+        self._land(side, feed, records, table)
+        if broken != "keep":
+            self._keep_to_contract(side, feed, table, broken=broken)
+
+    def _land(self, side: str, feed: str, records: list[bytes], table: str) -> None:
+        spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
+        self.ledger.map(self._feed(side, feed), [spool], table)
+
+    def _feed(self, side: str, feed: str) -> Feed:
+        return (self.erp if side == "erp" else self.agency).feeds[feed]
+
+    def _keep_to_contract(self, side: str, feed: str, table: str, *, broken: Odd) -> None:
+        """Raises `Unreadable` where a record breaks its contract, and is not to count as last mirrored.
 
         One that a person dismissed is never refused: it is left out where the mirror's row stands beneath.
         """
-        described = (self.erp if side == "erp" else self.agency).feeds[feed]
-        spool = self.landing.land(side, feed, self.night, self.clock.now(), [records], purpose="guard")
-        self.ledger.map(described, [spool], table)
-        if broken == "keep":
-            return
+        described = self._feed(side, feed)
         contract = {"table": table, "key": key_of(described.table), "breaks": breaks(described.table)}
         if broken == "as mirrored" and table not in MIRRORED_BENEATH:
             mirrored = TABLES[described.table]

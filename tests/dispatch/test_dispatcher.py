@@ -1499,8 +1499,12 @@ DISPUTED = VERDICT | {"failed": ["NOT_DISPUTED"]}
 @pytest.mark.parametrize(
     ("verdicts", "listed", "note"),
     [
-        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
-        ({"Invoice 1": DISPUTED | {"due_date": None}}, {"c1": CLAIM}, "its receivable could not be read again"),
+        ({}, {"c1": CLAIM}, "its receivable or its customer could not be read again"),
+        (
+            {"Invoice 1": DISPUTED | {"due_date": None}},
+            {"c1": CLAIM},
+            "its receivable or its customer could not be read again",
+        ),
         ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
         ({"Invoice 1": DISPUTED}, {"c1": CLAIM | LEFT_OPEN}, "the agency no longer lists the claim"),
         ({"Invoice 1": VERDICT}, {"c1": CLAIM}, "it should now be NONE: no longer held"),
@@ -1518,7 +1522,7 @@ def test_a_hold_is_dropped_by_what_was_just_read(run, verdicts, listed, note):
 @pytest.mark.parametrize(
     ("verdicts", "listed", "note"),
     [
-        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
+        ({}, {"c1": CLAIM}, "its receivable or its customer could not be read again"),
         ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
     ],
 )

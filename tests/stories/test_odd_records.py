@@ -48,6 +48,30 @@ def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
     assert story.claim(invoice).hold == "PAUSED"
 
 
+@pytest.mark.parametrize("since", ["excluded since the plan", "excluded no longer"])
+def test_a_customer_that_the_erp_leaves_out_when_asked_for_it_neither_pauses_nor_resumes_a_claim(tmp_path, since):
+    """What is mirrored of it is older than the plan: the next night decides."""
+    story = Story(tmp_path, excluded_after_transfer="pause")
+    invoice = transferred(story)
+    customer = story.erp.customer(invoice.customer)
+    resuming = since == "excluded since the plan"
+    story.erp.exclude(customer)
+    if resuming:
+        story.night()
+        story.erp.exclude(customer, False)
+        story.morning()
+    before = story.claim(invoice).hold
+    assert before == ("PAUSED" if resuming else "NONE")
+    with story.opened() as night:
+        plan = night.prepare_plan().plan
+        assert plan.totals["hold"]
+        story.erp.exclude(customer, resuming)
+        story.world.erp_faults.add("status_before", "GET", r"/customer/[^/]+$", count=9, status=404)
+        sent = night.carry_out(night.approve(plan.hash))
+    assert story.claim(invoice).hold == before
+    assert sent.dispatched.counts["hold"] == {"dropped": 1}
+
+
 class Slow(httpx.BaseTransport):
     """To ask for one invoice by its number takes long, and fails. Notes how old the look-up was at each posting."""
 

@@ -110,8 +110,10 @@ class StoreReads:
 
     def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> Mapping[str, Row]:
         """See `Reads`."""
-        view = self.store.over(self._receivables, self.erp.customers(customers), self._claims)
-        return {receivable.name: view.verdict(receivable, self.facts) for receivable in self._receivables}
+        cards = self.erp.customers(customers)
+        listed = {card.name for card in cards}
+        view = self.store.over(self._receivables, cards, self._claims)
+        return {r.name: view.verdict(r, self.facts) for r in self._receivables if r.customer in listed}
 
     def changed_entries(self, version: int) -> Sequence[Row]:
         """See `Reads`."""
