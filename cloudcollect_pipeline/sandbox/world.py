@@ -224,6 +224,10 @@ class World:
         """Have something happen at a moment; what is already past happens at the next `advance`."""
         heapq.heappush(self._agenda, (moment.astimezone(UTC), next(self._order), action))
 
+    def awaited(self) -> list[Action]:
+        """What is scheduled, in no order."""
+        return [action for *_, action in self._agenda]
+
     def on(self, day: date, at: time, action: Action) -> None:
         """Have something happen on a day at a time in Norway."""
         self.schedule(local(day, at), action)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
@@ -265,3 +266,15 @@ def test_a_script_over_values_is_replayed_as_such(tmp_path):
     told = CliRunner().invoke(app, ["simulate", "--replay", str(script)])
     assert told.exit_code == 0, told.output
     assert f"history {live(CORE.drawn(3, 12)).hash[:16]}" in told.stdout
+
+
+def test_a_life_in_which_a_write_has_yet_to_land_is_not_gone_on_from_twice() -> None:
+    """What lands would land in the books of the first."""
+    late = Step(0, "write done late", 0, next(n for n in range(99) if Random(n).choice((1, 15, 90, 300)) == 300))
+    script = Script(3, 1, (late,), tier="core")
+    life = Life(script)
+    life.begin()
+    assert life.kept() is not None
+    life.live_nights()
+    assert life.chaos.struck.total() == 1
+    assert life.kept() is None

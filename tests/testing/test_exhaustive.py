@@ -13,6 +13,7 @@ from cloudcollect_pipeline.testing.simulation.exhaustive import (
     each,
     everywhere,
     explore,
+    with_faults,
 )
 from cloudcollect_pipeline.testing.simulation.script import Step
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
@@ -35,10 +36,35 @@ def test_a_fault_at_any_boundary_of_the_story_breaks_nothing(kind: str) -> None:
     assert explored.boundaries[kind] >= 6
 
 
+FIRST = Step(0, "killed after a write", 4, 1)
+
+
 def test_a_second_crash_anywhere_after_the_first_breaks_nothing() -> None:
-    explored = after(Step(0, "killed after a write", 4, 1))
+    explored = after(FIRST)
     assert explored.violations == []
     assert explored.pairs > len(CRASHES)
+
+
+def test_a_second_crash_that_keeps_the_first_from_coming_about_ends_no_search() -> None:
+    """To die before the head is written or after it is possible at the same commits as before it."""
+    of_commits = [kind for kind in CRASHES if CORE.faults[kind].place == "commit"]
+    first, *others = [
+        [(faults[-1].night, faults[-1].nth) for faults, _ in everywhere((FIRST,), kind)] for kind in of_commits
+    ]
+    assert others == [first, first]
+    assert {night for night, _ in first} == {3, 5}
+
+
+@pytest.mark.parametrize(
+    "kind", ["killed before a commit", "killed and journal torn", "write done late", "killed anywhere"]
+)
+def test_a_story_told_from_the_night_of_its_fault_is_the_whole_story(kind: str) -> None:
+    told = list(everywhere((), kind))
+    told = told[:: 1 + len(told) // 30]
+    for faults, lived in told:
+        whole = CORE.live(with_faults(faults))
+        assert (lived.hash, lived.struck, lived.effects) == (whole.hash, whole.struck, whole.effects)
+    assert len({lived.hash for _, lived in told}) > 1
 
 
 def test_pages_that_repeat_rows_change_nothing() -> None:

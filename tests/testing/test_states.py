@@ -1,7 +1,8 @@
 """Every order of a few things, with a night after any of them: the suite takes three things and two troubles."""
 
 from cloudcollect_pipeline.testing.simulation.ablation import without
-from cloudcollect_pipeline.testing.simulation.states import Day, explore, script_of
+from cloudcollect_pipeline.testing.simulation.core.life import Life
+from cloudcollect_pipeline.testing.simulation.states import Day, Word, explore, live_word, script_of
 from cloudcollect_pipeline.testing.simulation.tiers import CORE
 
 THREE = ("pay", "pay the agency", "take money back")
@@ -34,6 +35,18 @@ def test_a_word_is_a_script_that_can_be_lived_again() -> None:
     assert lived.happened.total() == 3
     assert lived.struck == {("write lost", "void"): 1}
     assert lived.violations == []
+
+
+def test_a_word_that_goes_on_from_another_ends_as_if_it_were_lived_alone() -> None:
+    day, settled, late = Day(("pay",)), Day(("settle", "pay the agency")), Day((), "write done late")
+    words: list[Word] = [
+        (day, last) for last in (Day(("take money back",)), settled, Day(("pay the agency",), "journal lost"))
+    ]
+    words += [(day, settled, last) for last in (Day(("void a payment",)), Day(("credit",), "write lost"))]
+    words += [(day, settled, late, Day(("credit",)))]
+    reached = [live_word(122, word) for word in words]
+    assert reached == [(Life(script_of(word), known=set()).live().state, []) for word in words]
+    assert len({state for state, _ in reached}) == len(words)
 
 
 def test_without_a_safeguard_a_state_breaks() -> None:

@@ -6,6 +6,7 @@ An event picks its subjects with its own dice among what is there; where nothing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -588,5 +589,6 @@ def settle(stage: Stage, dice: Random) -> object:
         return published[-1]
     settlement = stage.world.agency.settle(stage.slug)
     if settlement is not None and settlement.net and dice.random() < 0.8:
-        stage.world.schedule(stage.world.now + timedelta(days=2), lambda: stage.world.pay_out(stage.slug, settlement))
+        paid_out = partial(stage.world.pay_out, stage.slug, settlement)
+        stage.world.schedule(stage.world.now + timedelta(days=2), paid_out)
     return settlement

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
+from cloudcollect_pipeline.testing.simulation.core.life import Kept, Life
 from cloudcollect_pipeline.testing.simulation.life import Lived
 from cloudcollect_pipeline.testing.simulation.oracle import Violation
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
@@ -68,17 +70,17 @@ def each(kind: str) -> Explored:
     explored = Explored()
     for faults, lived in everywhere((), kind):
         explored.boundaries[kind] += 1
-        explored.violations += [(_with(faults), violation) for violation in lived.violations]
+        explored.violations += [(with_faults(faults), violation) for violation in lived.violations]
     return explored
 
 
 def after(first: Step) -> Explored:
     """The story with this crash, and once more with a second one at every boundary after it."""
-    explored = Explored()
+    explored, known = Explored(), set[str]()
     for kind in CRASHES:
-        for faults, lived in everywhere((first,), kind):
+        for faults, lived in everywhere((first,), kind, known):
             explored.pairs += 1
-            explored.violations += [(_with(faults), violation) for violation in lived.violations]
+            explored.violations += [(with_faults(faults), violation) for violation in lived.violations]
     return explored
 
 
@@ -102,19 +104,45 @@ def explore(
     return explored
 
 
-def everywhere(before: Sequence[Step], kind: str) -> Iterator[tuple[tuple[Step, ...], Lived]]:
-    """The fault at one boundary after the other, or on one night after the other, until there is none left."""
-    place = CORE.faults[kind].place
-    for nth in range(NIGHTS if place == "night" else 10_000):
-        step = Step(nth, kind, 0, 1) if place == "night" else Step(0, kind, nth, 1)
-        lived = CORE.live(_with((*before, step)))
-        struck = lived.struck.total() > len(before)
-        if not struck and not lived.idle and place != "night":
-            return
-        if struck or place == "night":
-            yield (*before, step), lived
+def everywhere(
+    before: Sequence[Step], kind: str, known: set[str] | None = None
+) -> Iterator[tuple[tuple[Step, ...], Lived]]:
+    """The fault at one boundary after the other, or on one night after the other, until there is none left.
+
+    Each story is told from the night in which it strikes; with `known`, no further than to a state that is among them.
+    """
+    whole = CORE.faults[kind].place == "night"
+    told = Life(with_faults(before), known=known)
+    told.begin()
+    for night in range(NIGHTS):
+        kept = told.kept()
+        told.live_nights(night + 1)
+        if any(told.chaos.waits_for(step) for step in before):
+            continue  # that the second of two comes first is told of the two the other way round
+        for nth in range(1) if whole else count():
+            faults = (*before, Step(night, kind, nth, 1))
+            life = _begun(kept, faults, night, known)
+            life.live_nights(night + 1)
+            if life.chaos.waits_for(faults[-1]):
+                break
+            lived = life.go_on()
+            if known is not None:
+                known.add(lived.state)
+            if whole or lived.struck.total() > len(before):
+                yield faults, lived
 
 
-def _with(faults: Sequence[Step]) -> Script:
+def _begun(kept: Kept | None, faults: Sequence[Step], night: int, known: set[str] | None) -> Life:
+    """The story with these faults until this night."""
+    if kept:
+        return kept.begun(with_faults(faults))
+    life = Life(with_faults(faults), known=known)
+    life.begin()
+    life.live_nights(night)
+    return life
+
+
+def with_faults(faults: Sequence[Step]) -> Script:
+    """The story with these faults in it."""
     steps = sorted((*STORY.steps, *faults), key=lambda step: step.night)
     return Script(STORY.seed, STORY.nights, tuple(steps), tier=STORY.tier)

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from cloudcollect_pipeline.testing.simulation.core.life import Life
+from cloudcollect_pipeline.testing.simulation.core.life import Kept, Life
 from cloudcollect_pipeline.testing.simulation.oracle import Violation
 from cloudcollect_pipeline.testing.simulation.script import Script, Step
 
@@ -151,20 +151,42 @@ def _troubled(word: Word) -> bool:
 
 _known: set[str] = set()
 """States that this process has brought to rest already."""
+_begun: dict[tuple[int, Word], Kept | None] = {}
+"""The life of the word that this process lived longer ones of last, without its end."""
 
 
 @contextmanager
 def _many(processes: int) -> Iterator[Callable[[int, Sequence[Word]], Iterable[Brought]]]:
     """What lives many words of a company, in this process alone or in several."""
     _known.clear()
+    _begun.clear()
     if processes == 1:
-        yield lambda company, words: map(partial(_lived, company), words)
+        yield lambda company, words: map(partial(live_word, company), words)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield lambda company, words: pool.map(partial(_lived, company), words, chunksize=32)
+        yield lambda company, words: pool.map(partial(live_word, company), words, chunksize=32)
 
 
-def _lived(company: int, word: Word) -> Brought:
-    lived = Life(script_of(word, company), known=_known).live()
+def live_word(company: int, word: Word) -> Brought:
+    """The state that a word leads to, brought to rest unless this process has brought it there before."""
+    script = script_of(word, company)
+    before = _so_far(company, word[:-1])
+    lived = (before.begun(script) if before else _begin(script)).go_on()
     _known.add(lived.state)
     return lived.state, lived.violations
+
+
+def _so_far(company: int, word: Word) -> Kept | None:
+    """Most words differ from the one lived before them in their last day alone."""
+    if (company, word) not in _begun:
+        life = _begin(script_of(word, company))
+        life.live_nights()
+        _begun.clear()
+        _begun[company, word] = life.kept()
+    return _begun[company, word]
+
+
+def _begin(script: Script) -> Life:
+    life = Life(script, known=_known)
+    life.begin()
+    return life

@@ -245,6 +245,10 @@ class Chaos:
         waiting = self._waiting[FAULTS[what].place]
         return bool(waiting) and waiting[0].what == what
 
+    def waits_for(self, step: Step) -> bool:
+        """Whether this very fault has yet to strike."""
+        return any(step is waiting for waiting in self._waiting.get(FAULTS[step.what].place, ()))
+
     def waiting(self) -> list[tuple[str, int]]:
         """What has yet to strike, and the boundaries until then, by place."""
         return [(step.what, self._left[place]) for place, steps in self._waiting.items() for step in steps]

@@ -5,15 +5,18 @@ the dying run survives beside that.
 """
 
 import hashlib
+import pickle
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from types import FunctionType
 
 from cloudcollect_pipeline.dispatch.dispatcher import NothingSent
 from cloudcollect_pipeline.dispatch.gate import approve
@@ -118,7 +121,7 @@ class Life:
             self.world, Path(), script.seed, caps=self.settings.caps, policy=self.settings.policy
         )
         self.oracle.life, self.stage = self, self.oracle.stage
-        self.clock = MachineClock(self.world, self.chaos, lambda: self._kill(False))
+        self.clock = MachineClock(self.world, self.chaos, self._kill)
         self.wire = Wire(self.stage, self.chaos, self.oracle, self._kill)
         self.erp, self.agency = ErpPort(self.wire), AgencyPort(self.wire)
         self.store, self.planner = Store(), Planner()
@@ -143,17 +146,24 @@ class Life:
     def live(self) -> Lived:
         """All nights, then quiet ones until everything is at rest."""
         self.begin()
+        return self.go_on()
+
+    def go_on(self) -> Lived:
+        """The nights that are left, then quiet ones until everything is at rest."""
+        if self.live_nights() and not self._known():
+            self.rest()
+        return self.end()
+
+    def live_nights(self, until: int | None = None) -> bool:
+        """The nights that are left, or those before `until`; False where one was the last because of what it broke."""
         nights: list[list[Step]] = [[] for _ in range(self.script.nights)]
         for step in self.script.steps:
             nights[step.night].append(step)
-        for number, steps in enumerate(nights):
-            self.day(number, steps)
+        for number in range(self.lived.nights, self.script.nights if until is None else until):
+            self.day(number, nights[number])
             if self.oracle.found and not self.to_the_end:
-                break
-        else:
-            if not self._known():
-                self.rest()
-        return self.end()
+                return False
+        return True
 
     def begin(self) -> None:
         """A new journal, and a few invoices that are old enough."""
@@ -168,6 +178,12 @@ class Life:
         self.lived.violations = self.oracle.found
         self.lived.hash = self._digest.hexdigest()
         return self.lived
+
+    def kept(self) -> "Kept | None":
+        """This life as it stands after a night; None where something is under way that must not happen twice."""
+        if self.died_before_its_head or any(isinstance(action, FunctionType) for action in self.world.awaited()):
+            return None
+        return Kept(self)
 
     def _known(self) -> bool:
         if self.known is None:
@@ -487,7 +503,7 @@ class Life:
             self.died_before_its_head = when == "head"
             raise Killed
 
-    def _kill(self, torn: bool) -> None:
+    def _kill(self, torn: bool = False) -> None:
         self.clock.running = False
         self._torn = torn
 
@@ -589,6 +605,49 @@ class Life:
             ((f.code, f.subject, f.text) for f in findings(self.store, self.planner)), self.journal.decisions()
         )
         self._digest.update(repr(self.world.truth()[self.stage.slug]).encode())
+
+
+class Kept:
+    """A life as it stood after a night, to go on from any number of times."""
+
+    def __init__(self, life: Life) -> None:
+        world = life.world
+        shared = (world.lock, world.erp_api, world.agency_api, life.settings, life.script, life.known)
+        self.apart: dict[int, object] = {id(each): each for each in (*shared, life.journal, life._digest)}
+        self.digest, self.journal = life._digest.copy(), life.journal.image()
+        file = BytesIO()
+        _Keeper(file, self.apart).dump(life)
+        self.life = file.getvalue()
+
+    def begun(self, script: Script) -> Life:
+        """That life, to go on by a script that began alike."""
+        life: Life = _Bringer(BytesIO(self.life), self.apart).load()
+        life.script = life.lived.script = script
+        life._digest = self.digest.copy()
+        life.journal = life._opened(*self.journal)
+        return life
+
+
+class _Keeper(pickle.Pickler):
+    """Keeps a life without what stands `apart`, by id, and without functions: they are the same in all lives."""
+
+    def __init__(self, file: BytesIO, apart: dict[int, object]) -> None:
+        super().__init__(file, protocol=5)
+        self.apart = apart
+
+    def persistent_id(self, each: object) -> int | None:
+        if isinstance(each, FunctionType):
+            self.apart[id(each)] = each
+        return id(each) if id(each) in self.apart else None
+
+
+class _Bringer(pickle.Unpickler):
+    def __init__(self, file: BytesIO, apart: Mapping[int, object]) -> None:
+        super().__init__(file)
+        self.apart = apart
+
+    def persistent_load(self, which: int) -> object:
+        return self.apart[which]
 
 
 def live(script: Script, *, to_the_end: bool = True) -> Lived:
