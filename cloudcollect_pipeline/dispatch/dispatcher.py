@@ -308,9 +308,16 @@ class Dispatcher:
         return bool(self._lanes)
 
     def _look_up(self) -> Index:
-        """What both hold of the plan's effects; asked again where that was some time ago."""
+        """What both hold of the plan's effects; asked again where that was some time ago.
+
+        One that takes long is not old at once; but it may have stood still after it was answered, so both are asked
+        once more.
+        """
         if self._looked_up is None or self.clock.now() - self._looked_up[0] > RECHECK:
-            index = self._index(self._sought)  # one that takes long is not old at once
+            asked_at = self.clock.now()
+            index = self._index(self._sought)
+            if self.clock.now() - asked_at > RECHECK:
+                index = self._index(self._sought)
             self._looked_up = self.clock.now(), index
         return self._looked_up[1]
 

@@ -26,6 +26,9 @@ Row = dict[str, Any]
 Odd = Literal["refuse", "as mirrored"]
 """What becomes of a fresh record that nobody understands: all that rests on it waits, or it counts as last mirrored."""
 
+OF_CUSTOMER = {"CUSTOMER_NOT_EXCLUDED", "ROUTED_HERE"}
+"""Stop rules that ask for what stands on the customer's card."""
+
 
 class Reads(Protocol):
     """What a guard asks both sides for, right now. Methods raise what the reads raise."""
@@ -57,7 +60,10 @@ class Reads(Protocol):
         ...
 
     def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> Mapping[str, Row]:
-        """Of the receivables and claims read last: verdicts, but for those whose customer the ERP does not list."""
+        """Of the receivables and claims read last: verdicts, and whether the ERP lists its customer: `customer_listed`.
+
+        Of one that it does not list, what is mirrored stands beneath the verdict.
+        """
         ...
 
     def changed_entries(self, version: int) -> Sequence[Row]:
@@ -126,19 +132,29 @@ class Guard:
         return fresh
 
     def _holds(self, effects: Sequence[Effect], verdicts: Mapping[str, Row], fresh: Fresh) -> None:
-        """A claim is held, let go or recalled only for what is still so."""
+        """A claim is held, let go or recalled only for what is still so.
+
+        Of a customer whom the ERP leaves out when asked, what is mirrored is enough for a pause, which the next night
+        lifts; a claim is neither let go nor recalled for it.
+        """
         for effect in effects:
-            document = effect.details["document"]
+            document, hold = effect.details["document"], effect.details["hold"]
             verdict, claim = verdicts.get(document), fresh.claims.get(effect.details["claim_id"])
             if verdict is None or verdict["due_date"] is None:
-                fresh.refused[effect.reference] = "its receivable or its customer could not be read again"
+                fresh.refused[effect.reference] = "its receivable could not be read again"
                 continue
             if claim is None or claim["principal_open"] is None:
                 fresh.refused[effect.reference] = "the agency no longer lists the claim"
                 continue
+            failed = verdict["failed"]
+            if not verdict["customer_listed"] and hold != "PAUSED":
+                failed = [code for code in failed if code not in OF_CUSTOMER]
+                if hold == "NONE":
+                    fresh.refused[effect.reference] = "its customer could not be read again"
+                    continue
             told, left = effect.details.get("transferred_due"), ore(claim["principal_open"])
-            wanted, reason = wanted_hold(document, verdict["failed"], left, verdict["due_date"], told, self.facts)
-            if wanted != effect.details["hold"]:
+            wanted, reason = wanted_hold(document, failed, left, verdict["due_date"], told, self.facts)
+            if wanted != hold:
                 fresh.refused[effect.reference] = f"it should now be {wanted}: {reason}"
 
     def _transfers(self, effects: Sequence[Effect], customers: Sequence[str], fresh: Fresh) -> None:

@@ -79,14 +79,14 @@ class LedgerReads:
         return verdicts, settled, persons
 
     def must_stop(self, customers: Sequence[str], *, odd: Odd = "refuse") -> dict[str, Row]:
-        """Verdicts of the receivables and claims read last, but for those whose customer the ERP does not list."""
+        """Verdicts of the receivables and claims read last, and whether the ERP lists their customers."""
         self._land("erp", "customers", self.erp.customers(customers), "fresh_customer")
         listed = {row["number"] for row in self.ledger.rows("select number from fresh_customer")}
         self._keep_to_contract("erp", "customers", "fresh_customer", broken=odd)
         self._load("erp", "payments", [], "fresh_payment")
         with self._laid_over("guard_views", "guard_claims"):
             verdicts = self._verdicts()
-        return {name: row for name, row in verdicts.items() if row["customer"] is None or row["customer"] in listed}
+        return {name: row | {"customer_listed": row["customer"] in listed} for name, row in verdicts.items()}
 
     def changed_entries(self, version: int) -> list[Row]:
         """Entries with news since a mirror version: the entry, what it reverses, and its root."""

@@ -99,20 +99,29 @@ class PostingState:
 
 
 def is_posted(postings: Iterable[PostingState], known: Iterable[Known]) -> bool:
-    """Whether a posting of an entry stands, or may be about to: its outcome is unknown, or no list shows it yet."""
-    return any(posting.status != "Voided" for posting in postings) or any(
+    """Whether a posting of an entry stands, or may be about to: its outcome is unknown, or no list shows it yet.
+
+    One that somebody else voided is a question of its own, and does not give way to another entry.
+    """
+    return any(posting.status != "Voided" or not posting.voided_by_us for posting in postings) or any(
         each.state in FROZEN - {"confirmed"} or (each.state == "confirmed" and not each.listed) for each in known
     )
 
 
 def repeated(
-    entry: str, alike: Sequence[tuple[str, bool]], posted: Callable[[str], bool], second: Callable[[str], bool]
+    entry: str,
+    alike: Sequence[tuple[str, bool]],
+    posted: Callable[[str], bool],
+    second: Callable[[str], bool],
+    *,
+    before: bool = False,
 ) -> str | None:
     """Which entry another one repeats, so that it waits for an answer; None where it repeats none.
 
     `alike`: entries of equal claims, date and amount in the order in which they were recorded, and whether anything is
-    left of each; `posted` whether one `is_posted`, `second` whether a person answered that it is a payment of its own.
-    The one recorded later waits, or the one that is not posted where the other one is. What is posted waits no more.
+    left of each; `posted` whether one `is_posted`, `second` whether a person answered that it is a payment of its own;
+    `before` whether this one was posted once, if void now. The one recorded later waits, or the one that is not posted
+    where the other one is. What is posted waits no more, nor what was beside another that is a payment of its own.
     """
     if posted(entry) or second(entry):
         return None
@@ -120,7 +129,7 @@ def repeated(
     for other, carries in alike:
         if other == entry:
             earlier = False
-        elif carries and (earlier or (posted(other) and not second(other))):
+        elif carries and not (before and second(other)) and (earlier or (posted(other) and not second(other))):
             return other
     return None
 

@@ -431,8 +431,18 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
             )
             problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
-        elif root in again and (
-            twin := repeated(root, alike[again[root]["first"]], partial(posted_for, customer), facts.is_second)
+        elif (
+            root in again
+            and again[root]["carries"]
+            and (
+                twin := repeated(
+                    root,
+                    alike[again[root]["first"]],
+                    partial(posted_for, customer),
+                    facts.is_second,
+                    before=bool(postings[source]),
+                )
+            )
         ):
             problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {twin}", ore(again[root]["amount"]))
         if source in astray and problem is None:

@@ -159,7 +159,7 @@ RECEIVABLE = {
     "case_status": None,
     "case_url": None,
 }
-VERDICT = {"failed": [], "balance": Decimal(60), "due_date": date(2025, 12, 1)}
+VERDICT = {"failed": [], "balance": Decimal(60), "due_date": date(2025, 12, 1), "customer_listed": True}
 CLAIM = {"claim_id": "c1", "principal_open": Decimal(60), "status": "ACTIVE", "hold": "NONE"}
 AMOUNTS = dict.fromkeys(("principal", "interest", "fees", "commission", "expenses", "vat", "offset_amount"), Decimal(0))
 
@@ -1499,11 +1499,11 @@ DISPUTED = VERDICT | {"failed": ["NOT_DISPUTED"]}
 @pytest.mark.parametrize(
     ("verdicts", "listed", "note"),
     [
-        ({}, {"c1": CLAIM}, "its receivable or its customer could not be read again"),
+        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
         (
             {"Invoice 1": DISPUTED | {"due_date": None}},
             {"c1": CLAIM},
-            "its receivable or its customer could not be read again",
+            "its receivable could not be read again",
         ),
         ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
         ({"Invoice 1": DISPUTED}, {"c1": CLAIM | LEFT_OPEN}, "the agency no longer lists the claim"),
@@ -1520,9 +1520,30 @@ def test_a_hold_is_dropped_by_what_was_just_read(run, verdicts, listed, note):
 
 
 @pytest.mark.parametrize(
+    ("hold", "failed", "note"),
+    [
+        ("PAUSED", "NOT_DISPUTED", None),
+        ("PAUSED", "CUSTOMER_NOT_EXCLUDED", None),
+        ("RECALLED", "NOT_EXCLUDED", None),
+        ("RECALLED", "CUSTOMER_NOT_EXCLUDED", "it should now be NONE: no longer held"),
+        ("RECALLED", "ROUTED_HERE", "it should now be NONE: no longer held"),
+        ("NONE", None, "its customer could not be read again"),
+    ],
+)
+def test_of_a_customer_that_is_not_listed_what_is_mirrored_is_enough_for_a_pause_alone(run, hold, failed, note):
+    answer = {"PAUSED": "pause", "RECALLED": "recall", "NONE": "pause"}[hold]
+    policy = {"excluded_after_transfer": answer, "routed_away_after_transfer": answer}
+    run.facts = facts(policy={"attach_pdf": False, **policy})
+    run.reads.verdicts = {"Invoice 1": VERDICT | {"failed": [failed] if failed else [], "customer_listed": False}}
+    run.reads.listed = {"c1": CLAIM | {"hold": "PAUSED" if hold == "NONE" else "NONE"}}
+    effect = replace(HOLD, details={**HOLD.details, "hold": hold})
+    assert run.send(effect) == ([("dropped", "H1", None, note)] if note else sent(effect, "c1"))
+
+
+@pytest.mark.parametrize(
     ("verdicts", "listed", "note"),
     [
-        ({}, {"c1": CLAIM}, "its receivable or its customer could not be read again"),
+        ({}, {"c1": CLAIM}, "its receivable could not be read again"),
         ({"Invoice 1": DISPUTED}, {}, "the agency no longer lists the claim"),
     ],
 )

@@ -199,6 +199,89 @@ def test_a_posting_that_gave_way_to_a_smaller_one_is_no_repeat_until_that_is_mad
     assert story.world.truth()[story.slug].suspense_balance == 3500
 
 
+def the_other(story, first):
+    return next(e for e in story.agency.account(story.slug).entries.values() if e is not first)
+
+
+def posted_late(story):
+    """Of two entries alike the one recorded first is posted last, by a person's answer; the other one is returned."""
+    invoice = transferred(story)
+    posted = story.agency.receive_many({story.claim(invoice): 2000}, on=story.world.today)
+    story.night()
+    late = story.agency.receive_many({story.claim(invoice): 2000}, on=posted.value_date)
+    late.recorded_at = posted.recorded_at - timedelta(minutes=1)
+    story.agency._publish_entry(late)
+    story.night()
+    story.decide("ENTRY_REPEATED", "post")
+    story.night()
+    assert story.world.truth()[story.slug].suspense_balance == 4000
+    return posted
+
+
+@pytest.mark.parametrize(
+    "fails", [("lost_before", {}), ("status_before", {"status": 503})], ids=["lost", "answered 503"]
+)
+def test_what_was_posted_beside_a_payment_of_its_own_is_posted_anew_without_another_question(story, fails):
+    posted = posted_late(story)
+    story.agency.reverse(posted, 500)
+    how, more = fails
+    story.world.erp_faults.add(how, "POST", r"/v1/customerPayment$", count=1, **more)
+    for _ in range(5):
+        story.night()
+        assert "ENTRY_REPEATED" not in story.findings()
+    assert story.world.truth()[story.slug].suspense_balance == 3500
+
+
+def test_a_third_payment_like_two_that_were_answered_for_waits(story):
+    posted = posted_late(story)
+    claim = story.claim(next(iter(story.erp.documents("Invoice"))))
+    third = story.agency.receive_many({claim: 2000}, on=posted.value_date)
+    story.night()
+    assert story.findings()["ENTRY_REPEATED"] == [third.id]
+    assert story.world.truth()[story.slug].suspense_balance == 4000
+
+
+def test_a_repeated_entry_that_was_taken_back_in_full_is_asked_about_no_more(story):
+    """Though its customer has news every night: a write-off that a person accepted."""
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    story.night()
+    assert story.findings()["ENTRY_REPEATED"] == [the_other(story, first).id]
+    story.agency.reverse(the_other(story, first))
+    story.erp.write_off(invoice, 500)
+    story.night()
+    story.decide("WRITE_OFF_ABOVE_TOLERANCE", "accept")
+    for _ in range(3):
+        story.night()
+        assert "ENTRY_REPEATED" not in story.findings()
+
+
+def test_more_taken_back_of_a_repeated_entry_than_it_held_is_told(story):
+    invoice = transferred(story)
+    second = the_other(story, received_twice(story, (story.claim(invoice), 2000)))
+    story.night()
+    story.agency.reverse(second)
+    story.agency._correct(second, "REVERSAL", [Line(story.claim(invoice), "principal", -500)])
+    story.quiet(2)
+    assert "ENTRY_TAKES_BACK_TOO_MUCH" in story.findings()
+
+
+def test_a_posting_that_a_person_voided_gives_way_to_no_other_entry(story):
+    invoice = transferred(story)
+    first = received_twice(story, (story.claim(invoice), 2000))
+    reversal = story.agency.reverse(first)
+    story.night()
+    goes_back(story, reversal)
+    story.night()
+    assert story.findings()["ENTRY_REPEATED"] == [first.id]
+    [posting] = story.erp.documents("Payment")
+    story.erp.void(posting.number)
+    story.quiet(2)
+    assert story.world.truth()[story.slug].suspense_balance == 0
+    assert story.findings()["ENTRY_REPEATED"] == [first.id]
+    assert "POSTING_VOIDED_BY_HAND" in story.findings()
+
+
 def goes_back(story, reversal):
     """What was taken back was not, says the agency."""
     reversal.cancelled = True

@@ -48,28 +48,56 @@ def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
     assert story.claim(invoice).hold == "PAUSED"
 
 
-@pytest.mark.parametrize("since", ["excluded since the plan", "excluded no longer"])
-def test_a_customer_that_the_erp_leaves_out_when_asked_for_it_neither_pauses_nor_resumes_a_claim(tmp_path, since):
-    """What is mirrored of it is older than the plan: the next night decides."""
+LEFT_OUT = ("status_before", "GET", r"/customer/[^/]+$")
+"""The ERP says that there is no such customer when it is asked for by its number."""
+
+
+def test_a_claim_does_not_go_on_while_the_erp_leaves_its_customer_out(tmp_path):
+    """Mirrored as excluded no longer, and excluded again since the plan."""
     story = Story(tmp_path, excluded_after_transfer="pause")
     invoice = transferred(story)
     customer = story.erp.customer(invoice.customer)
-    resuming = since == "excluded since the plan"
     story.erp.exclude(customer)
-    if resuming:
-        story.night()
-        story.erp.exclude(customer, False)
-        story.morning()
-    before = story.claim(invoice).hold
-    assert before == ("PAUSED" if resuming else "NONE")
+    story.night()
+    assert story.claim(invoice).hold == "PAUSED"
+    story.erp.exclude(customer, False)
+    story.morning()
     with story.opened() as night:
         plan = night.prepare_plan().plan
-        assert plan.totals["hold"]
-        story.erp.exclude(customer, resuming)
-        story.world.erp_faults.add("status_before", "GET", r"/customer/[^/]+$", count=9, status=404)
+        story.erp.exclude(customer)
+        story.world.erp_faults.add(*LEFT_OUT, count=9, status=404)
         sent = night.carry_out(night.approve(plan.hash))
-    assert story.claim(invoice).hold == before
     assert sent.dispatched.counts["hold"] == {"dropped": 1}
+    assert story.claim(invoice).hold == "PAUSED"
+
+
+def disputed_there(story, invoice):
+    story.agency.dispute(story.claim(invoice))
+
+
+def due_later(story, invoice):
+    story.erp.set_due_date(invoice, story.world.today + timedelta(days=60))
+
+
+def excluded(story, invoice):
+    story.erp.exclude(story.erp.customer(invoice.customer))
+
+
+def credited(story, invoice):
+    story.erp.apply(story.erp.credit_note(invoice.customer, 6000), invoice, 6000)
+
+
+@pytest.mark.parametrize(
+    ("happens", "hold"),
+    [(disputed_there, "PAUSED"), (due_later, "PAUSED"), (excluded, "PAUSED"), (credited, "RECALLED")],
+)
+def test_who_must_stop_does_though_the_erp_leaves_the_customer_out(tmp_path, happens, hold):
+    story = Story(tmp_path, credited_after_transfer="recall", excluded_after_transfer="pause")
+    invoice = transferred(story)
+    happens(story, invoice)
+    story.world.erp_faults.add(*LEFT_OUT, count=10**6, status=404)
+    story.quiet(2)
+    assert story.claim(invoice).hold == hold
 
 
 class Slow(httpx.BaseTransport):
@@ -129,7 +157,33 @@ def test_a_look_up_that_takes_long_is_not_too_old_for_what_is_sent_on_it(story):
     story.transport = slow = SlowList(story)
     story.night()
     assert [document.balance for document in documents] == [5000] * 3
-    assert slow.asked == 1
+    assert slow.asked == 2  # the first may have stood still after it was answered
+
+
+class StandsStill(httpx.BaseTransport):
+    """The process stands still once the ERP has answered what it holds; a bookkeeper posts what the agency received."""
+
+    def __init__(self, story, document, how_long):
+        self.beneath, self.story, self.document, self.how_long = story.transport, story, document, how_long
+
+    def handle_request(self, request):
+        answer = self.beneath.handle_request(request)
+        looked_up = request.url.path.endswith("/customerPayment") and b"docDate" in request.url.query
+        if request.method == "GET" and looked_up and self.document:
+            self.story.erp.pay(self.document, 1000, cash_account="1510")
+            self.document = None
+            self.story.world.advance(self.story.world.now + self.how_long)
+        return answer
+
+
+@pytest.mark.parametrize("how_long", [timedelta(minutes=12), timedelta(hours=3)])
+def test_what_a_bookkeeper_posted_while_the_process_stood_still_is_not_posted_once_more(story, how_long):
+    document = transferred(story)
+    story.collect(document, 1000)
+    story.transport = StandsStill(story, document, how_long)
+    story.night()
+    assert document.balance == 5000
+    assert story.world.truth()[story.slug].suspense_balance == 1000
 
 
 class SlowEntries(httpx.BaseTransport):

@@ -226,6 +226,8 @@ class Oracle:
     """Claims on hold and settlements when journal, head and mirrors were put back at once: no plan can miss them."""
     episodes: set[str] = field(default_factory=set)
     """Receivables that a person lets be handed over again, as `Invoice 1 episode 2`."""
+    unseen: set[str] = field(default_factory=set)
+    """Customers whom a read by number left out in this run: what is mirrored of them is enough for a pause."""
     anything_approved: bool = False
     """Whether a person has approved a plan that the journal may know of."""
     _counts: Counter[str] = field(default_factory=Counter)
@@ -591,6 +593,7 @@ class Oracle:
         `approved`: what a person approved, as `amounts` names it; None: nobody was asked.
         """
         self._asked.clear()
+        self.unseen.clear()
         self._left.clear()
         self._counts.clear()
         self._sums.clear()
@@ -935,7 +938,7 @@ class Oracle:
         wanted = {told.get(f"hold {claim.id}", Wanted().as_fact()) for _, told in self._past}
         wanted.add(self._wanted(claim).as_fact())  # of a claim that has ended meanwhile nothing is remembered
         allowed = any(each >> HOLDS.index(write.hold) & 1 for each in wanted)
-        if not allowed and not (write.hold == "PAUSED" and self._listed_again(claim)):
+        if not allowed and not (write.hold == "PAUSED" and (self._listed_again(claim) or self._unseen(claim))):
             what = (
                 "must be held, and is told to go on" if write.hold == "NONE" else f"is to be {write.hold} for no reason"
             )
@@ -946,6 +949,11 @@ class Oracle:
         forgotten = self._forgot_at is not None and claim.received_at < self._forgot_at
         if not (unknown or forgotten):
             self.violated("C10", f"the agency has paused {claim.id} for reasons of its own, and is told to go on")
+
+    def _unseen(self, claim: Claim) -> bool:
+        """Whether its customer was left out when asked for, so that an exclusion that is over still counts."""
+        document = self.stage.erp.find(DocumentType(claim.document_type), claim.document_number)
+        return document is not None and document.customer.number in self.unseen
 
     def _listed_again(self, claim: Claim) -> bool:
         """Whether the journal's hold list names it, though a person took that away: an older copy was put back."""

@@ -113,7 +113,9 @@ class StoreReads:
         cards = self.erp.customers(customers)
         listed = {card.name for card in cards}
         view = self.store.over(self._receivables, cards, self._claims)
-        return {r.name: view.verdict(r, self.facts) for r in self._receivables if r.customer in listed}
+        return {
+            r.name: view.verdict(r, self.facts) | {"customer_listed": r.customer in listed} for r in self._receivables
+        }
 
     def changed_entries(self, version: int) -> Sequence[Row]:
         """See `Reads`."""

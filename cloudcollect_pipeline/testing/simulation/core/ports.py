@@ -278,7 +278,9 @@ class ErpPort:
     def customers(self, numbers: Sequence[str]) -> list[rows.Customer]:
         """These customers by number."""
         cards = self.books.customers
-        return self.wire.read("guard customers", tuple(numbers), lambda: [rows.customer(cards[n]) for n in numbers])
+        read = self.wire.read("guard customers", tuple(numbers), lambda: [rows.customer(cards[n]) for n in numbers])
+        self.wire.oracle.unseen.update({*numbers} - {card.name for card in read})
+        return read
 
     def payments_of(self, customers: Sequence[str]) -> list[rows.Payment]:
         """Every payment and credit note of these customers that is neither Closed nor Voided."""

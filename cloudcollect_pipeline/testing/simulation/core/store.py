@@ -570,7 +570,10 @@ class Store:
             and not other.cancelled
             and not entry.cancelled
         ]
-        twin = repeated(entry.name, alike, partial(self._is_posted, customer), facts.is_second) if alike[1:] else None
+        if not (alike[1:] and dict(alike)[entry.name]):
+            return None
+        before = bool(self._postings(customer, f"{entry.name}:{customer}"))
+        twin = repeated(entry.name, alike, partial(self._is_posted, customer), facts.is_second, before=before)
         if twin:
             return Finding("ENTRY_REPEATED", entry.name, f"entry {entry.name} repeats {twin}", entry.amount)
         return None
