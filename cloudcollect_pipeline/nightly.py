@@ -83,6 +83,8 @@ OF_THE_ACCOUNT = (
 TOLERATED_SKEW = timedelta(minutes=5)
 BLOCKING_SKEW = timedelta(days=1)
 """With a clock that is off by as much, nobody can tell which night it is, and so what is old enough to be sent."""
+UNLISTED_FOR = timedelta(days=14)
+"""How long a claim of ours that no list has told is asked for by its id."""
 MOVEMENT_WINDOW = timedelta(days=60)
 ON_RECEIVABLES = (Kind.TRANSFER, Kind.REDUCTION, Kind.HOLD, Kind.CASE_REFERENCE)
 STILL_ASKED_FOR = 14
@@ -502,7 +504,7 @@ class Night:
                 self._land_after(side, feed, spools, records, "again")
 
     def _found_changed(self, feed: str) -> list[dict[str, Any]]:
-        """What tonight's dropped effects rest on: a list that left a change out once may never tell it.
+        """What tonight's dropped effects rest on, and new claims: a list that left one out once may never tell it.
 
         And customers with something open again whose persons were removed when they had settled: no list tells them.
         """
@@ -513,6 +515,8 @@ class Night:
         dropped = self.journal.effects(states=("dropped",), night=self.night)
         if feed == "claims":
             named = {effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details}
+            since = {"since": self.night - UNLISTED_FOR, "night": self.night}
+            named |= {row["id"] for row in self.ledger.rows(sql("unlisted_claims"), since)}
             return [{"id": claim} for claim in sorted(named)]
         keys = {DocumentKey.named(effect.content.document) for effect in dropped if effect.kind in ON_RECEIVABLES}
         return [{"document_type": key.document_type, "id": key.number} for key in sorted(keys)]

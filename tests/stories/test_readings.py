@@ -1,7 +1,8 @@
 """Stories of what the ERP's lists do not tell, tell twice or tell late, and of what is read by key because of it."""
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pytest
@@ -278,3 +279,25 @@ def test_an_exclusion_after_the_plan_stops_the_transfer_though_a_read_by_number_
         story.erp.exclude(invoice)
         result = night.carry_out()
     assert result.dispatched.counts["transfer"] == {"dropped": 1}
+
+
+@pytest.mark.parametrize("by_id_too", [False, True], ids=["lists alone", "reads by id too"])
+def test_a_claim_that_no_list_tells_in_time_is_asked_for_by_its_id(story, by_id_too):
+    """Lists lag for two nights, longer than they are read back."""
+
+    def without_claims(answer):
+        return replace(answer, body=json.dumps(json.loads(answer.body) | {"items": []}).encode())
+
+    invoice = story.receivable(6000)
+    story.world.agency_faults.add(
+        "mutate", "GET", r"/v1/claims$", query="" if by_id_too else "^(?!.*id=)", count=10**6, mutate=without_claims
+    )
+    story.quiet(3)
+    assert story.claim(invoice)
+    assert "EFFECT_NOT_LISTED" in story.findings() or not by_id_too
+    story.world.agency_faults.clear()
+    story.night()
+    assert "EFFECT_NOT_LISTED" not in story.findings()
+    story.erp.pay(invoice, 2000)
+    ends_equal(story, invoice)
+    assert story.open_at_agency(invoice) == 4000

@@ -37,8 +37,12 @@ STARTS = (date(2026, 1, 5), date(2026, 9, 7), date(2024, 2, 5))
 """Lives begin on these Mondays: before the hour that is lost, before the one that comes twice, in a leap year."""
 QUIET_NIGHTS = 14
 """Nights without news in which people have answered everything."""
-SETTLED_AFTER = 4
-"""Nights after the last answer or news: in three everything settles, and the fourth one sees that it has."""
+SETTLED_AFTER = 5
+"""Nights after the last answer or news: in four everything settles, and the fifth one sees that it has.
+
+What is found unreleased is released, voided on the next night and posted anew on the third; what it kept back is handed
+over then, and its case is shown on the fourth.
+"""
 CALM = 2
 """Nights without a fault, after which nothing is read that one of them has left behind."""
 FLOOR = 8

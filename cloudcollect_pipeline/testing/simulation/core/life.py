@@ -539,10 +539,11 @@ class Life:
                 self.lived.quiet_after = number + 1
                 self._once_more()
                 break
+            waits = self.journal.quiet_until() is not None
             answered = number <= QUIET_NIGHTS // 2 and self._answer(
                 Random(self.script.seed * 1000 + number), drafts=number >= 2
             )
-            calm = 0 if answered or self.oracle.aged else calm + 1
+            calm = 0 if answered or waits or self.oracle.aged else calm + 1
             self.oracle.aged = False
             if calm == SETTLED_AFTER:
                 left = [effect.reference for effect in ran.effects] if ran else ["no run"]
@@ -636,7 +637,7 @@ class _Keeper(pickle.Pickler):
         self.apart = apart
 
     def persistent_id(self, each: object) -> int | None:
-        if isinstance(each, FunctionType):
+        if isinstance(each, FunctionType | MemoryJournal):  # a journal of before is asked no more
             self.apart[id(each)] = each
         return id(each) if id(each) in self.apart else None
 

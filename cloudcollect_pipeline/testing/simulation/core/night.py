@@ -28,6 +28,7 @@ from cloudcollect_pipeline.domain.errors import CounterpartyError, Permanent
 from cloudcollect_pipeline.domain.finding import Finding
 from cloudcollect_pipeline.erp.port import DocumentKey
 from cloudcollect_pipeline.nightly import FEEDS as BY_SIDE
+from cloudcollect_pipeline.nightly import UNLISTED_FOR
 from cloudcollect_pipeline.planning import deltas
 from cloudcollect_pipeline.planning.afterwards import case_references, holds
 from cloudcollect_pipeline.planning.effects import as_text, plan_hash, sending_order, totals
@@ -354,11 +355,12 @@ class Run:
         return found
 
     def _found_changed(self) -> list[Claim]:
-        """The claims of tonight's dropped effects: a list that left a change out once may never tell it."""
+        """The claims of tonight's dropped effects, and those of ours that no list has told."""
         dropped = self.journal.effects(states=("dropped",), night=self.night) if self.sent else []
-        ids = sorted({effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details})
+        ids = {effect.details["claim_id"] for effect in dropped if "claim_id" in effect.details}
+        ids |= self.store.unlisted_claims(self.night - UNLISTED_FOR, self.night)
         try:
-            return self.agency.claims(ids) if ids else []
+            return self.agency.claims(sorted(ids)) if ids else []
         except CounterpartyError:
             return []
 

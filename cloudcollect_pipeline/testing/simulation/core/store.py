@@ -882,6 +882,17 @@ class Store:
 
     # -- standing findings ---------------------------------------------------------------------------------------
 
+    def unlisted_claims(self, since: date, night: date) -> set[str]:
+        """Claims by id that were made since a day and before a night, and that are not mirrored."""
+        return {
+            row["remote_id"]
+            for row in self.effects.values()
+            if row["kind"] == "transfer"
+            and row["state"] == "confirmed"
+            and since <= row["night"] < night
+            and row["remote_id"] not in self.claims
+        }
+
     def standing_findings(self) -> list[Finding]:
         """What is wrong with the facts themselves, as far as an oracle asks whether it was said."""
         found: list[Finding] = []
