@@ -250,6 +250,14 @@ def test_an_agency_that_lists_almost_nothing_stops_the_plan(tmp_path):
             "update claim set valid_to = 1 where claim_id in (select claim_id from claim "
             "order by claim_id desc limit 40)"
         )
+    story.world.agency_faults.add(
+        "mutate",
+        "GET",
+        r"/v1/claims$",
+        query="(^|&)id=",
+        count=10**6,
+        mutate=lambda answer: replace(answer, body=json.dumps(json.loads(answer.body) | {"items": []}).encode()),
+    )
     result = story.night(approve=False)
     assert "waits for approval" in result.not_sent
     assert any("agency claims: only 5 of 45" in reason for reason in result.plan.reasons)
