@@ -147,11 +147,11 @@ class Guard:
                 fresh.refused[effect.reference] = "the agency no longer lists the claim"
                 continue
             failed = verdict["failed"]
-            if not verdict["customer_listed"] and hold != "PAUSED":
+            if not verdict["customer_listed"] and hold == "NONE":
+                fresh.refused[effect.reference] = "its customer could not be read again"
+                continue
+            if not verdict["customer_listed"] and hold == "RECALLED":
                 failed = [code for code in failed if code not in OF_CUSTOMER]
-                if hold == "NONE":
-                    fresh.refused[effect.reference] = "its customer could not be read again"
-                    continue
             told, left = effect.details.get("transferred_due"), ore(claim["principal_open"])
             wanted, reason = wanted_hold(document, failed, left, verdict["due_date"], told, self.facts)
             if wanted != hold:

@@ -353,7 +353,8 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
     again: dict[str, dict[str, Any]] = {}
     for row in ledger.rows(sql("repeated_entries", HERE)):
         alike[row["first"]].append((row["entry_id"], row["carries"]))
-        again[row["entry_id"]] = row
+        if row["carries"]:
+            again[row["entry_id"]] = row
     unallocated = {row["entry_id"] for row in ledger.rows(sql("unallocated_entries", HERE))}
     renumbered = {
         (row["customer"], row["root"]): row["former"] for row in ledger.rows(sql("posted_under_another_number", HERE))
@@ -421,6 +422,12 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
         known = _listed(postings_known.get(source, ()), posted)
         return (customer, root) in renumbered or is_posted(postings[source], known)
 
+    def repeats(customer: str, root: str) -> str | None:
+        if root not in again:
+            return None
+        group, before = alike[again[root]["first"]], bool(postings[f"{root}:{customer}"])
+        return repeated(root, group, partial(posted_for, customer), facts.is_second, before=before)
+
     entries: dict[str, list[EntryState]] = defaultdict(list)
     for (customer, root), entry in per_entry.items():
         problem, source = None, f"{root}:{customer}"
@@ -431,19 +438,7 @@ def customer_states(ledger: Ledger, facts: Facts, findings: list[Finding]) -> li
                 f"entry {root} was posted for customer {former}, who is {customer} now; nothing is posted for it again"
             )
             problem = Finding("POSTING_CUSTOMER_CHANGED", root, text, sum(entry["carried"].values()))
-        elif (
-            root in again
-            and again[root]["carries"]
-            and (
-                twin := repeated(
-                    root,
-                    alike[again[root]["first"]],
-                    partial(posted_for, customer),
-                    facts.is_second,
-                    before=bool(postings[source]),
-                )
-            )
-        ):
+        elif twin := repeats(customer, root):
             problem = Finding("ENTRY_REPEATED", root, f"entry {root} repeats {twin}", ore(again[root]["amount"]))
         if source in astray and problem is None:
             text = f"payment {astray[source]} for entry {root} stands on another cash account"

@@ -171,13 +171,19 @@ def test_of_two_entries_alike_the_one_that_is_not_posted_waits_whichever_came_fi
     assert story.world.truth()[story.slug].suspense_balance == 4000
 
 
-def test_an_entry_that_is_told_late_waits_where_one_like_it_is_posted(story):
+def told_late(story):
+    """A posted entry, and one like it that was recorded before and is told after."""
     invoice = transferred(story)
     posted = story.agency.receive_many({story.claim(invoice): 2000}, on=story.world.today)
     story.night()
     late = story.agency.receive_many({story.claim(invoice): 2000}, on=posted.value_date)
     late.recorded_at = posted.recorded_at - timedelta(minutes=1)
     story.agency._publish_entry(late)
+    return posted, late
+
+
+def test_an_entry_that_is_told_late_waits_where_one_like_it_is_posted(story):
+    _, late = told_late(story)
     for _ in range(2):
         story.night()
         assert story.findings()["ENTRY_REPEATED"] == [late.id]
@@ -205,12 +211,7 @@ def the_other(story, first):
 
 def posted_late(story):
     """Of two entries alike the one recorded first is posted last, by a person's answer; the other one is returned."""
-    invoice = transferred(story)
-    posted = story.agency.receive_many({story.claim(invoice): 2000}, on=story.world.today)
-    story.night()
-    late = story.agency.receive_many({story.claim(invoice): 2000}, on=posted.value_date)
-    late.recorded_at = posted.recorded_at - timedelta(minutes=1)
-    story.agency._publish_entry(late)
+    posted, _ = told_late(story)
     story.night()
     story.decide("ENTRY_REPEATED", "post")
     story.night()

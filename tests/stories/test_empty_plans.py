@@ -68,6 +68,13 @@ def test_missed_nights_in_which_there_was_nothing_to_do_are_over_once_all_was_re
     assert (following.not_sent, following.made_up_for) == ("", ())
 
 
+def waits_for_a_look(story):
+    """The next night's plan still stands for two missed ones."""
+    story.morning()
+    after = run(story)
+    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+
+
 def test_what_a_run_for_missed_nights_had_to_set_aside_waits_for_a_look_once_it_is_understood(story):
     transferred(story)
     story.quiet(2)
@@ -76,9 +83,7 @@ def test_what_a_run_for_missed_nights_had_to_set_aside_waits_for_a_look_once_it_
     spoil(story, "erp", "/customerinvoice", lambda row: row.update(excludeDebtCollection="perhaps"), count=10**6)
     assert run(story, 1, 2).plan.plan.totals == {}
     story.world.erp_faults.clear()
-    story.morning()
-    after = run(story)
-    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    waits_for_a_look(story)
     assert story.agency.claim_for(story.slug, invoice.number) is None
 
 
@@ -89,9 +94,7 @@ def test_a_receivable_that_a_run_for_missed_nights_could_not_read_by_its_number_
     not_to_be_read(story, named)
     assert run(story, 1, 2).plan.plan.totals == {}
     story.world.erp_faults.clear()
-    story.morning()
-    after = run(story)
-    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    waits_for_a_look(story)
     assert story.open_at_agency(named) == 6000
 
 
@@ -103,9 +106,7 @@ def test_a_settlement_that_a_run_for_missed_nights_had_to_set_aside_waits_for_a_
     spoil(story, "agency", "/v1/settlements$", lambda row: row.update(status="PERHAPS"), count=10**6)
     assert run(story, 1, 2).plan.plan.totals == {}
     story.world.agency_faults.clear()
-    story.morning()
-    after = run(story)
-    assert ("waits for approval" in after.not_sent, len(after.made_up_for)) == (True, 2)
+    waits_for_a_look(story)
     assert story.world.truth()[story.slug].vouchers == {}
 
 

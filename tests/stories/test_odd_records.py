@@ -28,9 +28,8 @@ def test_a_claim_on_the_hold_list_is_paused_whatever_else_nobody_understands(sto
     assert story.claim(invoice).hold == "PAUSED"
 
 
-@pytest.mark.parametrize(("side", "path", "odd"), ODD.values(), ids=ODD)
-def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
-    """Its customer is no longer excluded when the plan is made, and is again before it is carried out."""
+def excluded_no_longer(tmp_path):
+    """A claim that is paused, whose customer is excluded no more on the next morning."""
     story = Story(tmp_path, excluded_after_transfer="pause")
     invoice = transferred(story)
     customer = story.erp.customer(invoice.customer)
@@ -39,6 +38,13 @@ def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
     assert story.claim(invoice).hold == "PAUSED"
     story.erp.exclude(customer, False)
     story.morning()
+    return story, invoice, customer
+
+
+@pytest.mark.parametrize(("side", "path", "odd"), ODD.values(), ids=ODD)
+def test_a_claim_goes_on_only_on_what_is_understood(tmp_path, side, path, odd):
+    """Its customer is no longer excluded when the plan is made, and is again before it is carried out."""
+    story, invoice, customer = excluded_no_longer(tmp_path)
     with story.opened() as night:
         plan = night.prepare_plan().plan
         assert plan.totals["hold"]
@@ -54,14 +60,7 @@ LEFT_OUT = ("status_before", "GET", r"/customer/[^/]+$")
 
 def test_a_claim_does_not_go_on_while_the_erp_leaves_its_customer_out(tmp_path):
     """Mirrored as excluded no longer, and excluded again since the plan."""
-    story = Story(tmp_path, excluded_after_transfer="pause")
-    invoice = transferred(story)
-    customer = story.erp.customer(invoice.customer)
-    story.erp.exclude(customer)
-    story.night()
-    assert story.claim(invoice).hold == "PAUSED"
-    story.erp.exclude(customer, False)
-    story.morning()
+    story, invoice, customer = excluded_no_longer(tmp_path)
     with story.opened() as night:
         plan = night.prepare_plan().plan
         story.erp.exclude(customer)

@@ -281,13 +281,31 @@ def test_an_exclusion_after_the_plan_stops_the_transfer_though_a_read_by_number_
     assert result.dispatched.counts["transfer"] == {"dropped": 1}
 
 
+def without_claims(answer):
+    return replace(answer, body=json.dumps(json.loads(answer.body) | {"items": []}).encode())
+
+
+def test_a_claim_that_the_agency_never_lists_is_asked_for_by_its_id_for_two_weeks(story):
+    asked = []
+
+    def noted(answer):
+        asked.append(story.world.today)
+        return without_claims(answer)
+
+    invoice = story.receivable(6000)
+    story.world.agency_faults.add(
+        "mutate", "GET", r"/v1/claims$", query="^(?!.*id=)", count=10**6, mutate=without_claims
+    )
+    story.world.agency_faults.add("mutate", "GET", r"/v1/claims$", query="(^|&)id=", count=10**6, mutate=noted)
+    story.quiet(20)
+    made = story.claim(invoice).received_at.date()
+    assert {(day - made).days for day in asked} == set(range(1, 15))
+    assert "EFFECT_NOT_LISTED" in story.findings()
+
+
 @pytest.mark.parametrize("by_id_too", [False, True], ids=["lists alone", "reads by id too"])
 def test_a_claim_that_no_list_tells_in_time_is_asked_for_by_its_id(story, by_id_too):
     """Lists lag for two nights, longer than they are read back."""
-
-    def without_claims(answer):
-        return replace(answer, body=json.dumps(json.loads(answer.body) | {"items": []}).encode())
-
     invoice = story.receivable(6000)
     story.world.agency_faults.add(
         "mutate", "GET", r"/v1/claims$", query="" if by_id_too else "^(?!.*id=)", count=10**6, mutate=without_claims

@@ -613,8 +613,8 @@ class Kept:
 
     def __init__(self, life: Life) -> None:
         world = life.world
-        shared = (world.lock, world.erp_api, world.agency_api, life.settings, life.script, life.known)
-        self.apart: dict[int, object] = {id(each): each for each in (*shared, life.journal, life._digest)}
+        shared = (world.lock, world.erp_api, world.agency_api, life.settings, life.script, life.known, life._digest)
+        self.apart: dict[int, object] = {id(each): each for each in shared if each is not None}
         self.digest, self.journal = life._digest.copy(), life.journal.image()
         file = BytesIO()
         _Keeper(file, self.apart).dump(life)
